@@ -1,0 +1,125 @@
+"""Documents at the doors: strict JSON in, one sentence for each fault, and the same text out for the same document.
+
+What comes in goes through :func:`read_json` (bytes to plain values) and :func:`parse` (plain values to a frozen
+:class:`Document`). Both refuse with :class:`Faults`, and with no other exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from placer_models.faults import Faults, clean, path_of, quote
+from placer_models.sentences import NAME_PATTERN, sentences
+from placer_models.strict_json import MOST_BYTES, oddities, read_json
+
+__all__ = [
+    "MOST_BYTES",
+    "Count",
+    "Cpus",
+    "Document",
+    "Faults",
+    "MemoryMib",
+    "Name",
+    "clean",
+    "digest",
+    "dump",
+    "milli",
+    "parse",
+    "path_of",
+    "quote",
+    "read_json",
+]
+
+D = TypeVar("D", bound=BaseModel)
+WIDTH = 120
+
+
+class Document(BaseModel):
+    """The base of every part of a document: frozen, no unknown keys, nothing converted but an int for a float."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
+    )
+
+
+def _three_places(value: float) -> float:
+    exponent = Decimal(repr(value)).as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -3:
+        raise ValueError(f"found {quote(value)}, expected at most three decimal places")
+    return int(value) if value == int(value) else value  # so that 64 stays 64 when it is written again
+
+
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
+"""The cluster's own id of something: 1 to 253 characters, none of them a control character or a line break."""
+Count = Annotated[int, Field(ge=0, le=2**31)]
+MemoryMib = Annotated[int, Field(ge=0, le=2**40, description="whole MiB")]
+Cpus = Annotated[float, Field(ge=0, le=10**6), AfterValidator(_three_places)]
+"""CPUs, or a ratio: decimal with at most three places (thousandths are what clouds and Kubernetes count in)."""
+
+
+def milli(value: float) -> int:
+    """A number of at most three decimal places in exact thousandths: ``milli(11.9) == 11900``."""
+    return round(value * 1000)
+
+
+def digest(data: bytes) -> str:
+    """The SHA-256 of the bytes, in hexadecimal: by it an answer names the document that it answers."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parse(cls: type[D], data: object, source: str) -> D:
+    """The document that plain values stand for; everything that is wrong with them together as :class:`Faults`."""
+    try:
+        # By way of JSON, because only there pydantic's strict mode takes a list for a tuple and text for a time.
+        return cls.model_validate_json(json.dumps(data, allow_nan=False), by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Faults(source, _odd(data) or [f"found what JSON cannot hold: {error}"]) from None
+    if errors[0]["type"] == "json_invalid":
+        raise Faults(source, _odd(data) or [errors[0]["msg"]])
+    raise Faults(source, sentences(cls, data, errors))
+
+
+def _odd(data: object) -> list[str]:
+    try:
+        return list(oddities(data, {}))
+    except RecursionError:
+        return []
+
+
+def dump(document: BaseModel) -> str:
+    """The document as JSON, the same text for the same document: keys in the order of the fields, none that is null.
+
+    What fits stands on one line, so that a long list has one item on each.
+    """
+    value = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return "".join(_pretty(value, "")) + "\n"
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _pretty(value: Any, indent: str) -> Iterator[str]:
+    """Pieces of text; `indent` also counts for the width."""
+    whole = _compact(value)
+    if len(indent) + len(whole) < WIDTH or not isinstance(value, (dict, list)):
+        yield whole
+        return
+    inner, comma = indent + "  ", ""
+    yield "{" if isinstance(value, dict) else "["
+    for item in value:
+        yield f"{comma}\n{inner}"
+        if isinstance(value, dict):
+            yield f"{_compact(item)}: "
+            yield from _pretty(value[item], inner)
+        else:
+            yield from _pretty(item, inner)
+        comma = ","
+    yield f"\n{indent}" + ("}" if isinstance(value, dict) else "]")
