@@ -40,7 +40,7 @@ def clean(text: str) -> str:
 
 
 def quote(value: object, most: int = 60) -> str:
-    """A value as a sentence shows it: text quoted and on one line, long values shortened, lists and objects only named."""
+    """A value as a sentence shows it: text quoted and on one line, the long shortened, lists and objects only named."""
     if isinstance(value, str):
         return f"'{clean(value)}'" if len(value) <= most else f"'{clean(value[:most])}...'"
     if isinstance(value, Mapping):
