@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from placer_models.faults import Faults, clean, path_of, quote
 from placer_models.sentences import NAME_PATTERN, sentences
@@ -38,6 +38,8 @@ __all__ = [
 
 D = TypeVar("D", bound=BaseModel)
 WIDTH = 120
+MOST_TOLD = 1000
+"""Nobody reads more; the others are counted."""
 
 
 class Document(BaseModel):
@@ -52,14 +54,23 @@ def _three_places(value: float) -> float:
     exponent = Decimal(repr(value)).as_tuple().exponent
     if isinstance(exponent, int) and exponent < -3:
         raise ValueError(f"found {quote(value)}, expected at most three decimal places")
-    return int(value) if value == int(value) else value  # so that 64 stays 64 when it is written again
+    return _short(value)
+
+
+def _short(value: float) -> float:
+    return int(value) if value == int(value) else value  # 64 is read and written as 64, not as 64.0
 
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """The cluster's own id of something: 1 to 253 characters, none of them a control character or a line break."""
 Count = Annotated[int, Field(ge=0, le=2**31)]
 MemoryMib = Annotated[int, Field(ge=0, le=2**40, description="whole MiB")]
-Cpus = Annotated[float, Field(ge=0, le=10**6), AfterValidator(_three_places)]
+Cpus = Annotated[
+    float,
+    Field(ge=0, le=10**6),
+    AfterValidator(_three_places),
+    PlainSerializer(_short, return_type=int | float, when_used="json"),
+]
 """CPUs, or a ratio: decimal with at most three places (thousandths are what clouds and Kubernetes count in)."""
 
 
@@ -84,7 +95,7 @@ def parse(cls: type[D], data: object, source: str) -> D:
         raise Faults(source, _odd(data) or [f"found what JSON cannot hold: {error}"]) from None
     if errors[0]["type"] == "json_invalid":
         raise Faults(source, _odd(data) or [errors[0]["msg"]])
-    raise Faults(source, sentences(cls, data, errors))
+    raise Faults(source, sentences(cls, data, errors[:MOST_TOLD]), more=len(errors[MOST_TOLD:]))
 
 
 def _odd(data: object) -> list[str]:

@@ -22,13 +22,13 @@ def read(path: str) -> tuple[bytes, str]:
     Raises :class:`Faults` when there is nothing to read: no such file, a directory, no permission.
     """
     source = STDIN if path == "-" else path
+    if path == "-" and sys.stdin is None:
+        raise Faults(source, ["cannot be read: it is closed"])
     try:
-        if path != "-":
-            with Path(path).open("rb") as stream:
-                return stream.read(MOST_BYTES + 1), source
-        if sys.stdin is None:
-            raise Faults(source, ["cannot be read: it is closed"])
-        return sys.stdin.buffer.read(MOST_BYTES + 1), source
+        if path == "-":
+            return sys.stdin.buffer.read(MOST_BYTES + 1), source
+        with Path(path).open("rb") as stream:
+            return stream.read(MOST_BYTES + 1), source
     except IsADirectoryError:
         raise Faults(source, ["found a directory, expected a file"]) from None
     except FileNotFoundError:
