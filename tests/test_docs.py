@@ -1,0 +1,45 @@
+"""The pages under docs/ say what the docstrings and options say now."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    """`docs/build.py`, which is no package."""
+    spec = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["rules.md", "commands.md"])
+def test_a_page_is_up_to_date(page: str, build: ModuleType) -> None:
+    assert (DOCS / page).read_text(encoding="utf-8") == build.PAGES[page](), "run: ./run python docs/build.py"
+
+
+def test_every_rule_has_an_example_that_passes_and_one_that_fails(build: ModuleType) -> None:
+    silent = [rule.__name__ for rule in build.SHIPPED if not {"Passes", "Fails"} <= _words(rule.__doc__ or "")]
+    assert silent == []
+
+
+def test_every_command_and_option_says_what_it_is_for(build: ModuleType) -> None:
+    commands = dict(build._commands("placer", build.main))
+    assert "placer place" in commands
+    for name, command in commands.items():
+        assert (command.help or "").strip(), name
+        for option in command.params:
+            assert getattr(option, "help", "an argument"), f"{name} {option.name}"
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip(":.,;()") for word in text.split()}
