@@ -99,12 +99,17 @@ def sentences(cls: type[BaseModel], data: object, errors: Sequence[Mapping[str, 
             listed = f"; known: {', '.join(known)}" if known else ""
             told[place.path, f"unknown key{_did_you_mean(near)}{listed}"] = []
         elif kind == "union_tag_not_found":
-            told[place.path, f"missing {context['discriminator']}"] = []
+            kinds = _tags(place.annotation, context["discriminator"].strip("'"))
+            told[
+                place.path, f"missing {context['discriminator']}" + (f" ({_one_of(kinds, None)})" if kinds else "")
+            ] = []
         elif kind == "union_tag_invalid":
             key = context["discriminator"].strip("'")
             found = value[key] if isinstance(value, Mapping) and key in value else context["tag"]
             options = re.findall(r"'([^']*)'", context["expected_tags"])
             told[path_of([*place.parts, key]), f"found {quote(found)}, expected "] = [_one_of(options, found)]
+        elif kind == "too_short" and any(_is_inside(other["loc"], error["loc"]) for other in errors):
+            continue  # pydantic counts only the items that are right, and the others have their own sentences
         elif isinstance(cause, Faults):
             for sentence in cause.sentences:
                 told[_joined(place.path, sentence), ""] = []
@@ -119,6 +124,10 @@ def sentences(cls: type[BaseModel], data: object, errors: Sequence[Mapping[str, 
         for (path, text), expected in told.items()
         if missing.get((path, text)) not in meant  # a misspelt key is one fault, not an unknown and a missing one
     ]
+
+
+def _is_inside(inner: Sequence[object], outer: Sequence[object]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _joined(path: str, sentence: str) -> str:
@@ -136,7 +145,8 @@ def _expected(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return "a name without control characters and line breaks"
     if kind in _EXPECTED:
-        return re.sub(r"\b1 (\w+)s$", r"1 \1", _EXPECTED[kind].format(**context))
+        text = _EXPECTED[kind].format(**context).removesuffix(".0")
+        return re.sub(r"\b1 (\w+)s$", r"1 \1", text)
     message = str(error["msg"]).removeprefix("Input should be ")
     return message[:1].lower() + message[1:]
 
@@ -188,10 +198,14 @@ def _bare(annotation: Any) -> Any:
 
 def _locate(cls: type[BaseModel], data: object, loc: Sequence[str | int]) -> _Place:
     """Follows pydantic's location through the types, and where they say nothing through the data."""
-    place, annotation, value = _Place([]), _bare(cls), data
+    place, annotation, value, in_mapping = _Place([]), _bare(cls), data, False
     for item in loc:
         origin, arguments = get_origin(annotation), get_args(annotation)
         following: Any = Any
+        if in_mapping and item == "[key]":
+            place.is_key = True
+            break
+        in_mapping = False
         place.owner = place.description = None
         if _is_a(annotation, BaseModel):
             info = next((info for name, info in annotation.model_fields.items() if item in (info.alias, name)), None)
@@ -202,10 +216,7 @@ def _locate(cls: type[BaseModel], data: object, loc: Sequence[str | int]) -> _Pl
             annotation = _bare(next((option for option in arguments if _goes_by(option, item)), Any))
             continue
         elif _is_a(origin, Mapping):
-            if item == "[key]":
-                place.is_key = True
-                continue
-            following = arguments[1]
+            in_mapping, following = True, arguments[1]
         elif (_is_a(origin, Sequence) or _is_a(origin, Set)) and isinstance(item, int):
             following = arguments[item] if origin is tuple and arguments[-1] is not Ellipsis else arguments[0]
         elif not _has(value, item):
@@ -221,6 +232,13 @@ def _has(value: object, item: str | int) -> bool:
     if isinstance(value, Mapping):
         return item in value
     return isinstance(value, (list, tuple)) and isinstance(item, int) and item < len(value)
+
+
+def _tags(annotation: Any, key: str) -> list[str]:
+    """What a discriminating key may say."""
+    options = [_bare(option) for option in get_args(_bare(annotation))]
+    fields = [option.model_fields[key] for option in options if _is_a(option, BaseModel) and key in option.model_fields]
+    return [str(tag) for field in fields for tag in get_args(field.annotation)]
 
 
 def _goes_by(option: Any, label: str | int) -> bool:
