@@ -1,0 +1,46 @@
+"""`python -m bench`: what there is to measure with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench.clusters import KINDS, MID_SIZE, synthetic
+from placer_models.document import Faults, dump
+from placer_models.snapshot import Snapshot
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def bench(context: click.Context) -> None:
+    """Measures placer. Without a command: lists what there is."""
+    if context.invoked_subcommand is None:
+        click.echo("clusters: writes a seeded cluster as a snapshot; NAME is one of")
+        for name, made in MID_SIZE.items():
+            click.echo(f"  {name:16} {(made.__doc__ or '').splitlines()[0]}")
+        for name, kind in KINDS.items():
+            click.echo(f"  {name:16} synthetic: {kind.says}.")
+
+
+@bench.command()
+@click.argument("name", type=click.Choice([*MID_SIZE, *KINDS]))
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--hosts", type=click.IntRange(1), default=100, show_default=True, help="Hosts of a synthetic cluster.")
+@click.option("--vms", type=click.IntRange(1), default=1000, show_default=True, help="VMs of a synthetic cluster.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout.")
+def clusters(name: str, seed: int, hosts: int, vms: int, output: Path | None) -> None:
+    """Write the cluster NAME as a snapshot. Same seed, same bytes."""
+    document = MID_SIZE[name](seed) if name in MID_SIZE else synthetic(hosts, vms, seed, name)
+    try:
+        text = dump(Snapshot.of(document, name))
+    except Faults as faults:
+        raise click.ClickException(str(faults)) from faults
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    bench(prog_name="python -m bench")
