@@ -1,0 +1,185 @@
+"""What a cluster is made of: hosts, their GPUs, and the VMs that stand on them or want to.
+
+These are parts of the snapshot document (`placer.snapshot/1`): frozen, checked when read, and used as they are by every
+rule. Decimal quantities (CPUs, CPU ratio) have whole thousandths beside them (`cpu_milli`), which is what is counted with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placer_models.document import Count, Cpus, Document, MemoryMib, Name, milli
+from placer_models.gpus import Catalogue, Sharing
+
+Mode = Literal["graphics", "compute"]
+Labels = Mapping[Name, str]
+Positive = Annotated[int, Field(ge=1, le=4096)]
+Thousandths = Annotated[int, Field(ge=1, le=1000)]
+
+
+class Seat(Document):
+    """Where one item of a running VM's ask is: the GPU, and its slot (its first unit) where the sharing has slots."""
+
+    gpu: Name
+    slot: Count | None = None
+
+
+class Ask(Document):
+    """What a VM wants of GPUs: `count` whole GPUs, or `count` vGPU/MIG profiles, or `count` shares of `milli` thousandths.
+
+    `models` narrows it to GPU models (absent: any); `mode` is the firmware mode that a whole GPU must be in ("Tesla M60" is
+    never "Tesla M60.compute"). Several shares of one ask are on different GPUs. `at` says where a running VM has it.
+    """
+
+    profile: Name | None = None
+    models: tuple[Name, ...] | None = Field(default=None, min_length=1)
+    mode: Mode | None = None
+    count: Positive = 1
+    milli: Thousandths | None = None
+    at: tuple[Seat, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it asks for whole GPUs."""
+        return self.profile is None and self.milli is None
+
+    @cached_property
+    def want(self) -> Ask:
+        """The ask without where it is held: what is compared between VMs."""
+        return self.model_copy(update={"at": ()}) if self.at else self
+
+
+class Needs(Document):
+    """What a VM needs of its GPUs together: CUDA, all on one board, on one NUMA node, or one whole NVLink group."""
+
+    cuda: bool = False
+    same_board: bool = False
+    same_numa_node: bool = False
+    nvlink: bool = False
+
+
+class May(Document):
+    """What may be done to a running VM; nothing unless it is said.
+
+    `restart`: it is to be started again elsewhere when its host is lost (rule `reserve`).
+    """
+
+    live_migrate: bool = False
+    suspend: bool = False
+    power_cycle: bool = False
+    restart: bool = False
+
+
+class Vm(Document):
+    """A virtual machine; all its GPUs are on one host, and one with a GPU reserves all its memory."""
+
+    name: Name
+    power: Literal["on", "off", "suspended"]
+    host: Name | None = None
+    cpus: Cpus
+    memory_mib: MemoryMib
+    gpus: tuple[Ask, ...] = ()
+    needs: Needs = Needs()
+    may: May = May()
+    labels: Labels = Field(default_factory=dict)
+    notes: str | None = None
+
+    @cached_property
+    def cpu_milli(self) -> int:
+        """CPUs in thousandths."""
+        return milli(self.cpus)
+
+    @cached_property
+    def wants(self) -> tuple[Ask, ...]:
+        """Its asks without where they are held."""
+        return tuple(ask.want for ask in self.gpus)
+
+
+class Gpu(Document):
+    """One physical GPU. `sharing` is what it stands in now; `may_share` what it may be put in while nothing holds it."""
+
+    id: Name
+    model: Name
+    mode: Mode = "graphics"
+    board: Name | None = None
+    numa_node: Count | None = None
+    ecc: bool | None = None
+    sharing: Sharing = "passthrough"
+    may_share: tuple[Sharing, ...] | None = Field(default=None, min_length=1)
+    notes: str | None = None
+
+    @cached_property
+    def sharings(self) -> tuple[Sharing, ...]:
+        """The sharings open to it while empty: its own first."""
+        return (self.sharing, *(other for other in self.may_share or () if other != self.sharing))
+
+
+class Host(Document):
+    """A machine that runs VMs. `cpu_ratio` and `memory_ratio` say how far VMs may over-commit what is not reserved."""
+
+    name: Name
+    state: Literal["up", "maintenance", "disconnected"] = "up"
+    cpus: Cpus
+    cpu_ratio: Cpus = Field(default=1, gt=0)
+    memory_mib: MemoryMib
+    memory_ratio: Cpus = Field(default=1, gt=0)
+    reserved_cpus: Cpus = 0
+    reserved_memory_mib: MemoryMib = 0
+    labels: Labels = Field(default_factory=dict)
+    vgpu_manager: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+    nvlink_groups: tuple[tuple[Name, ...], ...] = ()
+    notes: str | None = None
+
+    @cached_property
+    def cpu_room_milli(self) -> int:
+        """Thousandths of a CPU that VMs may have here: (cpus - reserved) x ratio, rounded down."""
+        return max(0, milli(self.cpus) - milli(self.reserved_cpus)) * milli(self.cpu_ratio) // 1000
+
+    @cached_property
+    def memory_room_mib(self) -> int:
+        """MiB that VMs may have here before over-commitment."""
+        return max(0, self.memory_mib - self.reserved_memory_mib)
+
+    @cached_property
+    def memory_ratio_milli(self) -> int:
+        """Thousandths of memory that VMs without a GPU may be given for one that is there."""
+        return milli(self.memory_ratio)
+
+    @cached_property
+    def gpu(self) -> Mapping[str, Gpu]:
+        """Its GPUs by id."""
+        return {gpu.id: gpu for gpu in self.gpus}
+
+
+class Platform(Document):
+    """The hypervisor. `slots` says who picks the slot of a vGPU: placer ("chosen"), or the manager, which takes the first
+    legal one ("first-legal"), or any ("worst-case": a plan must then hold whatever it picks). `vgpu_live_migration` says whether
+    VMs with vGPUs can be live-migrated (absent: on vSphere, KVM and OpenStack only)."""
+
+    kind: Literal["vsphere", "ahv", "kvm", "kubevirt", "openstack", "proxmox", "other"] = "other"
+    version: str | None = None
+    slots: Literal["chosen", "first-legal", "worst-case"] | None = None
+    vgpu_live_migration: bool | None = None
+
+    @property
+    def slot_choice(self) -> Literal["chosen", "first-legal", "worst-case"]:
+        """Who picks slots: as said, else the manager on vSphere and AHV, where no interface takes a slot."""
+        return self.slots or ("first-legal" if self.kind in ("vsphere", "ahv") else "chosen")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A snapshot's content by name: what rules and goals look at. `asked` is the priority of each VM that is to be powered on."""
+
+    name: str
+    platform: Platform
+    hosts: Mapping[str, Host]
+    vms: Mapping[str, Vm]
+    asked: Mapping[str, int] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=Catalogue.shipped)

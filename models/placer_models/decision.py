@@ -1,0 +1,96 @@
+"""Which rules hold, which goals are wished for and in which order, how long to think: a decision (`placer.decision/1`, TOML)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from placer_models.cluster import Cluster
+from placer_models.document import Document, Faults, Name, parse, quote
+from placer_models.goals import GOALS, Goal
+from placer_models.goals.placed import Placed
+from placer_models.rules import RULES, STANDING, Rule, kind_of
+
+
+class Search(Document):
+    """How to search: seconds at most, the seed, and how many threads the solver may use."""
+
+    time_limit_seconds: float = Field(default=60, gt=0, le=10**6)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    workers: int = Field(default=2, ge=1, le=256)
+
+
+class Decision(Document):
+    """A named set of rules, goals and a budget."""
+
+    format: Literal["placer.decision/1"]
+    name: Name
+    about: str = ""
+    rules: tuple[str, ...] = Field(default=("all",), description='kinds of rules, or "all"')
+    goals: tuple[str, ...] = Field(min_length=1)
+    search: Search = Search()
+
+    @field_validator("rules")
+    @classmethod
+    def _known_rules(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        known = [kind_of(rule) for rule in RULES]
+        for kind in kinds:
+            if kind not in (*known, "all"):
+                raise ValueError(f"found {quote(kind)}, expected 'all' or some of {', '.join(known)}")
+        return kinds
+
+    @field_validator("goals")
+    @classmethod
+    def _known_goals(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in kinds:
+            if kind not in GOALS:
+                raise ValueError(f"found {quote(kind)}, expected some of {', '.join(GOALS)}")
+        return kinds
+
+    def holds(self, kind: str) -> bool:
+        """Whether rules of a kind hold."""
+        return "all" in self.rules or kind in self.rules
+
+    def rules_of(self, stated: Sequence[Rule]) -> list[Rule]:
+        """The rules that hold for a snapshot that states these, in the order in which they are judged."""
+        order = [kind_of(rule) for rule in RULES]
+        standing = [rule.model_validate({}) for kind, rule in STANDING.items() if self.holds(kind)]
+        wanted = standing + [rule for rule in stated if self.holds(rule.kind)]
+        return sorted(wanted, key=lambda rule: order.index(rule.kind))
+
+    def goals_of(self, cluster: Cluster) -> list[Goal]:
+        """The goals in their order; `placed` once for each priority among the requests."""
+        found: list[Goal] = []
+        for kind in self.goals:
+            priorities = sorted(set(cluster.asked.values()), reverse=True)
+            if kind == "placed" and len(priorities) > 1:
+                found.extend(Placed(priority=priority) for priority in priorities)
+            else:
+                found.append(GOALS[kind].model_validate({}))
+        return found
+
+
+def shipped() -> list[str]:
+    """The names of the decisions that come with placer."""
+    folder = files("placer_models") / "decisions"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_decision(data: bytes, source: str) -> Decision:
+    """The decision that a TOML file holds. Raises Faults."""
+    try:
+        values = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Faults(source, [f"found what is no TOML: {error}"]) from None
+    return parse(Decision, values, source)
+
+
+def shipped_decision(name: str) -> Decision:
+    """A decision that comes with placer. Raises Faults for a name that none has."""
+    if name not in shipped():
+        raise Faults(f"decision {quote(name)}", [f"expected a TOML file or one of {', '.join(shipped())}"])
+    return read_decision((files("placer_models") / "decisions" / f"{name}.toml").read_bytes(), f"{name}.toml")

@@ -1,0 +1,38 @@
+"""The base of a goal: what is wished for, counted on a scene by the judge and on a board by a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, Literal
+
+from placer_models.cluster import Vm
+from placer_models.document import Document
+from placer_models.rules.rule import Board, Rule, Term
+from placer_models.scene import Scene
+
+
+class Goal(Document):
+    """What is wished for. `score` is an integer in the goal's `unit`; `sense` says whether most or least of it is best."""
+
+    kind: str
+    sense: ClassVar[Literal["most", "least"]]
+    unit: ClassVar[str]
+    exact: ClassVar[bool] = False
+    """Whether it looks at what is left of GPUs, so that boards must count layouts exactly."""
+
+    @property
+    def label(self) -> str:
+        """How answers name it."""
+        return self.kind
+
+    def vm_key(self, vm: Vm) -> Hashable:
+        """What the goal sees of a VM, beyond what rules see."""
+        return ()
+
+    def encode(self, board: Board) -> tuple[list[Term], int]:
+        """The score on a board, as terms and a constant; further unknowns may be posted for it."""
+        raise TypeError(f"{type(self).__name__} does not say how it is counted")
+
+    def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
+        """The score of an end scene, counted afresh."""
+        raise TypeError(f"{type(self).__name__} does not say how it is counted")

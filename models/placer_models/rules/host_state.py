@@ -1,0 +1,50 @@
+"""Rule `host-state`: nothing is started on a host that is not up, and nothing moves to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator
+from typing import ClassVar, Literal
+
+from placer_models.cluster import Cluster, Host, Vm
+from placer_models.plan import Breach, Reason
+from placer_models.rules.rule import Board, Rule
+from placer_models.scene import Scene, Stand
+
+
+class HostState(Rule):
+    """A host in maintenance or disconnected takes no VM. VMs that stand there already are said to be there, and stay.
+
+    Passes: a VM on a host in state "up". Fails: a VM started on a host in maintenance, whatever it has free.
+
+    Source: AHV-PT (GPU VMs of a node in maintenance are powered off until it is back).
+    """
+
+    kind: Literal["host-state"] = "host-state"
+    standing: ClassVar[bool] = True
+    always: ClassVar[bool] = True
+
+    def host_key(self, host: Host) -> Hashable:
+        return host.state
+
+    def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
+        return host.state == "up"
+
+    def encode(self, board: Board) -> None:
+        for place in board.places:
+            if place.host.state != "up":
+                board.at_most(((1, count) for _, count in board.here(place)), 0)
+
+    def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
+        for name in hosts if hosts is not None else scene.cluster.hosts:
+            host, vms = scene.cluster.hosts[name], tuple(stand.vm for stand in scene.on(name))
+            if host.state != "up" and vms:
+                yield Breach(self.kind, (name,), len(vms), f"{name}: is {_state(host)} and has {len(vms)} VMs", vms)
+
+    def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
+        said = _state(scene.cluster.hosts[stand.host])
+        return Reason(self.kind, stand.host, (said,), said)
+
+
+
+def _state(host: Host) -> str:
+    return "in maintenance" if host.state == "maintenance" else host.state

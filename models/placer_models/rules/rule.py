@@ -1,0 +1,200 @@
+"""The base of a rule, and the board: what a rule may ask of whoever searches.
+
+A rule says the same thing four times: its docstring to people, `encode` to a solver, `check` to the judge, and `why` to the
+operator. It knows neither solver nor judge: it posts linear conditions on counts of VMs to a `Board`, and it reads a `Scene`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from placer_models.cluster import Cluster, Gpu, Host, Labels, Vm
+from placer_models.document import Document, Name
+from placer_models.gpus import Sharing
+from placer_models.plan import Breach, Reason
+from placer_models.scene import Scene, Stand
+
+Var = Any
+"""A board's unknown: an opaque integer that only its board can read. Where nothing is left to decide it is a plain int."""
+Term = tuple[int, Var]
+
+
+@dataclass(frozen=True, eq=False)
+class VmClass:
+    """VMs that no rule tells apart: same ask, same rules, same present stand.
+
+    `stands` are their present stands (empty: they are to be powered on); `fixed` VMs stay as they are.
+    """
+
+    vm: Vm
+    names: tuple[str, ...]
+    stands: tuple[Stand, ...] = ()
+    fixed: bool = False
+
+    @property
+    def host(self) -> str | None:
+        """The host on which they stand now."""
+        return self.stands[0].host if self.stands else None
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A column of the board: one host, or `m` hosts that no rule tells apart, with `host` for all of them."""
+
+    host: Host
+    names: tuple[str, ...]
+
+    @property
+    def m(self) -> int:
+        """How many hosts it stands for."""
+        return len(self.names)
+
+
+class Board(Protocol):
+    """Counts of VMs by class and place, and the conditions on them.
+
+    A condition that the present scene already breaks is eased to what stands now: nobody may make it worse, and what was
+    broken before is not the search's fault. A board may also count breaches (rules that only "should" hold) for a goal.
+    """
+
+    @property
+    def scene(self) -> Scene:
+        """Who stands where now."""
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """The columns: hosts about which something may be decided."""
+
+    @property
+    def asked(self) -> Mapping[str, int]:
+        """The VMs to power on, with their priorities."""
+
+    def here(self, place: Place) -> Sequence[tuple[VmClass, Var]]:
+        """Each class that may stand on a place, with how many do (fixed ones as plain ints)."""
+
+    def where(self, vms: Collection[str] | None = None) -> Iterable[tuple[VmClass, Place, Var]]:
+        """Each class (of these VMs) and each place where it may stand, with how many do; all hosts, fixed VMs included."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether GPU layouts must say just what is held, because somebody looks at what is left of them."""
+
+    def integer(self, most: int, name: str, now: int = 0) -> Var:
+        """A further unknown between 0 and `most`; `now` is its value in the present scene."""
+
+    def at_most(self, terms: Iterable[Term], bound: int, *, eased: bool = True) -> None:
+        """Post sum(coefficient x unknown) <= bound; not eased where the condition only links unknowns."""
+
+    def equal(self, terms: Iterable[Term], value: int) -> None:
+        """Post sum(coefficient x unknown) = value; never eased."""
+
+    def rows(self, place: Place) -> Any:
+        """The GPU rows of a place where they are not those of the scene (`gpu_board.Row`), else None."""
+
+    def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
+        """Tell the board that `count` of the GPUs like `gpu` come to hold this (`seating.Held`) in this sharing."""
+
+    def soft_breaches(self) -> tuple[list[Term], int]:
+        """The breaches of rules that only should hold: terms and a constant."""
+
+    def elsewhere(self) -> Sequence[Host]:
+        """The hosts about which nothing is decided on this board."""
+
+    def layouts(self) -> Iterable[tuple[Place, Gpu, Sharing, Any, Var]]:
+        """What the gpu rule told by `layout`."""
+
+    def reader(self, place: Place, read: Callable[[Callable[[Var], int]], Any]) -> None:
+        """Leave a function that reads, from the unknowns' values, who holds what on a place, and who leaves it."""
+
+
+class Rule(Document):
+    """What must hold, or should. A subclass names its `kind` (`kind: Literal["apart"] = "apart"`), by which documents say it.
+
+    `standing` rules hold for every cluster and are no entries of a snapshot's `rules`; the others are.
+    """
+
+    kind: str
+    standing: ClassVar[bool] = False
+    always: ClassVar[bool] = False
+    """Whether it holds at every instant, with a VM on the move standing on both hosts; else in the end scene only."""
+
+    @property
+    def soft(self) -> bool:
+        """Whether it is only wished for: a goal counts its breaches."""
+        return getattr(self, "strength", "must") in ("should", "should-not")
+
+    @property
+    def exact(self) -> bool:
+        """Whether it looks at what is left of GPUs, so that boards must count layouts exactly."""
+        return False
+
+    def pins(self, vm: Vm) -> bool:
+        """Whether the rule forbids that a running VM is moved at all."""
+        return False
+
+    def vm_key(self, vm: Vm) -> Hashable:
+        """What the rule sees of a VM: two VMs with equal keys are alike to it."""
+        return ()
+
+    def host_key(self, host: Host) -> Hashable:
+        """What the rule sees of a host: two hosts with equal keys are alike to it."""
+        return ()
+
+    def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
+        """Whether the VM may stand on the host at all, whoever else does. A false "no" is a bug; a false "yes" is not."""
+        return True
+
+    def encode(self, board: Board) -> None:
+        """Post the rule's conditions."""
+
+    def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
+        """Every breach in a scene (on these hosts only, where given: the others did not change)."""
+        return iter(())
+
+    def why(self, scene: Scene, stand: Stand) -> Reason | None:
+        """Why this VM, not standing anywhere, cannot stand so: by putting it there and looking at what it breaks."""
+        before = {breach.subject: breach.amount for breach in self.check(scene, (stand.host,))}
+        with scene.trial(stand):
+            for breach in self.check(scene, (stand.host,)):
+                if breach.amount > before.get(breach.subject, 0):
+                    return self.reason(scene, stand, breach)
+        return None
+
+    def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
+        """The reason that a breach gives."""
+        return Reason(self.kind, stand.host, (breach.said,), breach.said)
+
+    def say(self, reasons: Sequence[Reason]) -> str:
+        """One sentence for several hosts whose reasons have the same code."""
+        return reasons[0].said
+
+
+class Hosts(Document):
+    """Some hosts, by name or by label (all of the labels); neither given: every host."""
+
+    hosts: tuple[Name, ...] | None = None
+    host_labels: Labels | None = None
+
+    def names_host(self, host: Host) -> bool:
+        """Whether this host is among them."""
+        if self.hosts is not None and host.name not in self.hosts:
+            return False
+        return all(host.labels.get(key) == value for key, value in (self.host_labels or {}).items())
+
+
+class Vms(Document):
+    """Some VMs, by name or by label (all of the labels); neither given: every VM."""
+
+    vms: tuple[Name, ...] | None = None
+    vm_labels: Labels | None = None
+
+    def names_vm(self, vm: Vm) -> bool:
+        """Whether this VM is among them."""
+        if self.vms is not None and vm.name not in self.vms:
+            return False
+        return all(vm.labels.get(key) == value for key, value in (self.vm_labels or {}).items())
+
+
+Strength = Literal["must", "should"]

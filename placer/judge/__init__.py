@@ -1,0 +1,1 @@
+"""Replays, checks and explains. Knows nothing of the solver."""

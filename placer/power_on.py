@@ -1,0 +1,199 @@
+"""Power-on: pending requests -> placements, judged before they leave."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from placer_models.decision import Decision, shipped_decision
+from placer_models.goals.goal import Goal
+from placer_models.moving import immovable
+from placer_models.plan import Move, Placed, PlacedGpu, Placements
+from placer_models.rules.rule import Rule
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.snapshot import Snapshot
+
+from placer.judge.check import broken, scores
+from placer.judge.explain import Explainer
+from placer.judge.replay import Replay
+from placer.waits import Order, in_order
+
+if TYPE_CHECKING:
+    from placer.solve.run import Outcome
+
+Progress = Callable[[str, int, "int | None"], None]
+"""Told of every better score while the search runs: the goal's label, the score, the bound."""
+
+MOST_DETOURS = 8
+"""How many unreachable sets of targets are forbidden, one after the other, before moves are given up."""
+
+
+class Disagreement(RuntimeError):
+    """The judge refuses what the solver proposed: a bug of ours. `faults` are the judge's sentences."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+def place(
+    snapshot: Snapshot, decision: Decision | None = None, *, moves: int = 0, progress: Progress | None = None
+) -> Placements:
+    """Answer a snapshot's power-on requests.
+
+    `decision` (default: the shipped `power_on`) names rules, goals, time limit in seconds and seed; `moves` is how many running VMs may
+    be live-migrated to make room. The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
+    """
+    started = time.monotonic()
+    decision = decision or shipped_decision("power_on")
+    cluster = snapshot.content
+    rules, goals = decision.rules_of(snapshot.rules), decision.goals_of(cluster)
+    before = Scene.now(cluster)
+    deadline = started + decision.search.time_limit_seconds
+    outcome, order = _search(before, rules, goals, decision, deadline, moves, progress)
+    answer = _answer(snapshot, decision, before, rules, order, outcome)
+    replay = Replay(cluster, rules, answer)
+    counted = scores(goals, before, replay.scene, rules)
+    faults = [*replay.faults, *_differences(outcome, counted)]
+    if faults:
+        raise Disagreement(faults)
+    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules))
+
+
+def _search(
+    before: Scene,
+    rules: Sequence[Rule],
+    goals: Sequence[Goal],
+    decision: Decision,
+    deadline: float,
+    moves: int,
+    progress: Progress | None,
+) -> tuple[Outcome, Order]:
+    """Targets that an order reaches: a set of moves that none does is forbidden, and the search goes on."""
+    from placer.solve.engine import solve  # here, because ortools takes most of a second to load
+
+    movable = _movable(before, rules) if moves else frozenset()
+    forbidden: list[list[Stand]] = []
+    while True:
+        outcome = solve(
+            before,
+            rules,
+            goals,
+            decision.search,
+            deadline,
+            movable=movable,
+            most_moves=moves,
+            forbidden=forbidden,
+            progress=progress,
+        )
+        order = in_order(before, rules, [stand for stand in outcome.stands if before.of(stand.vm)])
+        if not order.stuck:
+            if forbidden:  # what was forbidden could have been reached by a detour: the bounds hold no longer
+                outcome = outcome.without_bounds()
+            return outcome, order
+        forbidden.append(order.stuck)
+        if len(forbidden) > MOST_DETOURS:
+            movable, forbidden = frozenset(), [[]]
+
+
+def _movable(scene: Scene, rules: Sequence[Rule]) -> frozenset[str]:
+    vms = scene.cluster.vms
+    return frozenset(
+        stand.vm
+        for stand in scene.stands()
+        if immovable(scene.cluster, vms[stand.vm], stand) is None and not any(rule.pins(vms[stand.vm]) for rule in rules)
+    )
+
+
+def _answer(
+    snapshot: Snapshot, decision: Decision, before: Scene, rules: Sequence[Rule], order: Order, outcome: Outcome
+) -> Placements:
+    """The answer before it is judged."""
+    cluster = snapshot.content
+    starts = [stand for stand in outcome.stands if not before.of(stand.vm)]
+    numbers = {stand.vm: f"move-{i}" for i, stand in enumerate(order.moves, 1)}
+    moves = [
+        Move(
+            id=numbers[stand.vm],
+            vm=stand.vm,
+            from_=before.of(stand.vm)[0].host,
+            to=stand.host,
+            gpus=_gpus(before, stand),
+            waits_for=tuple(numbers[vm] for vm in order.waits_for(stand.vm)),
+            why=_why(before.of(stand.vm)[0].host, starts),
+        )
+        for stand in order.moves
+    ]
+    now = [breach.said for breaches in broken(before, rules) for breach in breaches]
+    return Placements(
+        status="feasible",
+        placed=tuple(Placed(vm=stand.vm, host=stand.host, gpus=_gpus(before, stand)) for stand in starts),
+        moves=tuple(moves),
+        broken_now=tuple(now),
+        assumed=_assumed(cluster.platform.slot_choice),
+        stopped=outcome.stopped,
+        seconds=round(outcome.seconds, 6),
+        snapshot_sha256=snapshot.sha256,
+        decision=decision.name,
+        seed=decision.search.seed,
+        versions={name: importlib.metadata.version(name) for name in ("gpu-placer", "ortools")},
+    )
+
+
+def _gpus(before: Scene, stand: Stand) -> tuple[PlacedGpu, ...]:
+    gpus = before.cluster.hosts[stand.host].gpu
+
+    def placed(hold: Hold) -> PlacedGpu:
+        other = None if hold.sharing == gpus[hold.gpu].sharing else hold.sharing
+        return PlacedGpu(gpu=hold.gpu, profile=hold.profile, slot=hold.slot, milli=hold.milli, sharing=other)
+
+    return tuple(placed(hold) for hold in stand.holds)
+
+
+def _why(host: str, starts: Sequence[Stand]) -> str:
+    coming = [stand.vm for stand in starts if stand.host == host]
+    if not coming:
+        return f"makes room on {host}"
+    return f"makes room on {host} for {', '.join(coming[:3])}{' ...' if len(coming) > 3 else ''}"
+
+
+def _assumed(choice: str) -> tuple[str, ...]:
+    if choice == "first-legal":
+        return ("the manager puts each vGPU on its first legal slot, VMs started in the order of `placed`",)
+    if choice == "worst-case":
+        return ("whatever legal slot the manager picks, the VMs started in the order of `placed` all find one",)
+    return ()
+
+
+def _differences(outcome: Outcome, counted: Sequence[int]) -> list[str]:
+    """Goals of which the judge counts less than the search claims."""
+    return [
+        f"goal {tier.goal.label}: the search claims {tier.score}, the judge counts {score}"
+        for tier, score in zip(outcome.tiers, counted, strict=False)
+        if (score < tier.score if tier.goal.sense == "most" else score > tier.score)
+    ]
+
+
+def _scored(
+    answer: Placements, goals: Sequence[Goal], counted: Sequence[int], outcome: Outcome, explainer: Explainer
+) -> Placements:
+    """The answer with the judge's scores, the search's bounds, and a reason for every request that stays off."""
+    bounds = [tier.bound for tier in outcome.tiers] + [None] * (len(goals) - len(outcome.tiers))
+    gaps = [
+        None if bound is None else round(abs(bound - score) / max(abs(bound), 1), 6)
+        for score, bound in zip(counted, bounds, strict=True)
+    ]
+    labels = [goal.label for goal in goals]
+    started = {placed.vm for placed in answer.placed}
+    off = [vm for vm in explainer.scene.cluster.asked if vm not in started]
+    return answer.model_copy(
+        update={
+            "status": "optimal" if all(gap == 0 for gap in gaps) else outcome.status,
+            "score": dict(zip(labels, counted, strict=True)),
+            "bound": dict(zip(labels, bounds, strict=True)),
+            "gap": dict(zip(labels, gaps, strict=True)),
+            "unplaced": tuple(explainer.unplaced(off)),
+        }
+    )

@@ -1,0 +1,127 @@
+"""One board solved, goal by goal: each is brought to its best, held there, and the next is taken up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ortools.sat.python import cp_model
+from placer_models.decision import Search
+from placer_models.goals.goal import Goal
+from placer_models.scene import Stand
+
+from placer.solve.board import CountBoard
+
+SUBSOLVERS = ("max_lp", "reduced_costs")
+"""The two CP-SAT subsolvers that prove packing fastest on two workers; its default portfolio is made for eight."""
+
+
+@dataclass
+class Tier:
+    """What a search knows of one goal: the score that it reached, and the bound that it proved (None: nothing)."""
+
+    goal: Goal
+    score: int
+    bound: int | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing better can exist."""
+        return self.bound == self.score
+
+
+@dataclass
+class Outcome:
+    """What a search found: the stands of VMs that start or move, what it knows of each goal, and why it stopped."""
+
+    status: str
+    stands: list[Stand] = field(default_factory=list)
+    tiers: list[Tier] = field(default_factory=list)
+    stopped: str = ""
+    seconds: float = 0.0
+
+
+    def without_bounds(self) -> Outcome:
+        """The same stands, claiming nothing about what else there could be."""
+        return replace(self, status="feasible", tiers=[replace(tier, bound=None) for tier in self.tiers])
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Told of every better score: the goal's label, the score, the bound."""
+
+
+class Watch(cp_model.CpSolverSolutionCallback):
+    """Passes better scores on while CP-SAT searches."""
+
+    def __init__(self, label: str, progress: Progress) -> None:
+        super().__init__()
+        self._label, self._progress = label, progress
+
+    def on_solution_callback(self) -> None:
+        self._progress(self._label, round(self.objective_value), round(self.best_objective_bound))
+
+
+def solve_board(
+    board: CountBoard, goals: Sequence[Goal], search: Search, deadline: float, progress: Progress | None = None
+) -> Outcome:
+    """Solve a board tier by tier until `deadline` (of `time.monotonic`)."""
+    model = board.model
+    outcome = Outcome("unknown")
+    values: list[int] | None = None
+    for number, (goal, (terms, constant)) in enumerate(zip(goals, board.aims, strict=True)):
+        factors, unknowns, fixed = board._sorted(terms)
+        aim = cp_model.LinearExpr.weighted_sum(unknowns, factors)
+        constant += fixed
+        if goal.sense == "most":
+            model.maximize(aim)
+        else:
+            model.minimize(aim)
+        if values is not None:
+            model.clear_hints()
+            for index, value in enumerate(values):
+                model.add_hint(model.get_int_var_from_proto_index(index), value)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            outcome.stopped = "time limit"
+            break
+        solver = _solver(search, left, hinted=values is not None)
+        watch = None if progress is None else Watch(goal.label, progress)
+        status = solver.solve(model, watch)
+        outcome.seconds += solver.response_proto.deterministic_time
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            outcome.stopped = "time limit" if status == cp_model.UNKNOWN else "no arrangement keeps every rule"
+            break
+        values = list(solver.response_proto.solution)
+        score = sum(f * values[u.index] for f, u in zip(factors, unknowns, strict=True)) + constant
+        bound = score if status == cp_model.OPTIMAL else _rounded(solver.best_objective_bound, goal) + constant
+        outcome.tiers.append(Tier(goal, score, bound))
+        if number + 1 < len(goals):
+            model.add(aim >= score - constant) if goal.sense == "most" else model.add(aim <= score - constant)
+        if status != cp_model.OPTIMAL:
+            outcome.stopped = "time limit"
+    if values is not None:
+        found = values
+        outcome.stands = board.read(lambda unknown: unknown if isinstance(unknown, int) else found[unknown.index])
+        proven = len(outcome.tiers) == len(goals) and all(tier.closed for tier in outcome.tiers)
+        outcome.status = "optimal" if proven else "feasible"
+        outcome.stopped = outcome.stopped or "proven"
+    return outcome
+
+
+def _rounded(bound: float, goal: Goal) -> int:
+    return int(bound + 1e-6) if goal.sense == "most" else -int(-bound + 1e-6)
+
+
+def _solver(search: Search, seconds: float, *, hinted: bool) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    parameters = solver.parameters
+    parameters.max_time_in_seconds = seconds
+    parameters.random_seed = search.seed
+    parameters.num_workers = search.workers
+    if search.workers > 1:
+        parameters.subsolvers.extend(SUBSOLVERS)
+        parameters.interleave_search = True  # so that the same search gives the same answer
+    if hinted:
+        parameters.symmetry_level = 0  # with symmetry, presolve can lose the hinted solution
+    return solver
