@@ -160,7 +160,8 @@ def l40s_mixed(seed: int = 1) -> Json:
         *_several("artist", 36, 8, 32, [{"profile": "L40S-8Q"}], may=MOVABLE),
         *_several("model", 20, 8, 48, [{"profile": "L40S-12C"}], may=MOVABLE),
         *_several("render", 12, 12, 64, [{"profile": "L40S-16Q"}], may=MOVABLE),
-        *_several("infer", 12, 16, 96, [{"profile": "L40S-24C"}], may={"suspend": True}),
+        *_several("infer", 9, 16, 96, [{"profile": "L40S-24C"}], may={"suspend": True}),
+        *_several("api", 3, 16, 96, [{"profile": "L40S-24C"}], labels={"app": "api"}, may={"suspend": True}),
     ]
     yard.chance.shuffle(fleet)
     waiting = [vm for vm in fleet if yard.chance.random() < 0.06 or not yard.start(vm, yard.chance.sample(hosts, 10))]
@@ -168,7 +169,7 @@ def l40s_mixed(seed: int = 1) -> Json:
     waiting += _several("twin", 3, 24, 192, [{"profile": "L40S-48C", "count": 2}])
     for vm in waiting:
         yard.ask(vm, priority=5 if vm["name"].startswith("twin") else 0)
-    yard.rule("apart", vms=["infer-01", "infer-02", "infer-03"], by="host", strength="should")
+    yard.rule("apart", vm_labels={"app": "api"}, by="host", strength="should")
     return yard.document
 
 
