@@ -15,7 +15,8 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from placer.cli import main
+from placer.cli.commands import cli
+from placer.cli.exits import MEANINGS
 from placer_models.decision import shipped, shipped_decision
 from placer_models.goals import GOALS
 from placer_models.rules import SHIPPED, kind_of
@@ -34,17 +35,24 @@ def rules_page() -> str:
     lines += ["## Goals", ""]
     lines += ["What is wished for. A decision names goals in order; each is solved and held before the next.", ""]
     for kind, goal in GOALS.items():
-        lines += [f"### {kind}", "", f"The {goal.sense} {goal.unit}." if goal.unit else "", "", _text(goal), ""]
+        better = {"most": "the more the better", "least": "the fewer the better"}[goal.sense]
+        lines += [f"### {kind}", "", f"Counted in {goal.unit}, {better}.", "", _text(goal), ""]
     lines += ["## Shipped decisions", "", *_table(("decision", "about", "rules", "goals", "seconds"), _decisions())]
     return _page(lines)
 
 
 def commands_page() -> str:
     """Every command, with its arguments and options."""
-    lines = ["# Commands", "", MADE, "", _text(main), "", *_options(main)]
-    for name, command in _commands("placer", main):
+    lines = ["# Commands", "", MADE, "", _text(cli), "", *_options(cli)]
+    lines += ["## Exit codes", "", *exit_codes()]
+    for name, command in _commands("placer", cli):
         lines += [f"## {name}", "", f"`{_usage(name, command)}`", "", _text(command), "", *_options(command)]
     return _page(lines)
+
+
+def exit_codes() -> Iterator[str]:
+    """The table of exit codes, which the README has too."""
+    return _table(("exit code", "means"), ((str(code), meaning) for code, meaning in MEANINGS.items()))
 
 
 PAGES = {"rules.md": rules_page, "commands.md": commands_page}
@@ -83,8 +91,10 @@ def _fields(document: type[BaseModel]) -> Iterator[str]:
             default = "" if part.get("default") is None else f"`{part['default']}`"
             given = "required" if name in required else default
             rows.append((f"`{name}`", _kind(part, schema), given, part.get("description", "")))
-    if rows:
+    if any(row[3] for row in rows):
         yield from _table(("key", "is", "if absent", "means"), rows)
+    elif rows:
+        yield from _table(("key", "is", "if absent"), [row[:3] for row in rows])
 
 
 def _kind(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

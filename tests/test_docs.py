@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -27,18 +28,23 @@ def test_a_page_is_up_to_date(page: str, build: ModuleType) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == build.PAGES[page](), "run: ./run python docs/build.py"
 
 
+def test_the_readme_has_the_exit_codes(build: ModuleType) -> None:
+    assert "\n".join(build.exit_codes()).strip() in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_rule_has_an_example_that_passes_and_one_that_fails(build: ModuleType) -> None:
     silent = [rule.__name__ for rule in build.SHIPPED if not {"Passes", "Fails"} <= _words(rule.__doc__ or "")]
     assert silent == []
 
 
 def test_every_command_and_option_says_what_it_is_for(build: ModuleType) -> None:
-    commands = dict(build._commands("placer", build.main))
+    commands = dict(build._commands("placer", build.cli))
     assert "placer place" in commands
     for name, command in commands.items():
         assert (command.help or "").strip(), name
         for option in command.params:
-            assert getattr(option, "help", "an argument"), f"{name} {option.name}"
+            if isinstance(option, click.Option):
+                assert option.help, f"{name} {option.name}"
 
 
 def _words(text: str) -> set[str]:

@@ -40,7 +40,7 @@ def test_a_wheel_holds_every_module_and_all_data(installed: Path) -> None:
 
 
 def test_placer_runs_from_a_wheel(installed: Path) -> None:
-    run = "import placer, sys; print(placer.__file__); from placer.cli import main; main(['rules'])"
+    run = "import placer.cli, sys; print(placer.__file__, flush=True); sys.argv[1:] = ['--help']; placer.cli.main()"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", run], cwd=installed, env=environment, capture_output=True, text=True, check=False
