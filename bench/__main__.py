@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -28,18 +28,15 @@ def bench(context: click.Context) -> None:
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--hosts", type=click.IntRange(1), default=100, show_default=True, help="Hosts of a synthetic cluster.")
 @click.option("--vms", type=click.IntRange(1), default=1000, show_default=True, help="VMs of a synthetic cluster.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout.")
-def clusters(name: str, seed: int, hosts: int, vms: int, output: Path | None) -> None:
+@click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="A file (default: stdout).")
+def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None:
     """Write the cluster NAME as a snapshot. Same seed, same bytes."""
     document = MID_SIZE[name](seed) if name in MID_SIZE else synthetic(hosts, vms, seed, name)
     try:
         text = dump(Snapshot.of(document, name))
     except Faults as faults:
         raise click.ClickException(str(faults)) from faults
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
+    output.write(text)
 
 
 if __name__ == "__main__":

@@ -139,12 +139,11 @@ class Yard:
         key = (gpu["model"], gpu["sharing"], ask.get("profile"), ask.get("milli"))
         if key not in self._uses:
             self._uses[key] = model.use(gpu["sharing"], profile=ask.get("profile"), milli=ask.get("milli"))
-        fits = gpu["model"] in ask.get("models", [gpu["model"]]) and gpu.get("mode", "graphics") == ask.get(
-            "mode", gpu.get("mode", "graphics")
-        )
+        mode = gpu.get("mode", "graphics")
+        fits = gpu["model"] in ask.get("models", [gpu["model"]]) and ask.get("mode", mode) == mode
         return self._uses[key] if fits else None, model.row_units(gpu["sharing"])
 
 
 def _addressed(gpus: Sequence[Json]) -> list[Json]:
-    """GPUs with PCI addresses: eight to a bus group, as two sockets show them."""
+    """GPUs with PCI addresses for ids."""
     return [{"id": f"0000:{0x17 + 0x11 * index:02x}:00.0", **gpu} for index, gpu in enumerate(gpus)]
