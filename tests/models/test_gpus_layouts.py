@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations, permutations, product
 
 import pytest
@@ -211,9 +211,12 @@ def test_1g_at_0_1_and_5_shut_out_4g_and_3g_on_an_h100() -> None:
     assert free("H100", "mig", "1g.10gb", *ones) == (2, 3, 4, 6)
 
 
-def test_two_2g_in_the_wrong_places_leave_a_double_memory_1g_one_place_and_a_third_2g_takes_it_not() -> None:
-    assert free("H100", "mig", "1g.20gb", ("2g.20gb", 0), ("2g.20gb", 4)) == (2, 6)
-    assert free("H100", "mig", "2g.20gb", ("2g.20gb", 0), ("2g.20gb", 4)) == (2,)
+def test_a_1g_after_two_2g_fails_by_position_not_by_number() -> None:
+    twos: list[tuple[str, int | None]] = [("2g.20gb", 0), ("2g.20gb", 4)]
+    assert faults("H100", "mig", *twos, ("1g.10gb", 5)) == ["slot 5 (unit 5) overlaps what stands there"]
+    assert free("H100", "mig", "1g.10gb", *twos) == (2, 3, 6)
+    assert free("H100", "mig", "1g.20gb", *twos) == (2, 6)
+    assert free("H100", "mig", "2g.20gb", *twos) == (2,)
 
 
 def test_a_3g_at_0_shuts_out_the_4g_and_at_4_does_not() -> None:
@@ -320,29 +323,8 @@ def test_fractions_fill_a_gpu_to_the_last_thousandth() -> None:
 
 
 def test_the_twenty_fractions_of_the_openb_trace_have_1871_maximal_mixes() -> None:
-    sizes = [
-        "50",
-        "110",
-        "140",
-        "160",
-        "220",
-        "230",
-        "270",
-        "290",
-        "320",
-        "330",
-        "350",
-        "370",
-        "440",
-        "460",
-        "470",
-        "480",
-        "550",
-        "590",
-        "650",
-        "810",
-    ]
-    kinds = [Use(int(size), None) for size in sizes]
+    sizes = (50, 110, 140, 160, 220, 230, 270, 290, 320, 330, 350, 370, 440, 460, 470, 480, 550, 590, 650, 810)
+    kinds = [Use(size, None) for size in sizes]
     found = layouts(kinds, 1000, [], maximal=True)
     assert found is not None
     assert len(found) == 1871
@@ -354,7 +336,8 @@ def test_the_twenty_fractions_of_the_openb_trace_have_1871_maximal_mixes() -> No
 
 def test_more_layouts_than_the_limit_are_none_and_as_many_are_not() -> None:
     kinds = uses("A100", "mig", *SEVEN)
-    for maximal, pick in product((True, False), ("any", "first")):
+    picks: tuple[Pick, ...] = ("any", "first")
+    for maximal, pick in product((True, False), picks):
         found = layouts(kinds, 8, [], maximal=maximal, pick=pick)
         assert found is not None
         assert layouts(kinds, 8, [], maximal=maximal, pick=pick, limit=4) is None
@@ -383,7 +366,7 @@ def test_a_limit_that_is_broken_already_does_not_bar_what_it_does_not_name() -> 
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[list[Use], int, list[Item]]:
-    """A short row, up to three uses (starts of any kind, some too near the end; sometimes limits), and what stands there."""
+    """A short row, up to three uses (any starts, some too near the end; sometimes limits), and what stands there."""
     row = draw(st.integers(2, 6))
     kinds = []
     for _ in range(draw(st.integers(1, 3))):
@@ -480,7 +463,8 @@ def test_first_and_worst_are_what_some_order_of_arrival_gives(world: tuple[list[
     everything = layouts(kinds, row, held, maximal=False)
     assert everything is not None
     vectors = {way.counts for way in everything if sum(way.counts) <= 4}
-    for pick, manager in (("first", first_fit), ("worst", worst_fit)):
+    managers: list[tuple[Pick, Callable[..., bool]]] = [("first", first_fit), ("worst", worst_fit)]
+    for pick, manager in managers:
         slow = {
             counts
             for counts in vectors
