@@ -158,6 +158,8 @@ def _model(entry: gpus_file.ModelEntry, sources: Mapping[str, str]) -> GpuModel:
     full = max((one.framebuffer_mib for one in entry.profiles), default=0)
     types = [_type(one, entry.architecture, one.framebuffer_mib == full) for one in entry.profiles]
     mig, instances = _mig(entry)
+    mixed = entry.mixed_size
+    mixed_source = {"mixed_starts": mixed.source} if mixed and mixed.source else {}
     return GpuModel(
         name=entry.name,
         vgpu_prefix=entry.vgpu_prefix,
@@ -174,12 +176,10 @@ def _model(entry: gpus_file.ModelEntry, sources: Mapping[str, str]) -> GpuModel:
         pci_device=entry.pci_device,
         sriov_vgpu=entry.sriov_vgpu,
         profiles=(*types, *instances),
-        mixed_starts={int(size): starts for size, starts in entry.mixed_size.starts_by_gib.items()}
-        if entry.mixed_size
-        else {},
+        mixed_starts={int(size): starts for size, starts in mixed.starts_by_gib.items()} if mixed else {},
         mig=mig,
-        notes=entry.notes,
-        value_sources=entry.value_sources,
+        notes=(*entry.notes, *([entry.mig.note] if entry.mig and entry.mig.note else [])),
+        value_sources={**entry.value_sources, **mixed_source},
         sources=sources,
     )
 

@@ -42,6 +42,8 @@ def test_each_value_names_a_source_that_the_file_gives_an_address_for() -> None:
         assert set(model.value_sources.values()) <= set(model.sources)
     assert CATALOGUE.find("M60").value_sources["gpus_per_board"] == "UG8"
     assert CATALOGUE.find("M60").sources["UG8"].startswith("https://docs.nvidia.com/grid/8.0/")
+    assert CATALOGUE.find("A40").value_sources["mixed_starts"] == "UG17A3"
+    assert any("no -lgipp listing of this model" in note for note in CATALOGUE.find("B200").notes)
 
 
 @pytest.mark.parametrize(
