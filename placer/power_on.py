@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from placer.judge.check import broken, scores
+from placer.judge.explain import Explainer
+from placer.judge.replay import Replay
+from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.goal import Goal
 from placer_models.moving import immovable
@@ -14,11 +18,6 @@ from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.snapshot import Snapshot
-
-from placer.judge.check import broken, scores
-from placer.judge.explain import Explainer
-from placer.judge.replay import Replay
-from placer.waits import Order, in_order
 
 if TYPE_CHECKING:
     from placer.solve.run import Outcome
@@ -43,8 +42,9 @@ def place(
 ) -> Placements:
     """Answer a snapshot's power-on requests.
 
-    `decision` (default: the shipped `power_on`) names rules, goals, time limit in seconds and seed; `moves` is how many running VMs may
-    be live-migrated to make room. The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
+    `decision` (default: the shipped `power_on`) names rules, goals, time limit in seconds and seed; `moves` is how
+    many running VMs may be live-migrated to make room. The answer is judged before it is returned; Disagreement is
+    raised where the judge refuses it (a bug).
     """
     started = time.monotonic()
     decision = decision or shipped_decision("power_on")
@@ -103,7 +103,8 @@ def _movable(scene: Scene, rules: Sequence[Rule]) -> frozenset[str]:
     return frozenset(
         stand.vm
         for stand in scene.stands()
-        if immovable(scene.cluster, vms[stand.vm], stand) is None and not any(rule.pins(vms[stand.vm]) for rule in rules)
+        if immovable(scene.cluster, vms[stand.vm], stand) is None
+        and not any(rule.pins(vms[stand.vm]) for rule in rules)
     )
 
 

@@ -1,4 +1,6 @@
-"""Which move waits for which: an order in which moves can be carried out, and what stands in the way where there is none."""
+"""Which move waits for which: an order in which moves can be carried out, and what stands in the way where there is
+none.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import networkx as nx
-from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
 
 from placer.judge.check import broken, worse
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Order:
     """
 
     moves: list[Stand] = field(default_factory=list)
-    waits: nx.DiGraph = field(default_factory=nx.DiGraph)
+    waits: nx.DiGraph[str] = field(default_factory=nx.DiGraph)
     stuck: list[Stand] = field(default_factory=list)
 
     def waits_for(self, vm: str) -> list[str]:
@@ -33,8 +35,9 @@ class Order:
 def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand]) -> Order:
     """An order for moves to these stands.
 
-    A VM on the move stands on both hosts, so each target must have room while the VM's source is still held. Moves are taken whenever
-    they have room: leaving a host never takes room from anybody, so what this does not reach, no order of these moves reaches.
+    A VM on the move stands on both hosts, so each target must have room while the VM's source is still held. Moves
+    are taken whenever they have room: leaving a host never takes room from anybody, so what this does not reach, no
+    order of these moves reaches.
     """
     order, scene = Order(), now.copy()
     always = [rule for rule in rules if rule.always]

@@ -1,7 +1,8 @@
 """What a cluster is made of: hosts, their GPUs, and the VMs that stand on them or want to.
 
 These are parts of the snapshot document (`placer.snapshot/1`): frozen, checked when read, and used as they are by every
-rule. Decimal quantities (CPUs, CPU ratio) have whole thousandths beside them (`cpu_milli`), which is what is counted with.
+rule. Decimal quantities (CPUs, CPU ratio) have whole thousandths beside them (`cpu_milli`), which is what is counted
+with.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ class Seat(Document):
 
 
 class Ask(Document):
-    """What a VM wants of GPUs: `count` whole GPUs, or `count` vGPU/MIG profiles, or `count` shares of `milli` thousandths.
+    """What a VM wants of GPUs: `count` whole GPUs, or `count` vGPU/MIG profiles, or `count` shares of `milli`
+    thousandths.
 
-    `models` narrows it to GPU models (absent: any); `mode` is the firmware mode that a whole GPU must be in ("Tesla M60" is
-    never "Tesla M60.compute"). Several shares of one ask are on different GPUs. `at` says where a running VM has it.
+    `models` narrows it to GPU models (absent: any); `mode` is the firmware mode that a whole GPU must be in ("Tesla
+    M60" is never "Tesla M60.compute"). Several shares of one ask are on different GPUs. `at` says where a running VM
+    has it.
     """
 
     profile: Name | None = None
@@ -48,7 +51,7 @@ class Ask(Document):
         """Whether it asks for whole GPUs."""
         return self.profile is None and self.milli is None
 
-    @cached_property
+    @property
     def want(self) -> Ask:
         """The ask without where it is held: what is compared between VMs."""
         return self.model_copy(update={"at": ()}) if self.at else self
@@ -101,7 +104,7 @@ class Vm(Document):
 
 
 class Gpu(Document):
-    """One physical GPU. `sharing` is what it stands in now; `may_share` what it may be put in while nothing holds it."""
+    """One physical GPU. `sharing` is what it stands in; `may_share` what it may be put in while nothing holds it."""
 
     id: Name
     model: Name
@@ -158,9 +161,11 @@ class Host(Document):
 
 
 class Platform(Document):
-    """The hypervisor. `slots` says who picks the slot of a vGPU: placer ("chosen"), or the manager, which takes the first
-    legal one ("first-legal"), or any ("worst-case": a plan must then hold whatever it picks). `vgpu_live_migration` says whether
-    VMs with vGPUs can be live-migrated (absent: on vSphere, KVM and OpenStack only)."""
+    """The hypervisor. `slots` says who picks the slot of a vGPU: placer ("chosen"), or the manager, which takes the
+    first legal one ("first-legal"), or any ("worst-case": a plan must then hold whatever it picks).
+    `vgpu_live_migration` says whether VMs with vGPUs can be live-migrated (absent: on vSphere, KVM and OpenStack
+    only).
+    """
 
     kind: Literal["vsphere", "ahv", "kvm", "kubevirt", "openstack", "proxmox", "other"] = "other"
     version: str | None = None
@@ -175,7 +180,9 @@ class Platform(Document):
 
 @dataclass(frozen=True)
 class Cluster:
-    """A snapshot's content by name: what rules and goals look at. `asked` is the priority of each VM that is to be powered on."""
+    """A snapshot's content by name: what rules and goals look at. `asked` is the priority of each VM that is to be
+    powered on.
+    """
 
     name: str
     platform: Platform

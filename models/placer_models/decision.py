@@ -1,4 +1,6 @@
-"""Which rules hold, which goals are wished for and in which order, how long to think: a decision (`placer.decision/1`, TOML)."""
+"""Which rules hold, which goals are wished for and in which order, how long to think: a decision
+(`placer.decision/1`, TOML).
+"""
 
 from __future__ import annotations
 

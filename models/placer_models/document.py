@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -42,12 +42,31 @@ MOST_TOLD = 1000
 """Nobody reads more; the others are counted."""
 
 
-class Document(BaseModel):
+class Document(BaseModel):  # noqa: PLW1641 -- pydantic adds a hash of the fields
     """The base of every part of a document: frozen, no unknown keys, nothing converted but an int for a float."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
     )
+
+    # Parts keep figures in cached properties, which pydantic would compare, and copy although a field has changed.
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Document):
+            return NotImplemented
+        mine, theirs = self.__dict__, other.__dict__
+        return self is other or (type(self) is type(other) and all(mine[key] == theirs[key] for key in _fields(self)))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed; what was worked out from the fields is worked out anew."""
+        copy = super().model_copy(update=update, deep=deep)
+        for key in copy.__dict__.keys() - _fields(self):
+            del copy.__dict__[key]
+        return copy
+
+
+def _fields(document: Document) -> KeysView[str]:
+    return type(document).model_fields.keys()
 
 
 def _three_places(value: float) -> float:

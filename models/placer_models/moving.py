@@ -1,7 +1,8 @@
 """Which running VMs can be live-migrated, and whereto: what hardware and hypervisors refuse, known beforehand.
 
-Sources: pass-through never (AHV-PT, VM-DP); vGPU needs the same board, ECC state and, by default, the same vGPU manager version (NV5 5.3,
-NVC, RH10); AHV and KubeVirt are not confirmed to move vGPUs, so there it must be said (`platform.vgpu_live_migration`).
+Sources: pass-through never (AHV-PT, VM-DP); vGPU needs the same board, ECC state and, by default, the same vGPU
+manager version (NV5 5.3, NVC, RH10); AHV and KubeVirt are not confirmed to move vGPUs, so there it must be said
+(`platform.vgpu_live_migration`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
         return f"vGPU manager {host.vgpu_manager or 'unknown'} is not {source.vgpu_manager or 'unknown'}"
     for hold in profiles:
         gpu = source.gpu[hold.gpu]
-        alike = [other for other in host.gpus if cluster.catalogue.find(other.model) is cluster.catalogue.find(gpu.model)]
+        alike = [
+            other for other in host.gpus if cluster.catalogue.find(other.model) is cluster.catalogue.find(gpu.model)
+        ]
         if not alike:
             return f"no {gpu.model}"
         if any(other.ecc != gpu.ecc for other in alike):

@@ -8,7 +8,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from placer_models.cluster import Mode
 from placer_models.document import Count, Document, Name
 from placer_models.gpus import Sharing
 
@@ -17,7 +16,8 @@ from placer_models.gpus import Sharing
 class Breach:
     """A rule broken in a scene: by how much (`amount` >= 1, in the rule's own unit), where, by whom, in a sentence.
 
-    `subject` is what the rule counts there (a host, a label's value, a GPU): two scenes are compared subject by subject.
+    `subject` is what the rule counts there (a host, a label's value, a GPU): two scenes are compared subject by
+    subject.
     """
 
     rule: str
@@ -29,7 +29,9 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a VM cannot stand on one host: which rule, a `code` that groups hosts with the same trouble, its numbers, a sentence."""
+    """Why a VM cannot stand on one host: which rule, a `code` that groups hosts with the same trouble, its numbers, a
+    sentence.
+    """
 
     rule: str
     host: str
@@ -70,7 +72,9 @@ class Move(Document):
 
 
 class Unplaced(Document):
-    """A VM that stays off, and why: a sentence for each group of hosts, then the nearest miss, then what would let it in."""
+    """A VM that stays off, and why: a sentence for each group of hosts, then the nearest miss, then what would let it
+    in.
+    """
 
     vm: Name
     reasons: tuple[str, ...]

@@ -13,7 +13,9 @@ from placer_models.gpus import Sharing
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What a VM has of one GPU: all of it, a profile at a slot, or thousandths. `sharing` is what the GPU then stands in."""
+    """What a VM has of one GPU: all of it, a profile at a slot, or thousandths. `sharing` is what the GPU then stands
+    in.
+    """
 
     gpu: str
     sharing: Sharing
@@ -33,7 +35,9 @@ class Stand:
 
 @dataclass(slots=True)
 class Taken:
-    """What the VMs of one host take of its CPUs (thousandths) and memory (MiB; VMs with a GPU apart: theirs is reserved)."""
+    """What the VMs of one host take of its CPUs (thousandths) and memory (MiB; VMs with a GPU apart: theirs is
+    reserved).
+    """
 
     cpu_milli: int = 0
     gpu_vms_memory_mib: int = 0
@@ -149,5 +153,3 @@ def stand_of(cluster: Cluster, vm: Vm) -> Stand:
 def items(vm: Vm) -> tuple[Ask, ...]:
     """A VM's asks, each repeated `count` times: what each of its holds serves."""
     return tuple(ask for ask in vm.wants for _ in range(ask.count))
-
-

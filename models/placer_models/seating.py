@@ -1,7 +1,8 @@
-"""Which GPUs of a host a VM could take, and where on them: shared by the gpu rule, by whoever explains, and by first answers.
+"""Which GPUs of a host a VM could take, and where on them: shared by the gpu rule, by whoever explains, and by first
+answers.
 
-A GPU is a short row of units (`placer_models.gpus`); here the row meets the asks of VMs: models and modes, CUDA, several vGPUs in
-one VM, GPUs that must be together on a board, on a NUMA node or in an NVLink group.
+A GPU is a short row of units (`placer_models.gpus`); here the row meets the asks of VMs: models and modes, CUDA,
+several vGPUs in one VM, GPUs that must be together on a board, on a NUMA node or in an NVLink group.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def model_of(cluster: Cluster, gpu: Gpu) -> GpuModel:
 def accepts(catalogue: Catalogue, ask: Ask, model: str, mode: str) -> bool:
     """Whether an ask's models and mode take in a GPU of this model and mode.
 
-    A whole GPU is asked for in one firmware mode (graphics unless it says compute, or names "....compute"); a profile stands on the
-    graphics mode of models that have both (UG4.3); a share does not mind.
+    A whole GPU is asked for in one firmware mode (graphics unless it says compute, or names "....compute"); a profile
+    stands on the graphics mode of models that have both (UG4.3); a share does not mind.
     """
     have, gpu_mode = catalogue.canonical(model)
     if mode == "compute":
@@ -67,9 +68,7 @@ def use_for(cluster: Cluster, ask: Ask, needs: Needs, gpu: Gpu, sharing: Sharing
 
 
 @lru_cache(maxsize=65536)
-def _use_held(
-    catalogue: Catalogue, model: str, sharing: Sharing, profile: str | None, milli: int | None
-) -> Use | None:
+def _use_held(catalogue: Catalogue, model: str, sharing: Sharing, profile: str | None, milli: int | None) -> Use | None:
     gpu = catalogue.find(model)
     if profile is None and milli is None and sharing == "fraction":
         return gpu.use(sharing, milli=1000)
@@ -81,17 +80,22 @@ def use_of(cluster: Cluster, gpu: Gpu, hold: Hold) -> Use | None:
     return _use_held(cluster.catalogue, gpu.model, hold.sharing, hold.profile, hold.milli)
 
 
+def unit_of(hold: Hold) -> int | None:
+    """The unit of the row at which a hold begins: a whole GPU begins at the first."""
+    return 0 if hold.sharing == "passthrough" else hold.slot
+
+
 def held(scene: Scene, host: Host, gpu: Gpu) -> Held:
     """What a GPU holds in a scene (holds that it cannot serve are left out; the gpu rule reports them)."""
-    uses = ((use_of(scene.cluster, gpu, hold), hold.slot) for _, hold in scene.holders(host.name, gpu.id))
+    uses = ((use_of(scene.cluster, gpu, hold), unit_of(hold)) for _, hold in scene.holders(host.name, gpu.id))
     return tuple((use, slot) for use, slot in uses if use is not None)
 
 
 def zones(host: Host, needs: Needs) -> list[frozenset[str]] | None:
     """The sets of GPUs inside which all of a VM's GPUs must be, by its needs; None: anywhere on the host.
 
-    An NVLink group must be taken whole (FM: a request must equal a partition), see `whole_zone`. A GPU that does not say its board is a
-    board of its own; one that does not say its NUMA node is on none.
+    An NVLink group must be taken whole (FM: a request must equal a partition). A GPU that does not
+    say its board is a board of its own; one that does not say its NUMA node is on none.
     """
     found: list[frozenset[str]] | None = None
     if needs.nvlink:
@@ -129,8 +133,9 @@ def in_zone(host: Host, needs: Needs, gpus: Sequence[str]) -> bool:
 def misfit(cluster: Cluster, vm: Vm) -> str | None:
     """Why a VM's vGPUs can never be together in one VM, wherever it stands; None: they can.
 
-    NVIDIA: several vGPUs of a VM are of the same board type and series, of types that allow it, and an exclusive type is not combined
-    with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML; see domain facts 1.5 in the catalogue's sources).
+    NVIDIA: several vGPUs of a VM are of the same board type and series, of types that allow it, and an exclusive type
+    is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML; see domain facts 1.5 in
+    the catalogue's sources).
     """
     asked = [ask for ask in items(vm) if ask.profile is not None]
     found = []
@@ -159,8 +164,9 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
 def seat(scene: Scene, vm: Vm, host: Host) -> tuple[Hold, ...] | None:
     """Holds for a VM on a host beside all who stand there, in the order of its asks; None: there is no such seating.
 
-    Exact: None means that no choice of GPUs, sharings and slots serves the VM while the others stay as they are. Among the possible ones
-    it prefers GPUs that are in use already, the fullest first, and slots that leave the most open.
+    Exact: None means that no choice of GPUs, sharings and slots serves the VM while the others stay as they are.
+    Among the possible ones it prefers GPUs that are in use already, the fullest first, and slots that leave the most
+    open.
     """
     if not vm.gpus:
         return ()
@@ -215,7 +221,8 @@ class _Search:
                 self.held[gpu.id] = (*before[0], (use, slot))
                 self.sharing[gpu.id] = sharing
                 ask = self.asked[index]
-                self.found[index] = Hold(gpu.id, sharing, ask.profile, slot, ask.milli)
+                kept = None if sharing == "passthrough" else slot
+                self.found[index] = Hold(gpu.id, sharing, ask.profile, kept, ask.milli)
                 if self._place(at + 1):
                     return True
                 del self.found[index]
@@ -239,7 +246,7 @@ class _Search:
             return False
         return any(hold.gpu == gpu.id and self.asked[i] is ask for i, hold in self.found.items())
 
-    def _slots(self, gpu: Gpu, sharing: Sharing, use: Use) -> list[int | None]:
+    def _slots(self, gpu: Gpu, sharing: Sharing, use: Use) -> Sequence[int | None]:
         model = model_of(self.cluster, gpu)
         free = free_slots(use, model.row_units(sharing), self.held[gpu.id])
         if self.cluster.platform.slot_choice == "first-legal":
@@ -251,8 +258,10 @@ class _Search:
 
 @lru_cache(maxsize=65536)
 def _openness(model: GpuModel, sharing: Sharing, holds: Held) -> int:
-    """How much a GPU that holds this still offers: legal slots over all profiles, each weighted by its share of the GPU."""
-    uses = {use for profile in model.profiles_in(sharing) if (use := model.use(sharing, profile=profile.name))}
+    """How much a GPU that holds this still offers: legal slots over all profiles, each weighted by its share of the
+    GPU.
+    """
+    uses = {use for profile in model.profiles if (use := model.use(sharing, profile=profile.name))}
     return sum(len(free_slots(use, model.row_units(sharing), holds)) * use.share_milli for use in uses)
 
 

@@ -1,7 +1,7 @@
 """The document in: one moment of a cluster, and what is asked of it (`placer.snapshot/1`).
 
-Reading checks everything: keys and types first, then every cross-reference (hosts, VMs, GPUs, profiles, what holds what).
-All faults are reported together.
+Reading checks everything: keys and types first, then every cross-reference (hosts, VMs, GPUs, profiles, what holds
+what). All faults are reported together.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import Annotated, Literal, Union
+from functools import cached_property, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AwareDatetime, Field, PrivateAttr
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
 from placer_models.document import Document, Faults, Name, digest, parse, quote, read_json
-from placer_models.gpus import Catalogue, Use, lays
+from placer_models.gpus import SHARINGS, Catalogue, Use, lays
 from placer_models.rules import STATED, Rule
 from placer_models.scene import Hold
-from placer_models.seating import accepts, use_of
+from placer_models.seating import accepts, unit_of, use_of
 
-StatedRule = Annotated[Union[tuple(STATED.values())], Field(discriminator="kind")]  # type: ignore[valid-type]  # noqa: UP007
+if TYPE_CHECKING:
+    StatedRule = Rule
+else:  # the shipped rules and a site's own
+    StatedRule = Annotated[reduce(or_, STATED.values()), Field(discriminator="kind")]
 
 
 class PowerOn(Document):
@@ -125,11 +129,11 @@ def _twice(path: str, key: str, names: Iterable[str]) -> Iterator[str]:
         first.setdefault(name, i)
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
+def unknown(what: str, name: str, known: Iterable[str], of: str = "this snapshot") -> str:
     """The sentence for a name that nothing has, with the nearest one that something has."""
     near = difflib.get_close_matches(name, list(known), 1)
     hint = f"; did you mean {quote(near[0])}?" if near else ""
-    return f"found {quote(name)}, expected a {what} of this snapshot{hint}"
+    return f"found {quote(name)}, expected a {what} of {of}{hint}"
 
 
 def _host_faults(path: str, host: Host, catalogue: Catalogue) -> Iterator[str]:
@@ -137,22 +141,26 @@ def _host_faults(path: str, host: Host, catalogue: Catalogue) -> Iterator[str]:
     if host.reserved_cpus > host.cpus:
         yield f"{path}.reserved_cpus: found {host.reserved_cpus:g}, expected at most its {host.cpus:g} CPUs"
     if host.reserved_memory_mib > host.memory_mib:
-        yield f"{path}.reserved_memory_mib: found {host.reserved_memory_mib}, expected at most its {host.memory_mib} MiB"
+        found = f"found {host.reserved_memory_mib}, expected at most its {host.memory_mib} MiB"
+        yield f"{path}.reserved_memory_mib: {found}"
     for i, gpu in enumerate(host.gpus):
         model = catalogue.find(gpu.model)
+        able = [sharing for sharing in SHARINGS if model.row_units(sharing)]
         for key, sharings in (("sharing", (gpu.sharing,)), ("may_share", gpu.may_share or ())):
             for sharing in sharings:
                 if model.row_units(sharing) == 0:
                     found = f"found '{sharing}', which a {model.name} cannot stand in"
-                    yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(model.sharings)}"
+                    yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(able)}"
     for i, group in enumerate(host.nvlink_groups):
         for j, gpu_id in enumerate(group):
             if gpu_id not in host.gpu:
-                yield f"{path}.nvlink_groups[{i}][{j}]: {unknown('GPU', gpu_id, host.gpu)}"
+                yield f"{path}.nvlink_groups[{i}][{j}]: {unknown('GPU', gpu_id, host.gpu, of=host.name)}"
         yield from _twice(f"{path}.nvlink_groups[{i}]", "gpu", group)
 
 
-def _vm_faults(path: str, vm: Vm, cluster: Cluster, held: dict[tuple[str, str], list[tuple[Use, int | None, str]]]) -> Iterator[str]:
+def _vm_faults(
+    path: str, vm: Vm, cluster: Cluster, held: dict[tuple[str, str], list[tuple[Use, int | None, str]]]
+) -> Iterator[str]:
     host = cluster.hosts.get(vm.host) if vm.host is not None else None
     if vm.host is not None and host is None:
         yield f"{path}.host: {unknown('host', vm.host, cluster.hosts)}"
@@ -172,7 +180,7 @@ def _vm_faults(path: str, vm: Vm, cluster: Cluster, held: dict[tuple[str, str], 
                 at = f"{path}.gpus[{i}].at[{j}]"
                 gpu = host.gpu.get(seat.gpu)
                 if gpu is None:
-                    yield f"{at}.gpu: {unknown('GPU of ' + host.name, seat.gpu, host.gpu).replace(' of this snapshot', '')}"
+                    yield f"{at}.gpu: {unknown('GPU', seat.gpu, host.gpu, of=host.name)}"
                     continue
                 shares[gpu.id] += 1
                 if ask.milli is not None and shares[gpu.id] == 2:
@@ -190,7 +198,9 @@ def _ask_faults(path: str, ask: Ask, catalogue: Catalogue) -> Iterator[str]:
         return
     having = catalogue.profile_models(ask.profile)
     if not having:
-        near = difflib.get_close_matches(ask.profile, catalogue.profile_names, 1)
+        near = difflib.get_close_matches(
+            ask.profile, [profile.name for model in catalogue.models for profile in model.profiles], 1
+        )
         hint = f"; did you mean {quote(near[0])}?" if near else ""
         yield f"{path}.profile: found {quote(ask.profile)}, expected a profile of the catalogue's GPU models{hint}"
     elif ask.models and not any(catalogue.find(name) in having for name in ask.models):
@@ -198,7 +208,13 @@ def _ask_faults(path: str, ask: Ask, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _hold_faults(
-    path: str, vm: Vm, ask: Ask, hold: Hold, gpu: Gpu, host: Host, cluster: Cluster,
+    path: str,
+    vm: Vm,
+    ask: Ask,
+    hold: Hold,
+    gpu: Gpu,
+    host: Host,
+    cluster: Cluster,
     held: dict[tuple[str, str], list[tuple[Use, int | None, str]]],
 ) -> Iterator[str]:
     """What is wrong with one hold of a running VM, given what the VMs before it in the document hold."""
@@ -217,17 +233,18 @@ def _hold_faults(
         yield f"{path}.gpu: found {where}, which stands in sharing '{gpu.sharing}' and cannot give {what} so"
         return
     if hold.slot is None and gpu.sharing in ("mixed-size", "mig"):
-        yield f"{path}: missing 'slot': in sharing '{gpu.sharing}' it matters where {ask.profile} is; legal: {use.starts}"
+        where_it_is = f"in sharing '{gpu.sharing}' it matters where {ask.profile} is"
+        yield f"{path}: missing 'slot': {where_it_is}; legal: {', '.join(map(str, use.starts or ()))}"
         return
     before = held.setdefault((host.name, gpu.id), [])
     row = model.row_units(gpu.sharing)
-    now = lays([*((use, slot) for use, slot, _ in before), (use, hold.slot)], row)
+    now = lays((*((other, slot) for other, slot, _ in before), (use, unit_of(hold))), row)
     if now:
         holders = list(dict.fromkeys(name for _, _, name in before))
         others = f" (held also by {', '.join(holders[:3])}{' ...' if len(holders) > 3 else ''})" if holders else ""
         yield f"{path}: found {where} held against its rules: {'; '.join(now)}{others}"
         return
-    before.append((use, hold.slot, vm.name))
+    before.append((use, unit_of(hold), vm.name))
 
 
 def _rule_faults(path: str, rule: Rule, hosts: Mapping[str, Host], vms: Mapping[str, Vm]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def read_json(data: bytes, source: str, *, most_bytes: int = MOST_BYTES) -> obje
     if len(data) > most_bytes:
         raise Faults(source, [f"found {len(data)} bytes, expected at most {most_bytes}"])
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Faults(source, ["found UTF-16, expected JSON in UTF-8"])
+        raise Faults(source, ["found UTF-16 or UTF-32, expected JSON in UTF-8"])
     data = data.removeprefix(b"\xef\xbb\xbf")
     _guard(data, source)
     try:

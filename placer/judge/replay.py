@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from placer.judge.check import broken, worse
 from placer_models.cluster import Cluster, Gpu, Vm
 from placer_models.document import quote
-from placer_models.gpus import free_slots
+from placer_models.gpus import Use, free_slots
 from placer_models.moving import immovable, unreachable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import held, match, model_of, use_of
+from placer_models.seating import Held, held, match, model_of, use_of
 from placer_models.snapshot import unknown
-
-from placer.judge.check import broken, worse
 
 POSITIONAL = ("mixed-size", "mig")
 
@@ -130,23 +129,23 @@ class Replay:
         """GPUs on which some choice of slots by the manager would leave a later VM without one."""
         arriving: dict[tuple[str, str], list[Hold]] = {}
         for placed in answer.placed:
-            for gpu in placed.gpus:
-                sharing = gpu.sharing or self.cluster.hosts[placed.host].gpu[gpu.gpu].sharing
-                if sharing in POSITIONAL:
-                    hold = Hold(gpu.gpu, sharing, gpu.profile, gpu.slot, gpu.milli)
-                    arriving.setdefault((placed.host, gpu.gpu), []).append(hold)
+            for stand in self.scene.of(placed.vm):
+                for hold in stand.holds:
+                    if hold.sharing in POSITIONAL:
+                        arriving.setdefault((stand.host, hold.gpu), []).append(hold)
         now = Scene.now(self.cluster)
-        for (host_name, gpu_id), holds in arriving.items():
-            host = self.cluster.hosts[host_name]
+        for (name, gpu_id), holds in arriving.items():
+            host = self.cluster.hosts[name]
             gpu = host.gpu[gpu_id]
-            uses = [use for hold in holds if (use := use_of(self.cluster, gpu, hold)) is not None]
+            uses = tuple(use for hold in holds if (use := use_of(self.cluster, gpu, hold)) is not None)
             row = model_of(self.cluster, gpu).row_units(holds[0].sharing)
+            if not _always_room(held(now, host, gpu), uses, row):
+                yield f"{name}: GPU {gpu_id}: not every choice of slots by the manager leaves room for all"
 
-            def stands(taken, left, row=row):  # type: ignore[no-untyped-def]
-                if not left:
-                    return True
-                slots = free_slots(left[0], row, taken)
-                return bool(slots) and all(stands((*taken, (left[0], slot)), left[1:]) for slot in slots)
 
-            if not stands(held(now, host, gpu), tuple(uses)):
-                yield f"{host_name}: GPU {gpu_id}: not every choice of slots by the manager leaves room for all"
+def _always_room(taken: Held, left: tuple[Use, ...], row: int) -> bool:
+    """Whether items find room one after the other, whatever legal slots the manager picks."""
+    if not left:
+        return True
+    slots = free_slots(left[0], row, taken)
+    return bool(slots) and all(_always_room((*taken, (left[0], slot)), left[1:], row) for slot in slots)

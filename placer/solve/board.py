@@ -1,7 +1,9 @@
-"""The board: how many VMs of each class stand on each host, as a CP-SAT model; it reads itself back to VMs, GPUs and slots.
+"""The board: how many VMs of each class stand on each host, as a CP-SAT model; it reads itself back to VMs, GPUs and
+slots.
 
-Rules post their conditions on counts (`placer_models.rules.rule.Board`), so VMs that no rule tells apart are never told apart
-here: that is what lets CP-SAT prove answers for large clusters. With `hosts` only some hosts are decided about and the rest stand still.
+Rules post their conditions on counts (`placer_models.rules.rule.Board`), so VMs that no rule tells apart are never
+told apart here: that is what lets CP-SAT prove answers for large clusters. With `hosts` only some hosts are decided
+about and the rest stand still.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from typing import Any
 
 from ortools.sat.python import cp_model
+
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
@@ -167,7 +170,9 @@ class CountBoard:
             self._spread(vms, key)
 
     def _apart(self, stand: Stand) -> Hashable:
-        """What tells VMs that may move apart from others on their host: several GPUs to leave at once, or another ECC state."""
+        """What tells VMs that may move apart from others on their host: several GPUs to leave at once, or another ECC
+        state.
+        """
         gpus = self._scene.cluster.hosts[stand.host].gpu
         return (stand.vm if len(stand.holds) > 1 else None, *(gpus[hold.gpu].ecc for hold in stand.holds))
 
@@ -220,7 +225,9 @@ class CountBoard:
     # how it is read
 
     def read(self, value: Callable[[Var], int]) -> list[Stand]:
-        """The stands of the VMs that are started or moved, in the order in which they are to be started, from the unknowns' values."""
+        """The stands of the VMs that are started or moved, in the order in which they are to be started, from the
+        unknowns' values.
+        """
         arriving: dict[str, list[tuple[VmClass, tuple[Any, ...]]]] = {}
         leaving: set[str] = set()
         for place, read in self._readers:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from placer.solve.board import CountBoard
+from placer.solve.run import Outcome, Progress, solve_board
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.moves import Moves
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-
-from placer.solve.board import CountBoard
-from placer.solve.run import Outcome, Progress, solve_board
 
 
 def solve(
@@ -26,7 +25,9 @@ def solve(
     forbidden: Sequence[Sequence[Stand]] = (),
     progress: Progress | None = None,
 ) -> Outcome:
-    """The best stands that are found before `deadline` (of `time.monotonic`) for the VMs asked for, and for those that may move."""
+    """The best stands that are found before `deadline` (of `time.monotonic`) for the VMs asked for, and for those
+    that may move.
+    """
     board = CountBoard(scene, rules, goals, scene.cluster.asked, movable)
     if movable:
         board.at_most(Moves().encode(board)[0], most_moves, eased=False)

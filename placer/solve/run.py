@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ortools.sat.python import cp_model
+
+from placer.solve.board import CountBoard
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.scene import Stand
-
-from placer.solve.board import CountBoard
 
 SUBSOLVERS = ("max_lp", "reduced_costs")
 """The two CP-SAT subsolvers that prove packing fastest on two workers; its default portfolio is made for eight."""
@@ -40,7 +40,6 @@ class Outcome:
     tiers: list[Tier] = field(default_factory=list)
     stopped: str = ""
     seconds: float = 0.0
-
 
     def without_bounds(self) -> Outcome:
         """The same stands, claiming nothing about what else there could be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Host, Vm
@@ -12,7 +12,9 @@ from placer_models.scene import Scene
 
 
 class Balance(Goal):
-    """The highest share of CPUs or memory that is given on any host, in thousandths of what VMs may have there, rounded up."""
+    """The highest share of CPUs or memory that is given on any host, in thousandths of what VMs may have there,
+    rounded up.
+    """
 
     kind: Literal["balance"] = "balance"
     sense: ClassVar[Literal["least"]] = "least"
@@ -35,14 +37,18 @@ class Balance(Goal):
         return max((_fullness(after, host) for host in after.cluster.hosts.values()), default=0)
 
 
-def _sides(host: Host):  # type: ignore[no-untyped-def]
-    def cpus(vm: Vm) -> int:
-        return vm.cpu_milli
+def _sides(host: Host) -> list[tuple[int, Callable[[Vm], int]]]:
+    """The host's resources that it has any of: the room, and what a VM takes of it."""
+    sides = ((host.cpu_room_milli, _cpus), (host.memory_room_mib, _memory))
+    return [(room, side) for room, side in sides if room]
 
-    def memory(vm: Vm) -> int:
-        return vm.memory_mib
 
-    return [(room, side) for room, side in ((host.cpu_room_milli, cpus), (host.memory_room_mib, memory)) if room]
+def _cpus(vm: Vm) -> int:
+    return vm.cpu_milli
+
+
+def _memory(vm: Vm) -> int:
+    return vm.memory_mib
 
 
 def _fullness(scene: Scene, host: Host) -> int:

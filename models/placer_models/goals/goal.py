@@ -12,7 +12,9 @@ from placer_models.scene import Scene
 
 
 class Goal(Document):
-    """What is wished for. `score` is an integer in the goal's `unit`; `sense` says whether most or least of it is best."""
+    """What is wished for. `score` is an integer in the goal's `unit`; `sense` says whether most or least of it is
+    best.
+    """
 
     kind: str
     sense: ClassVar[Literal["most", "least"]]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from placer_models.cluster import Vm
 from placer_models.goals.goal import Goal
 from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene

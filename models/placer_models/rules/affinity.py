@@ -12,8 +12,8 @@ from placer_models.scene import Scene, Stand
 
 
 class Affinity(Vms, Hosts, Rule):
-    """These VMs (by name or label) run only on these hosts (by name or label): strength "must" or "should"; or never on them: "must-not" or
-    "should-not". A breach for each VM on a wrong host.
+    """These VMs (by name or label) run only on these hosts (by name or label): strength "must" or "should"; or never
+    on them: "must-not" or "should-not". A breach for each VM on a wrong host.
 
     Passes: `{"kind": "affinity", "vms": ["db"], "hosts": ["esx01"]}` with db on esx01. Fails: db on esx02.
 

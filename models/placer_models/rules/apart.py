@@ -14,10 +14,11 @@ from placer_models.scene import Scene, Stand
 
 
 class Apart(Vms, Rule):
-    """No two of these VMs are on one host, or on hosts with the same value of the label `by`. A host without the label is by itself.
-    A breach for each VM beyond the first.
+    """No two of these VMs are on one host, or on hosts with the same value of the label `by`. A host without the
+    label is by itself. A breach for each VM beyond the first.
 
-    Passes: `{"kind": "apart", "vms": ["dc1", "dc2"], "by": "rack"}` with dc1 on rack r1 and dc2 on r2. Fails: both on r1.
+    Passes: `{"kind": "apart", "vms": ["dc1", "dc2"], "by": "rack"}` with dc1 on rack r1 and dc2 on r2. Fails: both on
+    r1.
 
     Sources: VM-VM anti-affinity (vSphere DRS); a preference on AHV (NTX-ADS), so `strength` may be "should".
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, Host, Vm
@@ -15,14 +15,14 @@ class Capacity(Rule):
     """The VMs on a host have together at most
 
     - (cpus - reserved_cpus) x cpu_ratio CPUs, and
-    - memory_mib - reserved_memory_mib of memory; where the host's `memory_ratio` is above 1, VMs without a GPU count for
-      memory / memory_ratio. A VM with a GPU reserves all its memory, so it always counts in full.
+    - memory_mib - reserved_memory_mib of memory; where the host's `memory_ratio` is above 1, VMs without a GPU count
+      for memory / memory_ratio. A VM with a GPU reserves all its memory, so it always counts in full.
 
-    Passes: 64 CPUs with ratio 4 and 4 reserved take 240 one-CPU VMs. Fails: a 16 GiB VM beside others on a host that has 12 GiB
-    left, however idle they are.
+    Passes: 64 CPUs with ratio 4 and 4 reserved take 240 one-CPU VMs. Fails: a 16 GiB VM beside others on a host that
+    has 12 GiB left, however idle they are.
 
-    Sources: vGPU VMs need their memory fully reserved (UG17, cloudfoundry/bosh-vsphere-cpi-release#369); KubeVirt and Harvester switch overcommit off for GPU
-    VMs (harvester/harvester#5131).
+    Sources: vGPU VMs need their memory fully reserved (UG17, cloudfoundry/bosh-vsphere-cpi-release#369); KubeVirt and
+    Harvester switch overcommit off for GPU VMs (harvester/harvester#5131).
     """
 
     kind: Literal["capacity"] = "capacity"
@@ -80,7 +80,7 @@ def _room(host: Host) -> int:
     return host.memory_room_mib * host.memory_ratio_milli
 
 
-def _short(all_numbers, what: str) -> str:  # type: ignore[no-untyped-def]
+def _short(all_numbers: Sequence[Mapping[str, int]], what: str) -> str:
     free, asked = max(numbers["free"] for numbers in all_numbers), all_numbers[0]["asked"]
     most = "at most " if len(all_numbers) > 1 else ""
     if what == "cpus":

@@ -12,25 +12,29 @@ from placer_models.plan import Breach, Reason
 from placer_models.rules.gpu_board import encode_place
 from placer_models.rules.rule import Board, Rule
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import accepts, in_zone, match, misfit, seat, use_for, use_of
+from placer_models.seating import accepts, in_zone, misfit, seat, unit_of, use_for, use_of
 
 
 class GpuRule(Rule):
-    """Each VM has exactly the GPU items that it asks for, all on the host on which it stands, and what a GPU holds is legal:
+    """Each VM has exactly the GPU items that it asks for, all on the host on which it stands, and what a GPU holds is
+    legal:
 
     - pass-through: one VM has the whole GPU;
-    - same-size: vGPUs of one frame-buffer size (of one *type* where the model's rule says so), at most as many as the type allows;
+    - same-size: vGPUs of one frame-buffer size (of one *type* where the model's rule says so), at most as many as the
+      type allows;
     - mixed-size: every vGPU at one of its placement IDs, none overlapping;
     - MIG: every instance at one of its starts, memory slices disjoint, one media-extension instance;
     - fraction: at most 1000 thousandths; the shares of one ask on different GPUs.
 
-    Modes are different asks ("Tesla M60" is never "Tesla M60.compute"). A GPU is put in another of its `may_share` sharings only while
-    nothing holds it. Several vGPUs of one VM are of one board and series, and of types that allow it. `needs` adds: CUDA (Maxwell
-    gives it only to the full profile, Pascal and later to every Q and C), one board, one NUMA node, one whole NVLink group.
+    Modes are different asks ("Tesla M60" is never "Tesla M60.compute"). A GPU is put in another of its `may_share`
+    sharings only while nothing holds it. Several vGPUs of one VM are of one board and series, and of types that allow
+    it. `needs` adds: CUDA (Maxwell gives it only to the full profile, Pascal and later to every Q and C), one board,
+    one NUMA node, one whole NVLink group.
 
     Passes: M60-1Q and M60-1Q on one GPU of an M60. Fails: M60-1Q beside M60-2Q on it.
 
-    Sources: AHV-PT (one host has all of them), UG8 and UG17 (what may share a GPU), MIGUG (MIG geometry), NV8M (several in one VM).
+    Sources: AHV-PT (one host has all of them), UG8 and UG17 (what may share a GPU), MIGUG (MIG geometry), NV8M
+    (several in one VM).
     """
 
     kind: Literal["gpu"] = "gpu"
@@ -90,7 +94,7 @@ class GpuRule(Rule):
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         vm, host = scene.cluster.vms[stand.vm], scene.cluster.hosts[stand.host]
-        if not vm.gpus or (seated := seat(scene, vm, host)) is not None and len(stand.holds) == len(seated):
+        if not vm.gpus or ((seated := seat(scene, vm, host)) is not None and len(stand.holds) == len(seated)):
             return super().why(scene, stand) if vm.gpus else None
         if seated is not None:
             return None
@@ -140,7 +144,7 @@ def _gpu_faults(scene: Scene, host: Host, gpu: Gpu) -> list[str]:
     uses = [(use_of(scene.cluster, gpu, hold), hold) for _, hold in holders]
     unknown = [f"{name_of_hold(hold)} cannot be had in sharing {sharing}" for use, hold in uses if use is None]
     row = scene.cluster.catalogue.find(gpu.model).row_units(sharing)
-    return unknown + lays([(use, hold.slot) for use, hold in uses if use is not None], row)
+    return unknown + lays(tuple((use, unit_of(hold)) for use, hold in uses if use is not None), row)
 
 
 def name_of(ask: Ask) -> str:
@@ -175,7 +179,9 @@ def _together(vm: Vm) -> str:
 
 
 def _lacking(scene: Scene, vm: Vm, host: Host) -> Reason:
-    """What a host lacks for a VM that cannot be seated on it: the first ask that fails even alone, or that they fail together."""
+    """What a host lacks for a VM that cannot be seated on it: the first ask that fails even alone, or that they fail
+    together.
+    """
     cluster = scene.cluster
     unfit = misfit(cluster, vm)
     if unfit:
@@ -223,8 +229,10 @@ def _free_count(scene: Scene, one: Vm, host: Host, most: int) -> int:
     ask = one.gpus[0]
     for count in range(most, 0, -1):
         several = one.model_copy(
-            update={"gpus": (ask.model_copy(update={"count": count}),), "needs": one.needs.model_copy(update={
-                "same_board": False, "same_numa_node": False, "nvlink": False})}
+            update={
+                "gpus": (ask.model_copy(update={"count": count}),),
+                "needs": one.needs.model_copy(update={"same_board": False, "same_numa_node": False, "nvlink": False}),
+            }
         )
         if seat(scene, several, host) is not None:
             return count
@@ -235,7 +243,9 @@ def _held_by(scene: Scene, host: Host, gpus: Sequence[Gpu]) -> str:
     by: dict[str, list[str]] = defaultdict(list)
     for gpu in gpus:
         by[gpu.id] = [stand.vm for stand, _ in scene.holders(host.name, gpu.id)]
-    return "; ".join(f"GPU {gpu} is held by {', '.join(vms[:3])}{' ...' if len(vms) > 3 else ''}" for gpu, vms in by.items())
+    return "; ".join(
+        f"GPU {gpu} is held by {', '.join(vms[:3])}{' ...' if len(vms) > 3 else ''}" for gpu, vms in by.items()
+    )
 
 
 def _sentence(reasons: Sequence[Reason]) -> str:
@@ -253,6 +263,3 @@ def _sentence(reasons: Sequence[Reason]) -> str:
     if code == "zone":
         return f"{reasons[0].numbers['asked']} {what} are free, but not together on one {reasons[0].code[2]}"
     return reasons[0].said
-
-
-__all__ = ["GpuRule", "match", "model_name", "name_of", "name_of_hold"]

@@ -1,9 +1,10 @@
-"""How the gpu rule binds a board: GPUs alike are counted by the layout that they take, asks are served from the layouts' seats.
+"""How the gpu rule binds a board: GPUs alike are counted by the layout that they take, asks are served from the
+layouts' seats.
 
-For each place the GPUs in the same state form a *row* of some size. Every legal way to add items to such a GPU (a *layout*,
-from `placer_models.gpus.layouts`) gets an unknown: how many GPUs of the row take it. A layout offers seats of certain kinds, and
-the VMs that arrive draw on them; an ask that several kinds of seats could serve is split by further unknowns. A VM that may
-leave is one more choice of the layouts of its GPUs: with it or without.
+For each place the GPUs in the same state form a *row* of some size. Every legal way to add items to such a GPU (a
+*layout*, from `placer_models.gpus.layouts`) gets an unknown: how many GPUs of the row take it. A layout offers seats
+of certain kinds, and the VMs that arrive draw on them; an ask that several kinds of seats could serve is split by
+further unknowns. A VM that may leave is one more choice of the layouts of its GPUs: with it or without.
 
 Exact at m = 1: a solution of these conditions is a seating, read back by `Seats.read`, and every seating is a solution.
 """
@@ -20,7 +21,7 @@ from placer_models.cluster import Ask, Gpu, Needs
 from placer_models.gpus import Layout, Sharing, Use, layouts
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
 from placer_models.scene import Hold
-from placer_models.seating import Held, misfit, use_for, use_of, zones
+from placer_models.seating import Held, misfit, unit_of, use_for, use_of, zones
 
 MOST_LEAVINGS = 4096
 """How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""
@@ -45,7 +46,9 @@ class Resident:
 
 @dataclass
 class Row:
-    """GPUs of a place in the same state: how many there are (a number or an unknown), and what every one of them holds."""
+    """GPUs of a place in the same state: how many there are (a number or an unknown), and what every one of them
+    holds.
+    """
 
     gpu: Gpu
     ids: list[str]
@@ -115,7 +118,9 @@ class Demand:
 def encode_place(board: Board, place: Place) -> None:
     """Post the gpu rule's conditions for one place, and leave a reader for the seats."""
     arriving = [
-        (vms, count) for vms, count in board.here(place) if vms.vm.gpus and not vms.fixed and vms.host not in place.names
+        (vms, count)
+        for vms, count in board.here(place)
+        if vms.vm.gpus and not vms.fixed and vms.host not in place.names
     ]
     rows = board.rows(place)
     if rows is None:
@@ -144,9 +149,9 @@ def rows_of(board: Board, place: Place) -> list[Row]:
                 continue
             vms = movable.get(stand.vm)
             if vms is None:
-                fixed.append((use, hold.slot))
+                fixed.append((use, unit_of(hold)))
             else:
-                residents.append((Resident(vms, stand.holds.index(hold), use, hold.slot), stand.vm))
+                residents.append((Resident(vms, stand.holds.index(hold), use, unit_of(hold)), stand.vm))
         now = scene.sharing(host.name, gpu)
         sharings = (now,) if fixed else (now, *(other for other in gpu.sharings if other != now))
         residents.sort(key=lambda pair: (pair[0].slot or 0, pair[1]))
@@ -217,7 +222,9 @@ class Seats:
         self.board.reader(self.place, self.read)
 
     def _must_be_exact(self) -> bool:
-        """Whether seats may not be left empty: where somebody looks at what is left, deals by number, or picks slots in turn."""
+        """Whether seats may not be left empty: where somebody looks at what is left, deals by number, or picks slots
+        in turn.
+        """
         by_turn = self.board.scene.cluster.platform.slot_choice != "chosen" and any(
             sharing in POSITIONAL for row in self.rows for sharing in row.sharings
         )
@@ -295,7 +302,7 @@ class Seats:
                 kind
                 for number, row in enumerate(self.rows)
                 for sharing in row.sharings
-                if (kind := self._kind(number, row, sharing, key, demand)) in supply
+                if (kind := self._kind(number, row, sharing, key, demand)) is not None and kind in supply
             ]
             if len(kinds) == 1:
                 demand.options = [(kinds[0], None)]
@@ -315,7 +322,9 @@ class Seats:
                 self.board.at_most([*terms, *_minus(supply[kind])], 0, eased=False)
 
     def _keep_apart(self, demand: Demand, kinds: list[Kind]) -> None:
-        """The shares of one ask on different GPUs: possible exactly where no GPU has more of them than there are VMs asking."""
+        """The shares of one ask on different GPUs: possible exactly where no GPU has more of them than there are VMs
+        asking.
+        """
         asking = [(1, count) for _, _, count in demand.asking]
         several: dict[int, Var] = {}
         for choice in self.choices:
@@ -328,7 +337,9 @@ class Seats:
                     self.board.at_most([(1, choice.count), (-most, several[copies])], 0, eased=False)
 
     def read(self, value: Value) -> tuple[list[tuple[VmClass, tuple[Hold, ...]]], set[str]]:
-        """The holds of those who arrive, in the order in which they are to be started, and the names of those who leave."""
+        """The holds of those who arrive, in the order in which they are to be started, and the names of those who
+        leave.
+        """
         seats: dict[Kind, list[tuple[int, str, int | None]]] = defaultdict(list)
         leaving: set[str] = {name for row in self.rows for names in row.names for name in names}
         left = {id(row): list(zip(row.ids, row.names, strict=True)) for row in self.rows}
@@ -364,6 +375,7 @@ class Seats:
         for kind, served in demand.options:
             for _ in range(total if served is None else value(served)):
                 order, gpu, slot = seats[kind].pop(0)
+                slot = None if kind.sharing == "passthrough" else slot
                 drawn.append((order, Hold(gpu, kind.sharing, demand.ask.profile, slot, demand.ask.milli)))
         if demand.apart:
             drawn.sort(key=lambda pair: pair[1].gpu)
@@ -381,7 +393,9 @@ class Seats:
 
 
 def _staying(choice: Choice, names: tuple[str, ...]) -> set[str]:
-    """The names of the residents of one GPU that stay under a choice: those alike are taken in the order of their names."""
+    """The names of the residents of one GPU that stay under a choice: those alike are taken in the order of their
+    names.
+    """
     stay: set[str] = set()
     wanted = list(choice.staying)
     for resident, name in zip(choice.row.residents, names, strict=True):

@@ -45,6 +45,5 @@ class HostState(Rule):
         return Reason(self.kind, stand.host, (said,), said)
 
 
-
 def _state(host: Host) -> str:
     return "in maintenance" if host.state == "maintenance" else host.state

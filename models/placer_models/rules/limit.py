@@ -14,8 +14,8 @@ from placer_models.scene import Scene, Stand
 
 
 class Limit(Vms, Hosts, Rule):
-    """On each of these hosts (default: every host) at most `most_vms` of these VMs (default: every VM); on at most `most_hosts` of
-    these hosts any of these VMs, as a licence by host allows.
+    """On each of these hosts (default: every host) at most `most_vms` of these VMs (default: every VM); on at most
+    `most_hosts` of these hosts any of these VMs, as a licence by host allows.
 
     Passes: `{"kind": "limit", "most_vms": 30}` with 30 VMs on each host. Fails: 31 on one.
     """

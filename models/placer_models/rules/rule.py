@@ -1,7 +1,8 @@
 """The base of a rule, and the board: what a rule may ask of whoever searches.
 
-A rule says the same thing four times: its docstring to people, `encode` to a solver, `check` to the judge, and `why` to the
-operator. It knows neither solver nor judge: it posts linear conditions on counts of VMs to a `Board`, and it reads a `Scene`.
+A rule says the same thing four times: its docstring to people, `encode` to a solver, `check` to the judge, and `why`
+to the operator. It knows neither solver nor judge: it posts linear conditions on counts of VMs to a `Board`, and it
+reads a `Scene`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from placer_models.plan import Breach, Reason
 from placer_models.scene import Scene, Stand
 
 Var = Any
-"""A board's unknown: an opaque integer that only its board can read. Where nothing is left to decide it is a plain int."""
+"""A board's unknown: an opaque integer that only its board can read. Where nothing is left to decide it is a plain
+int.
+"""
 Term = tuple[int, Var]
 
 
@@ -55,8 +58,9 @@ class Place:
 class Board(Protocol):
     """Counts of VMs by class and place, and the conditions on them.
 
-    A condition that the present scene already breaks is eased to what stands now: nobody may make it worse, and what was
-    broken before is not the search's fault. A board may also count breaches (rules that only "should" hold) for a goal.
+    A condition that the present scene already breaks is eased to what stands now: nobody may make it worse, and what
+    was broken before is not the search's fault. A board may also count breaches (rules that only "should" hold) for a
+    goal.
     """
 
     @property
@@ -75,7 +79,9 @@ class Board(Protocol):
         """Each class that may stand on a place, with how many do (fixed ones as plain ints)."""
 
     def where(self, vms: Collection[str] | None = None) -> Iterable[tuple[VmClass, Place, Var]]:
-        """Each class (of these VMs) and each place where it may stand, with how many do; all hosts, fixed VMs included."""
+        """Each class (of these VMs) and each place where it may stand, with how many do; all hosts, fixed VMs
+        included.
+        """
 
     @property
     def exact(self) -> bool:
@@ -110,7 +116,8 @@ class Board(Protocol):
 
 
 class Rule(Document):
-    """What must hold, or should. A subclass names its `kind` (`kind: Literal["apart"] = "apart"`), by which documents say it.
+    """What must hold, or should. A subclass names its `kind` (`kind: Literal["apart"] = "apart"`), by which documents
+    say it.
 
     `standing` rules hold for every cluster and are no entries of a snapshot's `rules`; the others are.
     """
@@ -143,7 +150,9 @@ class Rule(Document):
         return ()
 
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
-        """Whether the VM may stand on the host at all, whoever else does. A false "no" is a bug; a false "yes" is not."""
+        """Whether the VM may stand on the host at all, whoever else does. A false "no" is a bug; a false "yes" is
+        not.
+        """
         return True
 
     def encode(self, board: Board) -> None:

@@ -12,7 +12,8 @@ from placer_models.scene import Scene, Stand, stand_of
 
 
 class Stay(Vms, Rule):
-    """These VMs, where they run now, stay on their hosts with the GPUs and slots that they hold. A breach for each that does not.
+    """These VMs, where they run now, stay on their hosts with the GPUs and slots that they hold. A breach for each
+    that does not.
 
     Passes: `{"kind": "stay", "vms": ["db"]}` and db is left alone. Fails: db is moved to make room.
     """
@@ -35,7 +36,9 @@ class Stay(Vms, Rule):
             if vm.power == "on" and self.names_vm(vm):
                 was = stand_of(scene.cluster, vm)
                 if scene.of(vm.name) != (was,):
-                    yield Breach(self.kind, (vm.name,), 1, f"{vm.name} is to stay on {was.host} as it stands", (vm.name,))
+                    yield Breach(
+                        self.kind, (vm.name,), 1, f"{vm.name} is to stay on {was.host} as it stands", (vm.name,)
+                    )
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         said = f"{breach.subject[0]} is to stay where it is"

@@ -14,8 +14,8 @@ from placer_models.scene import Scene, Stand
 
 
 class Together(Vms, Rule):
-    """Those of these VMs that run are on one host, or on hosts with the same value of the label `by`. A host without the label is by
-    itself. A breach for each host (or value) beyond the first.
+    """Those of these VMs that run are on one host, or on hosts with the same value of the label `by`. A host without
+    the label is by itself. A breach for each host (or value) beyond the first.
 
     Passes: `{"kind": "together", "vms": ["app", "cache"]}` with both on esx01. Fails: app on esx01, cache on esx02.
 
@@ -71,5 +71,6 @@ class Together(Vms, Rule):
             for other in scene.of(name)
             if self._domain(scene.cluster.hosts[other.host]) != here
         ]
-        said = f"must be together with {', '.join(dict.fromkeys(away))}, which {'is' if len(away) == 1 else 'are'} not here"
+        others = ", ".join(dict.fromkeys(away))
+        said = f"must be together with {others}, which {'is' if len(away) == 1 else 'are'} not here"
         return Reason(self.kind, stand.host, (said,), said)
