@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal, Union
 
 import pytest
@@ -61,6 +63,19 @@ class Site(Document):
 
 class Part(Document):
     from_: Name = Field(alias="from")
+
+
+class Box(Document):
+    width: int
+    lid: tuple[int, ...] = ()
+
+    @cached_property
+    def twice(self) -> int:
+        return 2 * self.width
+
+    @cached_property
+    def open(self) -> Box:
+        return self if not self.lid else self.model_copy(update={"lid": ()})
 
 
 def _shaped(keys: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -129,6 +144,17 @@ def test_a_name_may_not_break_its_line(name: str) -> None:
 def test_a_document_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Gpu(id="0").id = "1"  # type: ignore[misc]
+
+
+def test_what_is_worked_out_from_a_part_is_neither_compared_nor_copied() -> None:
+    box = Box(width=2)
+    assert (box.twice, box.open) == (4, box)
+    assert box == Box(width=2) == pickle.loads(pickle.dumps(box))
+    assert hash(box) == hash(Box(width=2))
+    assert box != Box(width=3)
+    assert box.model_copy(update={"width": 5}).twice == 10
+    assert box.model_copy(update={"lid": (1,)}).open == box
+    assert box not in (None, 2, Part(from_="x"))
 
 
 def test_whole_cpus_stay_whole_and_thousandths_are_exact() -> None:

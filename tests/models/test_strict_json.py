@@ -54,7 +54,7 @@ def test_any_bytes_give_a_value_or_faults(data: bytes) -> None:
         (b"", "found nothing, expected a JSON document"),
         (b" \n\t ", "found nothing, expected a JSON document"),
         (b"\xef\xbb\xbf", "found nothing, expected a JSON document"),
-        ("{}".encode("utf-16"), "found UTF-16, expected JSON in UTF-8"),
+        ("{}".encode("utf-16"), "found UTF-16 or UTF-32, expected JSON in UTF-8"),
         (b'{"a":\n "\xed\xa0\x80"}', "line 2, column 3: found the byte 0xed, expected JSON in UTF-8"),
         (b'{"a": 1', "line 1, column 8: found the end of the document, expected ',' or the end of the list or object"),
         (b'{"a" 1}', "line 1, column 6: found '1', expected ':' after the key"),
