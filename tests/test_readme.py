@@ -3,7 +3,7 @@
 In a `console` block, lines that begin with `$ ` are commands (`> ` begins their further lines), the others are output.
 Every output line must come out, in this order; `...` in a line stands for anything, a line `...` for any lines, and the
 width of white space does not count. A command must end with 0 unless `echo $?` follows it. A block under
-`<!-- not run: reason -->` is left.
+`<!-- not run: reason -->` is left. A `python` block is run as a program and must end with 0.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Block:
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The console blocks of a page."""
+    """The console blocks of a page, and its python blocks as one command each."""
     lines = page.splitlines()
     at = 0
     while at < len(lines):
-        fence = re.fullmatch(r"(\s*)```console\s*", lines[at])
+        fence = re.fullmatch(r"(\s*)```(console|python)\s*", lines[at])
         if fence is None:
             at += 1
             continue
@@ -64,6 +64,8 @@ def blocks(page: str) -> Iterator[Block]:
         while lines[at].strip() != "```":
             at += 1
         inside = [line.removeprefix(fence[1]) for line in lines[first:at]]
+        if fence[2] == "python":
+            inside = ["$ python - <<'END'", *(f"> {line}" for line in [*inside, "END"])]
         yield Block(tuple(_commands(inside, first + 1)), unrun[1] if unrun else None)
 
 
@@ -170,6 +172,12 @@ $ echo $?
 3
 ```
 
+```python
+from pathlib import Path
+
+assert Path("hosts").exists()
+```
+
 <!-- not run: it would go on forever -->
 ```console
 $ pip install everything
@@ -179,7 +187,7 @@ $ pip install everything
 
 def test_an_honest_page_passes(tmp_path: Path) -> None:
     assert false_claims(PAGE, tmp_path) == []
-    assert [block.reason for block in blocks(PAGE)] == [None, "it would go on forever"]
+    assert [block.reason for block in blocks(PAGE)] == [None, None, "it would go on forever"]
 
 
 @pytest.mark.parametrize(
