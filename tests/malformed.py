@@ -76,7 +76,7 @@ SOUND: dict[str, Any] = {
             "host": "esx02",
             "cpus": 16.5,
             "memory_mib": 65536,
-            "gpus": [{"models": ["Tesla M60"], "mode": "compute", "count": 1, "at": [{"gpu": "0", "slot": 0}]}],
+            "gpus": [{"models": ["Tesla M60"], "mode": "compute", "count": 1, "at": [{"gpu": "0"}]}],
         },
         {
             "name": "train-1",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
-from placer_models.faults import Faults, clean, path_of, quote
+from placer_models.faults import Faults, Hints, clean, path_of, quote
 from placer_models.sentences import NAME_PATTERN, sentences
 from placer_models.strict_json import MOST_BYTES, oddities, read_json
 
@@ -24,6 +24,7 @@ __all__ = [
     "Cpus",
     "Document",
     "Faults",
+    "Hints",
     "MemoryMib",
     "Name",
     "clean",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import heapq
 import json
 import re
 from collections.abc import Iterable, Mapping
 
 MOST_SHOWN = 50
+MOST_COMPARED = 100
+"""Characters of a name that are compared with others: the time grows with their square."""
 CONTROL = "\u0000-\u001f\u007f-\u009f\u2028\u2029"
 """Control characters and line breaks, as the inside of a regular expression's [...]."""
 
@@ -55,6 +59,29 @@ def quote(value: object, most: int = 60) -> str:
         return f"a number of {value.bit_length()} bits"
     text = clean(str(value))
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+class Hints:
+    """Which of the known names was probably meant.
+
+    Looking is slow where much is known, and of many faults only the first are shown: after those there are no hints.
+    """
+
+    def __init__(self, most: int = MOST_SHOWN) -> None:
+        self._left = most
+
+    def __call__(self, found: str, known: Iterable[str]) -> str:
+        """``; did you mean 'esx01'?``, or nothing where no name is near."""
+        if self._left == 0:
+            return ""
+        self._left -= 1
+
+        def unlike(name: str) -> tuple[int, int]:
+            return (name[:3] != found[:3]) + (name[-3:] != found[-3:]), abs(len(name) - len(found))
+
+        alike = heapq.nsmallest(500, known, unlike)
+        near = difflib.get_close_matches(found[:MOST_COMPARED], alike, 1)
+        return f"; did you mean {quote(near[0])}?" if near else ""
 
 
 def path_of(parts: Iterable[str | int]) -> str:

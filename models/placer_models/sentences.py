@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from placer_models.faults import CONTROL, Faults, at, path_of, quote
+from placer_models.faults import CONTROL, MOST_COMPARED, Faults, at, path_of, quote
 
 NAME_PATTERN = f"^[^{CONTROL}]*$"
 _EXPECTED = {
@@ -158,7 +158,7 @@ def _one_of(options: Sequence[str], found: object) -> str:
 
 
 def _nearest(found: object, options: Sequence[str]) -> list[str]:
-    return difflib.get_close_matches(found[:100], options, 1, 0.7) if isinstance(found, str) else []
+    return difflib.get_close_matches(found[:MOST_COMPARED], options, 1, 0.7) if isinstance(found, str) else []
 
 
 def _did_you_mean(near: Sequence[str]) -> str:

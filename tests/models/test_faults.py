@@ -7,7 +7,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placer_models.faults import Faults, clean, path_of, quote
+from placer_models.faults import Faults, Hints, clean, path_of, quote
 
 any_text = st.text(st.characters(exclude_categories=()))
 
@@ -51,6 +51,15 @@ def test_a_path_reads_like_code_and_quotes_odd_keys() -> None:
     assert path_of(["labels", "a b", "up-time"]) == "labels['a b'].up-time"
     assert path_of([0, "x"]) == "[0].x"
     assert path_of([]) == ""
+
+
+def test_a_hint_names_the_nearest_of_many_and_hints_end_where_nobody_reads_them() -> None:
+    hints = Hints(most=3)
+    known = [f"desk-{n:05}" for n in range(20_000)] + ["esx01"]
+    assert hints("esx1", known) == "; did you mean 'esx01'?"
+    assert hints("dusk-19999", known) == "; did you mean 'desk-19999'?"
+    assert hints("Zürich" * 100, known) == ""
+    assert hints("esx1", known) == ""
 
 
 @given(st.lists(any_text, max_size=3), any_text)
