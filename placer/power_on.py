@@ -17,6 +17,7 @@ from placer_models.moving import immovable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import POSITIONAL
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _answer(
         placed=tuple(Placed(vm=stand.vm, host=stand.host, gpus=_gpus(before, stand)) for stand in starts),
         moves=tuple(moves),
         broken_now=tuple(now),
-        assumed=_assumed(cluster.platform.slot_choice),
+        assumed=_assumed(cluster.platform.slot_choice, outcome.stands),
         stopped=outcome.stopped,
         seconds=round(outcome.seconds, 6),
         snapshot_sha256=snapshot.sha256,
@@ -160,7 +161,10 @@ def _why(host: str, starts: Sequence[Stand]) -> str:
     return f"makes room on {host} for {', '.join(coming[:3])}{' ...' if len(coming) > 3 else ''}"
 
 
-def _assumed(choice: str) -> tuple[str, ...]:
+def _assumed(choice: str, stands: Sequence[Stand]) -> tuple[str, ...]:
+    """What the answer takes for granted about slots that the manager picks."""
+    if not any(hold.sharing in POSITIONAL for stand in stands for hold in stand.holds):
+        return ()
     if choice == "first-legal":
         return ("the manager puts each vGPU on its first legal slot, VMs started in the order of `placed`",)
     if choice == "worst-case":

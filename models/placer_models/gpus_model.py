@@ -171,8 +171,8 @@ class GpuModel:
             if shape.starts is None:
                 return None
             share = max(1, round(1000 * shape.memory_slices / self.mig.memory_slices))
-            caps = with_limit(shape.caps, profile.name, profile.max_per_gpu, shape.starts)
-            return Use(shape.memory_slices, shape.starts, None, caps, share)
+            limits = with_limit(shape.caps, profile.name, profile.max_per_gpu, shape.starts)
+            return Use(shape.memory_slices, shape.starts, None, limits, share)
         return None
 
     def _share(self, profile: Profile) -> int:

@@ -14,6 +14,9 @@ from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
 from placer_models.gpus import Catalogue, GpuModel, Sharing, Use, free_slots
 from placer_models.scene import Hold, Scene, Stand, items
 
+POSITIONAL: tuple[Sharing, ...] = ("mixed-size", "mig")
+"""Sharings in which it matters where on the GPU an item is."""
+
 Held = tuple[tuple[Use, int | None], ...]
 """What a GPU holds: each item's use of the row, and its slot."""
 

@@ -20,7 +20,7 @@ from placer_models.document import Document, Faults, Name, digest, parse, quote,
 from placer_models.gpus import SHARINGS, Catalogue, Use, lays
 from placer_models.rules import STATED, Rule
 from placer_models.scene import Hold
-from placer_models.seating import accepts, unit_of, use_of
+from placer_models.seating import POSITIONAL, accepts, unit_of, use_of
 
 if TYPE_CHECKING:
     StatedRule = Rule
@@ -167,7 +167,10 @@ def _vm_faults(
     elif vm.host is None and vm.power == "on":
         yield f"{path}: missing 'host': a VM that is on stands on a host"
     for i, ask in enumerate(vm.gpus):
-        yield from _ask_faults(f"{path}.gpus[{i}]", ask, cluster.catalogue)
+        wrong = list(_ask_faults(f"{path}.gpus[{i}]", ask, cluster.catalogue))
+        yield from wrong
+        if wrong:
+            continue
         if vm.power != "on":
             if ask.at:
                 yield f"{path}.gpus[{i}].at: found a GPU held by a VM that is {vm.power}, expected none"
@@ -232,7 +235,7 @@ def _hold_faults(
         what = ask.profile or (f"{ask.milli}/1000" if ask.milli else "a whole GPU")
         yield f"{path}.gpu: found {where}, which stands in sharing '{gpu.sharing}' and cannot give {what} so"
         return
-    if hold.slot is None and gpu.sharing in ("mixed-size", "mig"):
+    if hold.slot is None and gpu.sharing in POSITIONAL:
         where_it_is = f"in sharing '{gpu.sharing}' it matters where {ask.profile} is"
         yield f"{path}: missing 'slot': {where_it_is}; legal: {', '.join(map(str, use.starts or ()))}"
         return

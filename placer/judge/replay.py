@@ -12,10 +12,8 @@ from placer_models.moving import immovable, unreachable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import Held, held, match, model_of, use_of
+from placer_models.seating import POSITIONAL, Held, held, match, model_of, use_of
 from placer_models.snapshot import unknown
-
-POSITIONAL = ("mixed-size", "mig")
 
 
 class Replay:

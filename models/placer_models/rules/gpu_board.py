@@ -21,13 +21,10 @@ from placer_models.cluster import Ask, Gpu, Needs
 from placer_models.gpus import Layout, Sharing, Use, layouts
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
 from placer_models.scene import Hold
-from placer_models.seating import Held, misfit, unit_of, use_for, use_of, zones
+from placer_models.seating import POSITIONAL, Held, misfit, unit_of, use_for, use_of, zones
 
 MOST_LEAVINGS = 4096
 """How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""
-
-POSITIONAL: tuple[Sharing, ...] = ("mixed-size", "mig")
-"""Sharings in which it matters where on the GPU an item is."""
 
 PICKS: Mapping[str, Literal["any", "first", "worst"]] = {"chosen": "any", "first-legal": "first", "worst-case": "worst"}
 
