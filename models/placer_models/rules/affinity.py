@@ -23,6 +23,10 @@ class Affinity(Vms, Hosts, Rule):
     kind: Literal["affinity"] = "affinity"
     strength: Literal["must", "should", "must-not", "should-not"] = "must"
 
+    @property
+    def by_host(self) -> bool:
+        return True
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

@@ -27,6 +27,10 @@ class Apart(Vms, Rule):
     by: Name = "host"
     strength: Strength = "must"
 
+    @property
+    def by_host(self) -> bool:
+        return self.by == "host"
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

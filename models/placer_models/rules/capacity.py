@@ -29,6 +29,10 @@ class Capacity(Rule):
     standing: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
+    @property
+    def by_host(self) -> bool:
+        return True
+
     def vm_key(self, vm: Vm) -> Hashable:
         return vm.cpu_milli, vm.memory_mib, bool(vm.gpus)
 

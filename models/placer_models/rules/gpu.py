@@ -41,6 +41,10 @@ class GpuRule(Rule):
     standing: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
+    @property
+    def by_host(self) -> bool:
+        return True
+
     def vm_key(self, vm: Vm) -> Hashable:
         return vm.wants, vm.needs if vm.gpus else None
 

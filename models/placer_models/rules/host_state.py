@@ -23,6 +23,10 @@ class HostState(Rule):
     standing: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
+    @property
+    def by_host(self) -> bool:
+        return True
+
     def host_key(self, host: Host) -> Hashable:
         return host.state
 

@@ -31,6 +31,10 @@ class Limit(Vms, Hosts, Rule):
             raise ValueError("found neither, expected 'most_vms' or 'most_hosts'")
         return self
 
+    @property
+    def by_host(self) -> bool:
+        return self.most_hosts is None
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

@@ -137,6 +137,11 @@ class Rule(Document):
         """Whether it looks at what is left of GPUs, so that boards must count layouts exactly."""
         return False
 
+    @property
+    def by_host(self) -> bool:
+        """Whether it looks at one host at a time: what stands on one host never matters on another."""
+        return False
+
     def pins(self, vm: Vm) -> bool:
         """Whether the rule forbids that a running VM is moved at all."""
         return False

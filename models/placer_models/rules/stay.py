@@ -20,6 +20,10 @@ class Stay(Vms, Rule):
 
     kind: Literal["stay"] = "stay"
 
+    @property
+    def by_host(self) -> bool:
+        return True
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 
