@@ -170,6 +170,7 @@ def documents() -> dict[str, bytes]:
 
 def floods() -> dict[str, Callable[[], bytes]]:
     """Documents so large that each is made only when it is asked for."""
+    no_vms = encoded(SOUND | {"vms": []})
     return {
         "100 MB of [": lambda: b"[" * 100_000_000,
         "100 MB of {": lambda: b'{"a":' * 20_000_000,
@@ -177,7 +178,16 @@ def floods() -> dict[str, Callable[[], bytes]]:
         "100 MB of quotes": lambda: b'["' + b'\\"' * 50_000_000,
         "100 MB in one number": lambda: b"[" + b"9" * 100_000_000 + b"]",
         "100 MB of nothing": lambda: b" " * 100_000_000,
+        "four million empty VMs": lambda: no_vms.replace(b'"vms": []', b'"vms": [' + b"{}," * 4_000_000 + b"{}]"),
+        "five thousand requests for unknown VMs of as many": _strangers,
     }
+
+
+def _strangers() -> bytes:
+    vm = {"power": "off", "cpus": 1, "memory_mib": 1}
+    vms = [{"name": f"desk-{number:05}"} | vm for number in range(5_000)]
+    requests = [{"kind": "power-on", "vm": f"dusk-{number:05}"} for number in range(5_000)]
+    return encoded(SOUND | {"vms": vms, "rules": [], "requests": requests})
 
 
 def nowhere(folder: Path) -> dict[str, Path]:

@@ -132,7 +132,7 @@ def _process(folder: Path, *words: str, data: bytes | None = None) -> Said:
 
 
 @pytest.mark.parametrize("what", floods())
-def test_a_hundred_megabytes_of_nonsense_are_refused_with_little_memory(tmp_path: Path, what: str) -> None:
+def test_a_flood_is_refused_with_little_memory(tmp_path: Path, what: str) -> None:
     (tmp_path / "in.json").write_bytes(floods()[what]())
     (tmp_path / "out.json").write_text(OLD)
     refused(_process(tmp_path, "place", "in.json", "-o", "out.json"), "in.json")

@@ -41,6 +41,8 @@ D = TypeVar("D", bound=BaseModel)
 WIDTH = 120
 MOST_TOLD = 1000
 """Nobody reads more; the others are counted."""
+LARGE, HEAD = 2**19, 5000
+"""Characters of a large document, and items at the head of each of its lists."""
 
 
 class Document(BaseModel):  # noqa: PLW1641 -- pydantic adds a hash of the fields
@@ -107,15 +109,39 @@ def digest(data: bytes) -> str:
 def parse(cls: type[D], data: object, source: str) -> D:
     """The document that plain values stand for; everything that is wrong with them together as :class:`Faults`."""
     try:
-        # By way of JSON, because only there pydantic's strict mode takes a list for a tuple and text for a time.
-        return cls.model_validate_json(json.dumps(data, allow_nan=False), by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
+        text = json.dumps(data, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise Faults(source, _odd(data) or [f"found what JSON cannot hold: {error}"]) from None
+    if len(text) > LARGE:
+        # pydantic keeps a kilobyte for each error: the heads of the lists show whether a large document is all wrong.
+        found = _validated(cls, json.dumps(_heads(data)))
+        if isinstance(found, list) and len(found) > MOST_TOLD:
+            raise _refusal(cls, data, source, found, at_least=True)
+    found = _validated(cls, text)
+    if isinstance(found, list):
+        raise _refusal(cls, data, source, found)
+    return found
+
+
+def _validated(cls: type[D], text: str) -> D | list[Any]:
+    """The document, or pydantic's errors."""
+    try:
+        # By way of JSON, because only there pydantic's strict mode takes a list for a tuple and text for a time.
+        return cls.model_validate_json(text, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return list(error.errors(include_url=False))
+
+
+def _refusal(cls: type[BaseModel], data: object, source: str, errors: list[Any], at_least: bool = False) -> Faults:
     if errors[0]["type"] == "json_invalid":
-        raise Faults(source, _odd(data) or [errors[0]["msg"]])
-    raise Faults(source, sentences(cls, data, errors[:MOST_TOLD]), more=len(errors[MOST_TOLD:]))
+        return Faults(source, _odd(data) or [errors[0]["msg"]])
+    return Faults(source, sentences(cls, data, errors[:MOST_TOLD]), len(errors[MOST_TOLD:]), at_least)
+
+
+def _heads(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _heads(inner) for key, inner in value.items()}
+    return [_heads(inner) for inner in value[:HEAD]] if isinstance(value, list) else value
 
 
 def _odd(data: object) -> list[str]:

@@ -21,22 +21,24 @@ _PLAIN_KEY = re.compile(r"[\w-]+")
 class Faults(ValueError):
     """Why a document is refused: all its faults, each one sentence (``path: found ..., expected ...``).
 
-    ``source`` names the document (a file's name, ``<stdin>``, ``the snapshot``). ``more`` counts faults beyond the
-    sentences. ``str()`` gives a line for each of the first 50 sentences, with the source in front, and says how many
-    more there are.
+    ``source`` names the document (a file's name, ``<stdin>``, ``the snapshot``). ``more`` counts the faults beyond the
+    sentences, or some of them where ``at_least`` is set. ``str()`` gives a line for each of the first 50 sentences,
+    with the source in front, and says how many more there are.
     """
 
-    def __init__(self, source: str, sentences: Iterable[str], more: int = 0) -> None:
+    def __init__(self, source: str, sentences: Iterable[str], more: int = 0, at_least: bool = False) -> None:
         self.source = clean(source)
         self.sentences = tuple(clean(sentence) for sentence in sentences)
-        self.more = more
-        super().__init__(self.source, self.sentences, more)
+        self.more, self.at_least = more, at_least
+        super().__init__(self.source, self.sentences, more, at_least)
 
     def __str__(self) -> str:
         lines = [f"{self.source}: {sentence}" for sentence in self.sentences[:MOST_SHOWN]]
         more = self.more + len(self.sentences) - len(lines)
         if more:
-            lines.append(f"{self.source}: and {more} more fault{'s' if more > 1 else ''}")
+            lines.append(
+                f"{self.source}: and {'at least ' if self.at_least else ''}{more} more fault{'s' if more > 1 else ''}"
+            )
         return "\n".join(lines)
 
 

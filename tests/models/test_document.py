@@ -128,6 +128,22 @@ def test_odd_values_from_a_library_call_have_their_path() -> None:
     assert refused.value.sentences == (r"labels.b[0]: found '\ud800', expected text without lone surrogates",)
 
 
+def test_a_large_document_of_which_all_is_wrong_is_not_read_to_its_end() -> None:
+    with pytest.raises(Faults) as refused:
+        parse(Room, {"kind": "room", "hosts": [{}] * 500_000}, "s")
+    assert str(refused.value).splitlines()[-1] == "s: and at least 9950 more faults"
+
+
+def test_a_large_document_is_read_to_its_end_where_its_beginning_is_right() -> None:
+    host = {"kind": "host", "name": "a name that is long enough to make many of them large"}
+    hosts: list[object] = [host] * 10_000
+    assert len(parse(Room, {"kind": "room", "hosts": hosts}, "s").hosts) == 10_000
+    hosts[9_999] = 7
+    with pytest.raises(Faults) as refused:
+        parse(Room, {"kind": "room", "hosts": hosts}, "s")
+    assert refused.value.sentences == ("hosts[9999]: found 7, expected an object",)
+
+
 @pytest.mark.parametrize(
     "name", ["<script>alert(1)</script>", "$(reboot)", 'O\'Neil "x"', "机器-1", "a/b\\c", "\U0001f600", " "]
 )
