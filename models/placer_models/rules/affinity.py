@@ -48,10 +48,9 @@ class Affinity(Vms, Hosts, Rule):
         for name in hosts if hosts is not None else scene.cluster.hosts:
             if self._allows(scene.cluster.hosts[name]):
                 continue
-            vms = tuple(stand.vm for stand in scene.on(name) if self.names_vm(scene.cluster.vms[stand.vm]))
-            if vms:
-                said = f"{name}: {', '.join(vms)} {self.strength.split('-')[0]} not run here"
-                yield Breach(self.kind, (name,), len(vms), said, vms)
+            for vm in [stand.vm for stand in scene.on(name) if self.names_vm(scene.cluster.vms[stand.vm])]:
+                said = f"{name}: {vm} {self.strength.split('-')[0]} not run here"
+                yield Breach(self.kind, (name, vm), 1, said, (vm,))
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         said = "barred by its affinity" if self.strength.endswith("not") else "not in its affinity"

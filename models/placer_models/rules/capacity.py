@@ -18,6 +18,8 @@ class Capacity(Rule):
     - memory_mib - reserved_memory_mib of memory; where the host's `memory_ratio` is above 1, VMs without a GPU count
       for memory / memory_ratio. A VM with a GPU reserves all its memory, so it always counts in full.
 
+    A host that is over-full already gets no fuller, and no VM that alone is too big for it.
+
     Passes: 64 CPUs with ratio 4 and 4 reserved take 240 one-CPU VMs. Fails: a 16 GiB VM beside others on a host that
     has 12 GiB left, however idle they are.
 
@@ -59,6 +61,20 @@ class Capacity(Rule):
             if used > _room(host):
                 said = f"{used // host.memory_ratio_milli} MiB of memory are given, {host.memory_room_mib} can be"
                 yield Breach(self.kind, (name, "memory"), used - _room(host), f"{name}: {said}")
+            if over > 0 or used > _room(host):
+                yield from self._too_big(scene, host)
+
+    def _too_big(self, scene: Scene, host: Host) -> Iterator[Breach]:
+        """VMs bigger than their whole host: none may come in exchange for another."""
+        for stand in scene.on(host.name):
+            vm = scene.cluster.vms[stand.vm]
+            for what, over in (
+                ("cpus", vm.cpu_milli - host.cpu_room_milli),
+                ("memory", _weight(vm, host) - _room(host)),
+            ):
+                if over > 0:
+                    said = f"{host.name}: {vm.name} alone has more {_LONG[what]} than can be given"
+                    yield Breach(self.kind, (host.name, what, vm.name), over, said, (vm.name,))
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         host, vm, use = scene.cluster.hosts[stand.host], scene.cluster.vms[stand.vm], scene.use(stand.host)
@@ -73,6 +89,9 @@ class Capacity(Rule):
 
     def say(self, reasons: Sequence[Reason]) -> str:
         return _short([reason.numbers for reason in reasons], reasons[0].code[0])
+
+
+_LONG = {"cpus": "CPUs", "memory": "memory"}
 
 
 def _weight(vm: Vm, host: Host) -> int:

@@ -12,7 +12,8 @@ from placer_models.scene import Scene, Stand
 
 
 class HostState(Rule):
-    """A host in maintenance or disconnected takes no VM. VMs that stand there already are said to be there, and stay.
+    """A host in maintenance or disconnected takes no VM. VMs that stand there already are said to be there, a breach
+    for each; they may stay or leave, but who leaves makes no room for another.
 
     Passes: a VM on a host in state "up". Fails: a VM started on a host in maintenance, whatever it has free.
 
@@ -40,9 +41,10 @@ class HostState(Rule):
 
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         for name in hosts if hosts is not None else scene.cluster.hosts:
-            host, vms = scene.cluster.hosts[name], tuple(stand.vm for stand in scene.on(name))
-            if host.state != "up" and vms:
-                yield Breach(self.kind, (name,), len(vms), f"{name}: is {_state(host)} and has {len(vms)} VMs", vms)
+            host = scene.cluster.hosts[name]
+            if host.state != "up":
+                for stand in scene.on(name):
+                    yield Breach(self.kind, (name, stand.vm), 1, f"{name}: is {_state(host)} and has {stand.vm}", (stand.vm,))
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         said = _state(scene.cluster.hosts[stand.host])
