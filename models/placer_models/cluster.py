@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name, milli
 from placer_models.gpus import Catalogue, Sharing
@@ -78,6 +78,24 @@ class May(Document):
     restart: bool = False
 
 
+Seconds = Annotated[float, Field(ge=0, le=10**6)]
+
+
+class Measured(Document):
+    """What a site measured of a VM, in place of what is estimated: the vGPU state to copy (vSphere:
+    vgpuMigrateDataSizeMB), how fast it writes memory, how long it stands still when migrated, and how long its steps
+    take.
+    """
+
+    migrate_data_mib: MemoryMib | None = None
+    dirty_mib_per_second: Annotated[float, Field(ge=0, le=10**6)] | None = None
+    stun_seconds: Seconds | None = None
+    migrate_seconds: Seconds | None = None
+    suspend_seconds: Seconds | None = None
+    power_off_seconds: Seconds | None = None
+    power_on_seconds: Seconds | None = None
+
+
 class Vm(Document):
     """A virtual machine; all its GPUs are on one host, and one with a GPU reserves all its memory."""
 
@@ -89,6 +107,9 @@ class Vm(Document):
     gpus: tuple[Ask, ...] = ()
     needs: Needs = Needs()
     may: May = May()
+    measured: Measured = Measured()
+    stun_limit_seconds: Seconds | None = None
+    ready_by: AwareDatetime | None = None
     labels: Labels = Field(default_factory=dict)
     notes: str | None = None
 

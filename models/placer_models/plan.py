@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from placer_models.cluster import Mode
 from placer_models.document import Count, Document, Name
 from placer_models.gpus import Sharing
 
@@ -82,17 +83,6 @@ class Unplaced(Document):
     change: str | None = None
 
 
-class Score(Document):
-    """A goal's figure, and the bound that no answer can beat (given the figures of the goals before it)."""
-
-    goal: str
-    unit: str
-    sense: Literal["most", "least"]
-    score: int
-    bound: int | None
-    gap: float | None = Field(description="|bound - score| / max(|bound|, 1); null where there is no bound")
-
-
 class Placements(Document):
     """The answer to power-on requests (`placer.placements/1`)."""
 
@@ -101,6 +91,105 @@ class Placements(Document):
     placed: tuple[Placed, ...] = ()
     moves: tuple[Move, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
+    score: Mapping[str, int] = Field(default_factory=dict)
+    bound: Mapping[str, int | None] = Field(default_factory=dict)
+    gap: Mapping[str, float | None] = Field(default_factory=dict)
+    broken_now: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    stopped: str = ""
+    seconds: float = 0.0
+    snapshot_sha256: str = ""
+    decision: str = ""
+    seed: int = 0
+    versions: Mapping[str, str] = Field(default_factory=dict)
+
+
+StepKind = Literal[
+    "migrate",
+    "suspend",
+    "resume",
+    "power-off",
+    "power-on",
+    "enter-maintenance",
+    "leave-maintenance",
+    "set-mode",
+    "restart-host",
+    "start-job",
+    "stop-job",
+]
+
+
+class Step(Document):
+    """One timed action of a plan. `waits_for` are the steps that must have ended before it starts.
+
+    A migration holds both hosts from `start` to `end`; a suspension or power-off holds its host until its `end`; a
+    resumption or power-on holds it from its `start`.
+    """
+
+    id: Name
+    kind: StepKind
+    vm: Name | None = None
+    job: Name | None = None
+    host: Name | None = None
+    from_: Name | None = Field(default=None, alias="from")
+    to: Name | None = None
+    gpus: tuple[PlacedGpu, ...] = ()
+    mode: Mode | None = None
+    sharing: Sharing | None = None
+    start: AwareDatetime
+    end: AwareDatetime
+    stun_seconds: float | None = None
+    waits_for: tuple[Name, ...] = ()
+    why: str = ""
+
+
+class Freed(Document):
+    """A host on which no VM of the cluster stands between two instants."""
+
+    host: Name
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+
+
+class JobRun(Document):
+    """One instance of a job on a freed host (a checkpointed one may have several runs)."""
+
+    job: Name
+    instance: Count
+    host: Name
+    gpus: tuple[PlacedGpu, ...] = ()
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class Unmoved(Document):
+    """A VM that stays where it is although its host was to be freed, why, and the host that it keeps."""
+
+    vm: Name
+    host: Name
+    reasons: tuple[str, ...]
+
+
+class PlanWindow(Document):
+    """A stretch of time in which steps may run."""
+
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+
+
+class Plan(Document):
+    """The answer to a night's request (`placer.plan/1`): timed steps that keep every rule at every instant."""
+
+    format: Literal["placer.plan/1"] = "placer.plan/1"
+    status: Literal["optimal", "feasible", "unknown"]
+    request: str = "consolidate"
+    window: tuple[PlanWindow, ...] = ()
+    steps: tuple[Step, ...] = ()
+    freed: tuple[Freed, ...] = ()
+    jobs: tuple[JobRun, ...] = ()
+    unmoved: tuple[Unmoved, ...] = ()
+    before: Mapping[str, int] = Field(default_factory=dict)
+    after: Mapping[str, int] = Field(default_factory=dict)
     score: Mapping[str, int] = Field(default_factory=dict)
     bound: Mapping[str, int | None] = Field(default_factory=dict)
     gap: Mapping[str, float | None] = Field(default_factory=dict)

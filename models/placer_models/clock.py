@@ -1,0 +1,114 @@
+"""Windows of time: wall clocks with their zones outside, whole seconds inside.
+
+A window crosses midnight and changes of daylight saving as the wall clock of its zone does: 22:00 to 06:30 is 8.5
+hours on most nights, 7.5 in the night in which the clocks go forward and 9.5 when they go back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, Discriminator, Field, Tag, model_validator
+
+from placer_models.document import Document, quote
+
+_WALL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"found {quote(name)}, expected a time zone such as 'Europe/Berlin' or 'UTC'") from None
+    return name
+
+
+def _wall_time(text: str) -> str:
+    if not _WALL_TIME.fullmatch(text):
+        raise ValueError(f"found {quote(text)}, expected a time of day such as '22:00'")
+    return text
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+WallTime = Annotated[str, AfterValidator(_wall_time)]
+
+
+class Span(Document):
+    """One stretch of time, from an instant until another (RFC 3339 with zone)."""
+
+    from_: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.until <= self.from_:
+            raise ValueError(f"found an end at {self.until.isoformat()}, expected one after {self.from_.isoformat()}")
+        return self
+
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """The stretch, in UTC."""
+        return [(self.from_.astimezone(UTC), self.until.astimezone(UTC))]
+
+
+class Nightly(Document):
+    """The same hours on several nights, by the wall clock of a zone: `first` is the day on whose evening the first
+    night begins.
+
+    As in calendars (RFC 5545, 3.3.5): a time that the clock shows twice is the first of the two, and one that it
+    skips is told by the clock from before it was put forward (02:30 becomes 03:30).
+    """
+
+    from_: WallTime = Field(alias="from")
+    until: WallTime
+    zone: Zone
+    first: date
+    nights: int = Field(default=1, ge=1, le=366)
+
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """Each night's stretch, in UTC."""
+        begin, end = time.fromisoformat(self.from_), time.fromisoformat(self.until)
+        overnight = timedelta(days=int(end <= begin))
+        days = (self.first + timedelta(days=number) for number in range(self.nights))
+        return [(self._instant(day, begin), self._instant(day + overnight, end)) for day in days]
+
+    def _instant(self, day: date, wall: time) -> datetime:
+        return datetime.combine(day, wall, ZoneInfo(self.zone)).astimezone(UTC)
+
+
+def _which(value: object) -> str:
+    """A window that names a zone is nightly; one that does not is a single span."""
+    return "nightly" if isinstance(value, Nightly) or (isinstance(value, Mapping) and "zone" in value) else "span"
+
+
+Window = Annotated[Annotated[Span, Tag("span")] | Annotated[Nightly, Tag("nightly")], Discriminator(_which)]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Whole seconds since an origin, and back."""
+
+    origin: datetime
+
+    def seconds(self, instant: datetime) -> int:
+        """An instant in whole seconds, rounded down."""
+        return int((instant.astimezone(UTC) - self.origin).total_seconds() // 1)
+
+    def instant(self, seconds: int) -> datetime:
+        """The instant that many seconds after the origin, in UTC."""
+        return self.origin + timedelta(seconds=seconds)
+
+
+def merged(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """The stretches in order, those that touch or overlap made one."""
+    found: list[tuple[datetime, datetime]] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found

@@ -1,0 +1,113 @@
+"""What is asked of a night: hosts emptied so that jobs can run on them, and everything back by the morning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from placer_models.clock import Window
+from placer_models.cluster import Ask, Mode
+from placer_models.document import Count, Cpus, Document, MemoryMib, Name
+from placer_models.gpus import Sharing
+from placer_models.rules.rule import Hosts
+
+
+class Job(Document):
+    """Work that waits for freed hosts: `instances` times so many CPUs, so much memory and such GPUs for `hours`.
+
+    `whole_host`: an instance has a freed host to itself. `value` is what one finished instance is worth; one that is
+    `checkpointed` may be stopped in one night and go on in another. It starts no earlier than `not_before` and ends
+    by `deadline`.
+    """
+
+    name: Name
+    cpus: Cpus = 0
+    memory_mib: MemoryMib = 0
+    gpus: tuple[Ask, ...] = ()
+    whole_host: bool = False
+    instances: int = Field(default=1, ge=1, le=10**5)
+    hours: float = Field(gt=0, le=24 * 366)
+    value: int = Field(default=1, ge=0, le=10**9)
+    not_before: AwareDatetime | None = None
+    deadline: AwareDatetime | None = None
+    checkpointed: bool = False
+    notes: str | None = None
+
+
+class LinkLimit(Document):
+    """What a link bears at once: all hosts with the same value of `label` share one (a rack's uplink, say), for moves
+    into or out of them.
+    """
+
+    label: Name
+    moves_at_once: int | None = Field(default=None, ge=1, le=10**5)
+    mib_per_second: float | None = Field(default=None, gt=0, le=10**7)
+
+
+class Limits(Document):
+    """What a plan may do at once, and in all.
+
+    One migration at a time per host is the default, because the stun times that VMware publishes hold for one VM at a
+    time (VM-STUN); vSphere itself allows 8 per host at 10 Gb/s (VM-CONC), AHV two in a cluster. `mib_per_second` is
+    what one migration is given of a host's network, `store_mib_per_second` what a suspended VM's state is written and
+    read with.
+    """
+
+    moves_at_once_per_host: int = Field(default=1, ge=1, le=1000)
+    moves_at_once: int | None = Field(default=None, ge=1, le=10**5)
+    links: tuple[LinkLimit, ...] = ()
+    mib_per_second: float = Field(default=1000, gt=0, le=10**6)
+    store_mib_per_second: float = Field(default=500, gt=0, le=10**6)
+    store_mib: MemoryMib | None = None
+    most_moves: int | None = Field(default=None, ge=0, le=10**6)
+    stun_seconds: float | None = Field(default=None, gt=0, le=10**5)
+    least_gain: int = Field(default=0, ge=0, le=10**9, description="job value that a freed host must bring, at least")
+
+
+class Consolidate(Hosts):
+    """Free hosts for the night: move, suspend or stop VMs in the window, run jobs on the freed hosts, and bring
+    everything back.
+
+    `hosts`/`host_labels` is the scope: only these hosts' VMs are touched. `free` names the hosts to free; without it,
+    as many as pay. `way_back`: every VM returns to the host it came from, to any host, or not at all; by `ready_by`,
+    else by the window's end.
+    """
+
+    kind: Literal["consolidate"] = "consolidate"
+    windows: tuple[Window, ...] = Field(min_length=1)
+    free: tuple[Name, ...] | None = None
+    way_back: Literal["same-host", "any-host", "none"] = "same-host"
+    ready_by: AwareDatetime | None = None
+    limits: Limits = Limits()
+
+
+class Evacuate(Document):
+    """Empty hosts for maintenance: all at once, or a rolling upgrade `at_once` hosts at a time, each for `minutes`.
+
+    `in_order` keeps the order of `hosts`. VMs return to their hosts afterwards where `way_back` says so.
+    """
+
+    kind: Literal["evacuate"] = "evacuate"
+    hosts: tuple[Name, ...] = Field(min_length=1)
+    windows: tuple[Window, ...] = Field(min_length=1)
+    at_once: int | None = Field(default=None, ge=1, le=10**5)
+    minutes: Count = 60
+    in_order: bool = False
+    way_back: Literal["same-host", "any-host", "none"] = "none"
+    limits: Limits = Limits()
+
+
+class SetMode(Document):
+    """Put GPUs of a host (default: all of it) in another mode or sharing; `minutes` is how long a flash or reboot
+    takes.
+    """
+
+    kind: Literal["set-mode"] = "set-mode"
+    host: Name
+    gpus: tuple[Name, ...] | None = None
+    mode: Mode | None = None
+    sharing: Sharing | None = None
+    windows: tuple[Window, ...] = Field(min_length=1)
+    minutes: Count = 15
+    limits: Limits = Limits()
