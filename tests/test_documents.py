@@ -43,14 +43,13 @@ class Desk:
     """A folder in which commands are run, in this process because there are thousands of them."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        self.folder, self._capsys = folder, capsys
         self.out = folder / "out.json"
         monkeypatch.chdir(folder)
 
     def placer(self, *words: str | Path) -> Said:
         """Runs a command."""
-        self._monkeypatch.setattr(sys, "argv", ["placer", *map(str, words)])
-        code = run(cli)
+        code = run(cli, [*map(str, words)])
         return Said(code, *self._capsys.readouterr())
 
     def refuses(self, path: Path) -> None:
