@@ -7,6 +7,8 @@ from typing import TextIO
 import click
 
 from bench.clusters import KINDS, MID_SIZE, synthetic
+from bench.online import online
+from bench.report import report
 from placer_models.document import Faults, dump
 from placer_models.snapshot import Snapshot
 
@@ -21,6 +23,9 @@ def bench(context: click.Context) -> None:
             click.echo(f"  {name:16} {(made.__doc__ or '').splitlines()[0]}")
         for name, kind in KINDS.items():
             click.echo(f"  {name:16} synthetic: {kind.says}.")
+        for name, command in sorted(bench.commands.items()):
+            if name != "clusters":
+                click.echo(f"{name}: {command.get_short_help_str(100)}")
 
 
 @bench.command()
@@ -38,6 +43,9 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
         raise click.ClickException(str(faults)) from faults
     output.write(text)
 
+
+bench.add_command(online)
+bench.add_command(report)
 
 if __name__ == "__main__":
     bench(prog_name="python -m bench")
