@@ -18,7 +18,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from placer_models.cluster import Cluster, Vm
-from placer_models.night import Limits
+from placer_models.night import Evacuate, Limits, Request, SetMode
 
 SET_UP_SECONDS = 5
 """A migration's, suspension's or start's own time before and after the copy (unconfirmed; on the safe side for
@@ -27,6 +27,9 @@ seconds-long steps).
 
 POWER_OFF_SECONDS, POWER_ON_SECONDS = 60, 60
 """A guest's shut-down and start (unconfirmed: `measured` says better)."""
+
+FLASH_SECONDS = 900
+"""A flash of a GPU's firmware mode, and a restart of its host (unconfirmed: a set-mode request says better)."""
 
 STUN_MEMORY_GIB = (4, 8, 16, 32)
 STUN_70_WORST: dict[int, tuple[int, int, int, int]] = {
@@ -51,7 +54,9 @@ def frame_buffer_mib(cluster: Cluster, vm: Vm) -> int:
         return vm.measured.migrate_data_mib
     total = 0
     for ask in vm.wants:
-        for model in cluster.catalogue.profile_models(ask.profile)[:1] if ask.profile else ():
+        if ask.profile is None:
+            continue
+        for model in cluster.catalogue.profile_models(ask.profile)[:1]:
             profile = model.profile(ask.profile)
             total += ask.count * (profile.framebuffer_mib if profile else 0)
     return total
@@ -111,3 +116,30 @@ def power_off_seconds(vm: Vm) -> int:
 def power_on_seconds(vm: Vm) -> int:
     """How long it takes until a VM that is started is of use."""
     return math.ceil(vm.measured.power_on_seconds if vm.measured.power_on_seconds is not None else POWER_ON_SECONDS)
+
+
+def flash_seconds(request: Request) -> int:
+    """How long it takes at least to put a GPU in another firmware mode, and to restart a host. In an evacuation it is
+    part of each host's `minutes`.
+    """
+    match request:
+        case SetMode():
+            return request.minutes * 60
+        case Evacuate():
+            return min(request.minutes * 60, FLASH_SECONDS)
+        case _:
+            return FLASH_SECONDS
+
+
+def step_seconds(cluster: Cluster, vm: Vm, kind: str, limits: Limits) -> int:
+    """How long a step of this kind takes a VM at least: a whole second, or more."""
+    match kind:
+        case "migrate":
+            least = migrate_seconds(cluster, vm, limits)
+        case "suspend" | "resume":
+            least = suspend_seconds(cluster, vm, limits)
+        case "power-off":
+            least = power_off_seconds(vm)
+        case _:
+            least = power_on_seconds(vm)
+    return max(1, least)

@@ -12,6 +12,8 @@ from placer_models.document import Count, Cpus, Document, MemoryMib, Name
 from placer_models.gpus import Sharing
 from placer_models.rules.rule import Hosts
 
+WayBack = Literal["same-host", "any-host", "none"]
+
 
 class Job(Document):
     """Work that waits for freed hosts: `instances` times so many CPUs, so much memory and such GPUs for `hours`.
@@ -76,8 +78,8 @@ class Consolidate(Hosts):
 
     kind: Literal["consolidate"] = "consolidate"
     windows: tuple[Window, ...] = Field(min_length=1)
-    free: tuple[Name, ...] | None = None
-    way_back: Literal["same-host", "any-host", "none"] = "same-host"
+    free: tuple[Name, ...] | Count | None = None
+    way_back: WayBack = "same-host"
     ready_by: AwareDatetime | None = None
     limits: Limits = Limits()
 
@@ -85,7 +87,8 @@ class Consolidate(Hosts):
 class Evacuate(Document):
     """Empty hosts for maintenance: all at once, or a rolling upgrade `at_once` hosts at a time, each for `minutes`.
 
-    `in_order` keeps the order of `hosts`. VMs return to their hosts afterwards where `way_back` says so.
+    A host's `minutes` are between its entering maintenance and its leaving it. `in_order` keeps the order of `hosts`.
+    VMs return to their hosts afterwards where `way_back` says so.
     """
 
     kind: Literal["evacuate"] = "evacuate"
@@ -94,13 +97,13 @@ class Evacuate(Document):
     at_once: int | None = Field(default=None, ge=1, le=10**5)
     minutes: Count = 60
     in_order: bool = False
-    way_back: Literal["same-host", "any-host", "none"] = "none"
+    way_back: WayBack = "none"
     limits: Limits = Limits()
 
 
 class SetMode(Document):
-    """Put GPUs of a host (default: all of it) in another mode or sharing; `minutes` is how long a flash or reboot
-    takes.
+    """Put GPUs of a host (default: all of them) in another mode or sharing; `minutes` is how long a flash takes, and
+    how long a restart of the host. VMs that have to leave run again afterwards as `way_back` says.
     """
 
     kind: Literal["set-mode"] = "set-mode"
@@ -110,4 +113,9 @@ class SetMode(Document):
     sharing: Sharing | None = None
     windows: tuple[Window, ...] = Field(min_length=1)
     minutes: Count = 15
+    way_back: WayBack = "any-host"
     limits: Limits = Limits()
+
+
+Request = Consolidate | Evacuate | SetMode
+"""What can be asked of a night."""

@@ -120,7 +120,12 @@ StepKind = Literal[
 
 
 class Step(Document):
-    """One timed action of a plan. `waits_for` are the steps that must have ended before it starts.
+    """One timed action of a plan, in whole seconds. `waits_for` are the steps that must have ended before it starts.
+
+    A migration says `vm`, `from`, `to` and the `gpus` that the VM gets there; a suspension or power-off `vm` and the
+    `host` that it leaves; a resumption or power-on `vm`, the `host` on which it then stands, and its `gpus`. Steps of
+    a host say `host`; set-mode also `gpus` with the `mode`, the `sharing`, or both. Steps of a job say `job` and
+    `host` (`instance` where it helps), and take no time.
 
     A migration holds both hosts from `start` to `end`; a suspension or power-off holds its host until its `end`; a
     resumption or power-on holds it from its `start`.
@@ -130,6 +135,7 @@ class Step(Document):
     kind: StepKind
     vm: Name | None = None
     job: Name | None = None
+    instance: Count | None = None
     host: Name | None = None
     from_: Name | None = Field(default=None, alias="from")
     to: Name | None = None
@@ -142,6 +148,16 @@ class Step(Document):
     waits_for: tuple[Name, ...] = ()
     why: str = ""
 
+    @property
+    def leaves(self) -> str | None:
+        """The host that its VM leaves: of a migration, a suspension or a power-off."""
+        return (self.from_ or self.host) if self.kind in ("migrate", "suspend", "power-off") else None
+
+    @property
+    def reaches(self) -> str | None:
+        """The host on which its VM then stands: of a migration, a resumption or a power-on."""
+        return (self.to or self.host) if self.kind in ("migrate", "resume", "power-on") else None
+
 
 class Freed(Document):
     """A host on which no VM of the cluster stands between two instants."""
@@ -152,7 +168,9 @@ class Freed(Document):
 
 
 class JobRun(Document):
-    """One instance of a job on a freed host (a checkpointed one may have several runs)."""
+    """One instance of a job, counted from 0, on a freed host (a checkpointed one may have several runs, one after the
+    other).
+    """
 
     job: Name
     instance: Count

@@ -1,0 +1,158 @@
+"""The goals of a night, counted from its plan: most job value, most hosts freed, least downtime, stun and moves,
+soonest done.
+
+A plan's goals are recounted from what its document says alone; whether that holds is for the judge.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from placer_models.cluster import Cluster
+from placer_models.document import Document
+from placer_models.motion import stun_seconds
+from placer_models.night import Consolidate, Evacuate, Job, Request
+from placer_models.plan import Plan
+
+
+class NightGoal(Document):
+    """What is wished for of a night. `score` is an integer in the goal's `unit`; `sense` says whether most or least of
+    it is best.
+    """
+
+    kind: str
+    sense: ClassVar[Literal["most", "least"]]
+    unit: ClassVar[str]
+
+    @property
+    def label(self) -> str:
+        """How answers name it."""
+        return self.kind
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        """The score of a plan, counted afresh."""
+        raise TypeError(f"{type(self).__name__} does not say how it is counted")
+
+
+class JobValue(NightGoal):
+    """The value of the instances whose runs last, taken together, as long as the job takes."""
+
+    kind: Literal["job-value"] = "job-value"
+    sense: ClassVar[Literal["most"]] = "most"
+    unit: ClassVar[str] = "value"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        seconds: dict[tuple[str, int], float] = defaultdict(float)
+        for run in plan.jobs:
+            seconds[run.job, run.instance] += (run.end - run.start).total_seconds()
+        known = {job.name: job for job in jobs}
+        done = (known[name] for (name, _), ran in seconds.items() if name in known and ran >= known[name].hours * 3600)
+        return sum(job.value for job in done)
+
+
+class NamedFreed(NightGoal):
+    """How many of the hosts that the request names have a freed interval."""
+
+    kind: Literal["named-freed"] = "named-freed"
+    sense: ClassVar[Literal["most"]] = "most"
+    unit: ClassVar[str] = "hosts"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        return len({freed.host for freed in plan.freed} & set(_named(request)))
+
+
+class HostsFreed(NightGoal):
+    """How many hosts have a freed interval."""
+
+    kind: Literal["hosts-freed"] = "hosts-freed"
+    sense: ClassVar[Literal["most"]] = "most"
+    unit: ClassVar[str] = "hosts"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        return len({freed.host for freed in plan.freed})
+
+
+class Downtime(NightGoal):
+    """How long VMs are down, all together: from the start of each suspension to the end of the VM's resumption, and
+    from the start of each power-off to the end of its power-on; where there is none, to the end of the last window.
+    """
+
+    kind: Literal["downtime"] = "downtime"
+    sense: ClassVar[Literal["least"]] = "least"
+    unit: ClassVar[str] = "seconds"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        down: dict[str, datetime] = {}
+        total = 0.0
+        for step in sorted(plan.steps, key=lambda step: step.start):
+            if step.vm is not None and step.kind in ("suspend", "power-off"):
+                down.setdefault(step.vm, step.start)
+            elif step.vm in down and step.kind in ("resume", "power-on"):
+                total += (step.end - down.pop(step.vm)).total_seconds()
+        last = max(end for _, end in _spans(request))
+        return round(total + sum(max(0.0, (last - since).total_seconds()) for since in down.values()))
+
+
+class Stun(NightGoal):
+    """How long VMs stand still while they are live-migrated, all together, as `motion.stun_seconds` tells it."""
+
+    kind: Literal["stun"] = "stun"
+    sense: ClassVar[Literal["least"]] = "least"
+    unit: ClassVar[str] = "milliseconds"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        moved = [str(step.vm) for step in plan.steps if step.kind == "migrate"]
+        return sum(round(1000 * stun_seconds(cluster, cluster.vms[vm])) for vm in moved if vm in cluster.vms)
+
+
+class NightMoves(NightGoal):
+    """How many live migrations there are, those of the way back included."""
+
+    kind: Literal["moves"] = "moves"
+    sense: ClassVar[Literal["least"]] = "least"
+    unit: ClassVar[str] = "moves"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        return len([step for step in plan.steps if step.kind == "migrate"])
+
+
+class Soonest(NightGoal):
+    """How long it takes, from the beginning of the first window, until each freed host has been free once; where
+    nothing is freed, until the last step has ended.
+    """
+
+    kind: Literal["soonest"] = "soonest"
+    sense: ClassVar[Literal["least"]] = "least"
+    unit: ClassVar[str] = "seconds"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        first: dict[str, datetime] = {}
+        for freed in plan.freed:
+            first[freed.host] = min(first.get(freed.host, freed.from_), freed.from_)
+        done = list(first.values()) or [step.end for step in plan.steps]
+        begin = min(start for start, _ in _spans(request))
+        return max((round((instant - begin).total_seconds()) for instant in done), default=0)
+
+
+def _named(request: Request) -> tuple[str, ...]:
+    match request:
+        case Consolidate():
+            return request.free if isinstance(request.free, tuple) else ()
+        case Evacuate():
+            return request.hosts
+        case _:
+            return (request.host,)
+
+
+def _spans(request: Request) -> Iterator[tuple[datetime, datetime]]:
+    for window in request.windows:
+        yield from window.spans()
+
+
+NIGHT_GOALS: dict[str, NightGoal] = {
+    goal.kind: goal for goal in (JobValue(), NamedFreed(), HostsFreed(), Downtime(), Stun(), NightMoves(), Soonest())
+}
+"""The goals of a night by kind, in the order in which they are wished for where a decision says no other."""

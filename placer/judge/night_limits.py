@@ -1,0 +1,260 @@
+"""What a night's plan must keep beside the rules, looked at once it is played: windows, limits, hosts, jobs, way back.
+
+Each function yields sentences. What all of it means is said in `placer.judge.timed`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from placer.judge.timeline import CLOCK, EVER, JOB_STEPS, NEVER, Act, Interval, Run, spans, told
+from placer_models.cluster import Vm
+from placer_models.motion import state_mib
+from placer_models.night import Consolidate, Evacuate, Job
+
+if TYPE_CHECKING:
+    from placer.judge.timed import Presence, Spell, TimedReplay
+
+Load = tuple[int, int, int, str]
+"""From an instant until just before another, so much, by whom."""
+
+
+def faults(replay: TimedReplay, jobs: Sequence[Job]) -> Iterator[str]:
+    """Everything, in the order of this file."""
+    yield from _windows(replay)
+    yield from _traffic(replay)
+    yield from _store(replay)
+    yield from _shut_gpus(replay)
+    yield from _evacuation(replay)
+    yield from _freed(replay)
+    yield from _runs(replay)
+    yield from _instances(replay, jobs)
+    yield from _gains(replay)
+    yield from _way_back(replay)
+
+
+def _windows(replay: TimedReplay) -> Iterator[str]:
+    windows = spans(replay.request.windows)
+    for act in replay.timeline.acts:
+        inside = any(begin <= act.start and act.end <= end for begin, end in windows)
+        if act.step.kind not in JOB_STEPS and not inside:
+            yield f"{act.path}: {told(act.start)} to {told(act.end)} is not inside a window"
+    everything: list[Act | Run] = [*replay.timeline.acts, *replay.timeline.runs]
+    for one in everything:
+        if one.start < replay.at:
+            yield f"{one.path}: starts at {told(one.start)}, before {told(replay.at)}"
+
+
+def _crowded(loads: Iterable[Load], most: float) -> Iterator[tuple[int, int, str]]:
+    """The starts at which the sum of what is under way rises above `most`: when, to how much, by whom."""
+    loads = list(loads)
+    changes = sorted(
+        [(end, 0, -amount, who) for _, end, amount, who in loads]
+        + [(start, 1, amount, who) for start, _, amount, who in loads],
+        key=lambda change: change[:2],
+    )
+    total = 0
+    for instant, starts, amount, who in changes:
+        total += amount
+        if starts and total > most:
+            yield instant, total, who
+
+
+def _traffic(replay: TimedReplay) -> Iterator[str]:
+    limits, hosts = replay.request.limits, replay.first.hosts
+    moves = [act for act in replay.begun if act.step.kind == "migrate"]
+    if limits.most_moves is not None and len(moves) > limits.most_moves:
+        yield f"{len(moves)} migrations, at most {limits.most_moves} are allowed"
+    at_once: dict[str, list[Load]] = defaultdict(list)
+    links: dict[tuple[str, str], list[Load]] = defaultdict(list)
+    for act in moves:
+        load = (act.start, act.end, 1, act.path)
+        ends = {str(act.step.leaves), str(act.step.reaches)}
+        for host in ends:
+            at_once[host].append(load)
+        for label in {link.label for link in limits.links}:
+            values = {hosts[host].labels.get(label) for host in ends}
+            if len(values) > 1:
+                for value in values - {None}:
+                    links[label, str(value)].append(load)
+    for host, loads in at_once.items():
+        for instant, count, who in _crowded(loads, limits.moves_at_once_per_host):
+            most = limits.moves_at_once_per_host
+            yield f"{who}: {host} has {count} migrations under way at {told(instant)}, at most {most} are allowed"
+    if limits.moves_at_once is not None:
+        for instant, count, who in _crowded(((act.start, act.end, 1, act.path) for act in moves), limits.moves_at_once):
+            yield f"{who}: {count} migrations are under way at {told(instant)}, at most {limits.moves_at_once} may be"
+    for link in limits.links:
+        for (label, value), loads in links.items():
+            if label != link.label:
+                continue
+            where = f"the link of {label} {value}"
+            if link.moves_at_once is not None:
+                for instant, count, who in _crowded(loads, link.moves_at_once):
+                    most = link.moves_at_once
+                    yield f"{who}: {where} has {count} migrations at {told(instant)}, at most {most} may be"
+            if link.mib_per_second is not None:
+                for instant, count, who in _crowded(loads, link.mib_per_second / limits.mib_per_second + 1e-9):
+                    rate = count * limits.mib_per_second
+                    yield f"{who}: {where} carries {rate:g} MiB/s at {told(instant)}, at most {link.mib_per_second:g}"
+
+
+def _store(replay: TimedReplay) -> Iterator[str]:
+    most = replay.request.limits.store_mib
+    if most is None:
+        return
+    loads: list[Load] = []
+    began: dict[str, tuple[int, str]] = {}
+    for act in replay.begun:
+        name = str(act.step.vm)
+        if act.step.kind == "suspend":
+            began[name] = (act.start, act.path)
+        elif act.step.kind == "resume":
+            start, path = began.pop(name)
+            loads.append((start, act.end, state_mib(replay.first, replay.first.vms[name]), path))
+    for name, (start, path) in began.items():
+        loads.append((start, NEVER, state_mib(replay.first, replay.first.vms[name]), path))
+    for instant, total, who in _crowded(loads, most):
+        yield f"{who}: the store holds {total} MiB of suspended VMs at {told(instant)}, at most {most}"
+
+
+def _shut_gpus(replay: TimedReplay) -> Iterator[str]:
+    by_gpu: dict[tuple[str, str], list[Presence]] = defaultdict(list)
+    if replay.host_times.shut:
+        for presence in replay.history:
+            for hold in presence.stand.holds:
+                by_gpu[presence.stand.host, hold.gpu].append(presence)
+    for shut in replay.host_times.shut:
+        for presence in by_gpu[shut.host, shut.gpu]:
+            if _meet(presence, (shut.start, shut.end)):
+                yield f"{shut.act.path}: {shut.host}: GPU {shut.gpu} {shut.why}, and {presence.stand.vm} holds it"
+
+
+def _meet(presence: Presence, interval: Interval) -> bool:
+    """Whether somebody stands there at an instant of the interval, or just before and after one that is empty."""
+    return presence.start < interval[1] and interval[0] < presence.end
+
+
+def _evacuation(replay: TimedReplay) -> Iterator[str]:
+    request = replay.request
+    if isinstance(request, Consolidate) and request.way_back != "none":
+        yield from replay.host_times.not_put_back(replay.scene)
+    if not isinstance(request, Evacuate):
+        return
+    done = [one for host in request.hosts for one in replay.host_times.maintenance.get(host, ())]
+    for one in done:
+        minutes = ((one.leave.start if one.leave else NEVER) - one.enter.end) / 60
+        if minutes < request.minutes:
+            yield (
+                f"{one.enter.path}: {one.enter.step.host} is in maintenance for {minutes:g} minutes, "
+                f"{request.minutes} are needed"
+            )
+    if request.at_once is not None:
+        loads = ((one.start, one.end, 1, one.enter.path) for one in done if one.start < one.end)
+        for instant, count, who in _crowded(loads, request.at_once):
+            yield f"{who}: {count} hosts are in maintenance at {told(instant)}, at most {request.at_once} may be"
+    if request.in_order:
+        firsts = [its[0] for host in request.hosts if (its := replay.host_times.maintenance.get(host))]
+        for before, after in pairwise(firsts):
+            if after.start < before.start:
+                yield f"{after.enter.path}: {after.enter.step.host} comes before {before.enter.step.host}, out of order"
+
+
+def _freed(replay: TimedReplay) -> Iterator[str]:
+    there: dict[str, list[Presence]] = defaultdict(list)
+    for presence in replay.history:
+        if presence.stand.vm in replay.first.vms:
+            there[presence.stand.host].append(presence)
+    for host, intervals in replay.timeline.freed.items():
+        for interval in intervals:
+            for presence in there[host]:
+                if _meet(presence, interval):
+                    yield (
+                        f"{host}: is not free from {told(interval[0])} until {told(interval[1])}: "
+                        f"{presence.stand.vm} stands there {_when(presence)}"
+                    )
+
+
+def _when(presence: Presence) -> str:
+    since = "" if presence.start == EVER else f"from {told(presence.start)}"
+    until = "to the end" if presence.end == NEVER else f"until {told(presence.end)}"
+    return f"{since} {until}".strip()
+
+
+def _runs(replay: TimedReplay) -> Iterator[str]:
+    on: dict[str, list[Presence]] = defaultdict(list)
+    for presence in replay.history:
+        on[presence.stand.host].append(presence)
+    for run in replay.timeline.runs:
+        job, host = run.job, run.run.host
+        if job.not_before is not None and run.run.start < job.not_before:
+            yield f"{run.path}: starts at {told(run.start)}, before {job.not_before.isoformat()}"
+        if job.deadline is not None and run.run.end > job.deadline:
+            yield f"{run.path}: ends at {told(run.end)}, after its deadline {job.deadline.isoformat()}"
+        if not any(begin <= run.start and run.end <= end for begin, end in replay.timeline.freed.get(host, ())):
+            yield f"{run.path}: {host} is not freed from {told(run.start)} until {told(run.end)}"
+        if job.whole_host:
+            for presence in on[host]:
+                if presence.stand.vm != run.vm and _meet(presence, (run.start, run.end)):
+                    yield f"{run.path}: wants the whole host, and {presence.stand.vm} stands there {_when(presence)}"
+
+
+def _instances(replay: TimedReplay, jobs: Sequence[Job]) -> Iterator[str]:
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for run in replay.timeline.runs:
+        runs[run.vm].append(run)
+    for name, its in runs.items():
+        job = its[0].job
+        seconds = sum(run.end - run.start for run in its)
+        if not job.checkpointed and len(its) > 1:
+            yield f"{name}: has {len(its)} runs, and cannot be checkpointed"
+        elif not job.checkpointed and seconds < job.hours * 3600:
+            yield f"{name}: runs for {seconds} s, needs {job.hours:g} h"
+
+
+def _gains(replay: TimedReplay) -> Iterator[str]:
+    """Freed hosts that VMs had to leave for less than the least gain."""
+    request = replay.request
+    if not isinstance(request, Consolidate) or not request.limits.least_gain:
+        return
+    named = request.free if isinstance(request.free, tuple) else ()
+    stood = {presence.stand.host for presence in replay.history if presence.start == EVER}
+    for host in replay.timeline.freed:
+        if host in stood and host not in named:
+            gain = sum({run.vm: run.job.value for run in replay.timeline.runs if run.run.host == host}.values())
+            if gain < request.limits.least_gain:
+                yield f"{host}: is freed for a job value of {gain}, at least {request.limits.least_gain} is asked"
+
+
+def _way_back(replay: TimedReplay) -> Iterator[str]:
+    way = replay.request.way_back
+    if way == "none":
+        return
+    windows = spans(replay.request.windows)
+    touched = dict.fromkeys(str(act.step.vm) for act in replay.begun)
+    for vm in (replay.first.vms[name] for name in touched):
+        spells = [spell for spell in replay.spells(vm.name) if way == "any-host" or spell.host == vm.host]
+        for due in _due(replay, vm, windows):
+            if not _covers(spells, due):
+                where = f"on {vm.host} " if way == "same-host" else ""
+                until = f" and until {told(due[1])}" if due[1] > due[0] else ""
+                yield f"{vm.name}: does not run {where}at {told(due[0])}{until}, when it is due"
+
+
+def _due(replay: TimedReplay, vm: Vm, windows: Sequence[Interval]) -> list[Interval]:
+    """When a VM must run again: from an instant to another, both included."""
+    ready = vm.ready_by or (replay.request.ready_by if isinstance(replay.request, Consolidate) else None)
+    if ready is None:
+        return [(end, end) for _, end in windows]
+    instant = CLOCK.seconds(ready)
+    until = next((end for begin, end in windows if begin <= instant <= end), instant)
+    return [(instant, until), *((end, end) for begin, end in windows if begin > instant)]
+
+
+def _covers(spells: Iterable[Spell], due: Interval) -> bool:
+    """Whether the spells, which do not overlap, cover every instant of an interval."""
+    covered = sum(max(0, min(spell.end, due[1] + 1) - max(spell.start, due[0])) for spell in spells)
+    return covered == due[1] + 1 - due[0]
