@@ -1,7 +1,41 @@
-"""placer: provably good placements for VMs with GPUs, and a plain reason for every "no"."""
+"""placer: provably good placements for VMs with GPUs, and a plain reason for every "no".
 
-from placer.power_on import Disagreement, place
-from placer.verify import verify
-from placer_models.snapshot import Snapshot
+The names are loaded when they are first used: explaining and verifying never load the solver.
+"""
 
-__all__ = ["Disagreement", "Snapshot", "place", "verify"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from placer.disagreement import Disagreement
+    from placer.judge.explain import explain
+    from placer.judge.verify import verify
+    from placer.look import show
+    from placer.power_on import place
+    from placer.room import capacity
+    from placer_models.decision import Decision
+    from placer_models.faults import Faults
+    from placer_models.snapshot import Snapshot
+
+_WHERE = {
+    "Decision": "placer_models.decision",
+    "Disagreement": "placer.disagreement",
+    "Faults": "placer_models.faults",
+    "Snapshot": "placer_models.snapshot",
+    "capacity": "placer.room",
+    "explain": "placer.judge.explain",
+    "place": "placer.power_on",
+    "show": "placer.look",
+    "verify": "placer.judge.verify",
+}
+
+__all__ = ["Decision", "Disagreement", "Faults", "Snapshot", "capacity", "explain", "place", "show", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_WHERE[name]), name)
+    return found

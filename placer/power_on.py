@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
@@ -28,14 +30,6 @@ Progress = Callable[[str, int, "int | None"], None]
 
 MOST_DETOURS = 8
 """How many unreachable sets of targets are forbidden, one after the other, before moves are given up."""
-
-
-class Disagreement(RuntimeError):
-    """The judge refuses what the solver proposed: a bug of ours. `faults` are the judge's sentences."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = tuple(faults)
 
 
 def place(
@@ -60,7 +54,7 @@ def place(
     faults = [*replay.faults, *_differences(outcome, counted)]
     if faults:
         raise Disagreement(faults)
-    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules))
+    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before))
 
 
 def _search(
@@ -77,6 +71,7 @@ def _search(
 
     movable = _movable(before, rules) if moves else frozenset()
     forbidden: list[list[Stand]] = []
+    free: Outcome | None = None
     while True:
         outcome = solve(
             before,
@@ -89,14 +84,31 @@ def _search(
             forbidden=forbidden,
             progress=progress,
         )
+        free = free or outcome
         order = in_order(before, rules, [stand for stand in outcome.stands if before.of(stand.vm)])
         if not order.stuck:
-            if forbidden:  # what was forbidden could have been reached by a detour: the bounds hold no longer
-                outcome = outcome.without_bounds()
-            return outcome, order
+            return _bounded(outcome, free), order
         forbidden.append(order.stuck)
         if len(forbidden) > MOST_DETOURS:
             movable, forbidden = frozenset(), [[]]
+
+
+def _bounded(outcome: Outcome, free: Outcome) -> Outcome:
+    """The outcome of a search that forbids targets, with the bounds of the one that forbids none.
+
+    What was forbidden could be reached by a detour, so only the free search's bounds hold; and one of those holds as
+    long as the goals before it came out no other than there.
+    """
+    if outcome is free:
+        return outcome
+    tiers, alike = [], True
+    for number, tier in enumerate(outcome.tiers):
+        other = free.tiers[number] if alike and number < len(free.tiers) else None
+        tiers.append(replace(tier, bound=other and other.bound))
+        alike = other is not None and other.score == tier.score
+    closed = all(tier.closed for tier in tiers)
+    stopped = outcome.stopped if closed or outcome.stopped != "proven" else "no order of moves reaches the better targets"
+    return replace(outcome, status="optimal" if closed else "feasible", tiers=tiers, stopped=stopped)
 
 
 def _movable(scene: Scene, rules: Sequence[Rule]) -> frozenset[str]:
@@ -193,12 +205,13 @@ def _scored(
     labels = [goal.label for goal in goals]
     started = {placed.vm for placed in answer.placed}
     off = [vm for vm in explainer.scene.cluster.asked if vm not in started]
+    proven = all(gap == 0 for gap in gaps)
     return answer.model_copy(
         update={
-            "status": "optimal" if all(gap == 0 for gap in gaps) else outcome.status,
+            "status": "optimal" if proven else outcome.status,
             "score": dict(zip(labels, counted, strict=True)),
             "bound": dict(zip(labels, bounds, strict=True)),
             "gap": dict(zip(labels, gaps, strict=True)),
-            "unplaced": tuple(explainer.unplaced(off)),
+            "unplaced": tuple(explainer.unplaced(off, proven=proven)),
         }
     )

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -16,6 +15,10 @@ from placer_models.document import Document, Faults, Name, parse, quote
 from placer_models.goals import GOALS, Goal
 from placer_models.goals.placed import Placed
 from placer_models.rules import RULES, STANDING, Rule, kind_of
+from placer_models.shipped import DECISIONS, shipped
+
+
+__all__ = ["Decision", "Search", "read_decision", "shipped", "shipped_decision"]
 
 
 class Search(Document):
@@ -76,12 +79,6 @@ class Decision(Document):
         return found
 
 
-def shipped() -> list[str]:
-    """The names of the decisions that come with placer."""
-    folder = files("placer_models") / "decisions"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
 def read_decision(data: bytes, source: str) -> Decision:
     """The decision that a TOML file holds. Raises Faults."""
     try:
@@ -95,4 +92,4 @@ def shipped_decision(name: str) -> Decision:
     """A decision that comes with placer. Raises Faults for a name that none has."""
     if name not in shipped():
         raise Faults(f"decision {quote(name)}", [f"expected a TOML file or one of {', '.join(shipped())}"])
-    return read_decision((files("placer_models") / "decisions" / f"{name}.toml").read_bytes(), f"{name}.toml")
+    return read_decision((DECISIONS / f"{name}.toml").read_bytes(), f"{name}.toml")

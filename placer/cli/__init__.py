@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from placer.cli.commands import cli as main
 
-from placer.cli.commands import cli
-from placer.cli.exits import run
-
-
-def main() -> None:
-    """What the script `placer` runs."""
-    sys.exit(run(cli))
+__all__ = ["main"]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
+import sys
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
-from placer.power_on import Disagreement
-from placer_models.document import Faults
+from placer.disagreement import Disagreement
+from placer_models.faults import Faults, clean
 
 DONE, SOME_NOT, BAD_INPUT, REFUSED, NO_ANSWER, OUR_BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 
@@ -18,19 +25,42 @@ MEANINGS = {
     BAD_INPUT: "bad usage or a bad document",
     REFUSED: "the judge refuses the placements or the plan",
     NO_ANSWER: "time ran out with no answer",
-    OUR_BUG: "a bug of placer's",
+    OUR_BUG: "a bug of placer's; a snapshot that shows it is left",
     INTERRUPTED: "interrupted; the best judged answer so far is written",
 }
 
 
-def run(command: click.Command) -> int:
+@dataclass
+class Case:
+    """What one run was given, kept so that a bug of ours can be run again.
+
+    `snapshot` are the bytes that were read, `beside` is the file that the answer was to go to.
+    """
+
+    words: Sequence[str] = ()
+    snapshot: bytes | None = None
+    source: str = ""
+    beside: str | None = None
+    stdin_taken: list[str] = field(default_factory=list)
+
+
+def run(command: click.Command, args: Sequence[str] | None = None, **extra: Any) -> int:
     """Run the command line and return the exit code."""
+    case = Case(tuple(sys.argv[1:] if args is None else args))
+    extra.setdefault("prog_name", "placer")
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(args=None if args is None else list(args), standalone_mode=False, obj=case, **extra)
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        nothing.show()
+        return BAD_INPUT
+    except click.UsageError as wrong:
+        path = wrong.ctx.command_path if wrong.ctx else "placer"
+        click.echo(f"{path}: {clean(wrong.format_message())} ({path} --help says more)", err=True)
+        return BAD_INPUT
     except click.ClickException as wrong:
-        wrong.show()
+        click.echo(f"placer: {clean(wrong.format_message())}", err=True)
         return BAD_INPUT
     except Faults as faults:
         click.echo(str(faults), err=True)
@@ -39,17 +69,62 @@ def run(command: click.Command) -> int:
         click.echo("interrupted before there was an answer", err=True)
         return INTERRUPTED
     except Disagreement as bug:
-        click.echo("a bug of placer's: its judge refuses what its search proposed; please report it", err=True)
+        click.echo("a bug of placer's: its judge refuses what its search proposed", err=True)
         for fault in bug.faults:
-            click.echo(f"  {fault}", err=True)
+            click.echo(f"  {clean(fault)}", err=True)
+        _leave(case)
         return OUR_BUG
-    except Exception:
-        report = Path("placer-bug.txt")
-        try:
-            report.write_text(traceback.format_exc(), encoding="utf-8")
-            where = f"what happened stands in {report}"
-        except OSError:
-            where = traceback.format_exc().strip().splitlines()[-1]
-        click.echo(f"a bug of placer's: please report it ({where})", err=True)
+    except Exception as bug:
+        said = traceback.format_exception_only(bug)[-1].strip()
+        click.echo(f"a bug of placer's: {clean(said)}", err=True)
+        _leave(case)
         return OUR_BUG
     return int(code or DONE)
+
+
+def _leave(case: Case) -> None:
+    """Leave what shows a bug again: the snapshot as it was read, and a report with the command and the traceback."""
+    from placer_models.document import digest
+
+    report = _report(case)
+    data = case.snapshot if case.snapshot is not None else report.encode()
+    name = f"placer-bug-{digest(data)[:12]}"
+    for folder in dict.fromkeys((Path(case.beside or "").parent, Path())):
+        left = []
+        if case.snapshot is not None:
+            ending = ".json.gz" if data.startswith(b"\x1f\x8b") else ".json"
+            left.append(_new(folder / (name + ending), data))
+        left.append(_new(folder / f"{name}.txt", report.encode()))
+        if all(left):
+            click.echo(f"please report it with {' and '.join(clean(str(path)) for path in left)}", err=True)
+            return
+    click.echo(clean(report.strip().splitlines()[-1]), err=True)
+
+
+def _report(case: Case) -> str:
+    import importlib.metadata
+    import platform
+
+    versions = f"Python {platform.python_version()}"
+    for package in ("gpu-placer", "ortools", "pydantic"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions += f", {package} {importlib.metadata.version(package)}"
+    return f"$ placer {shlex.join(case.words)}\n{versions}\n\n{traceback.format_exc()}"
+
+
+def _new(path: Path, data: bytes) -> Path | None:
+    """Write a file that is not there yet; one of the same name that holds the same is as good. None: it cannot be."""
+    for number in range(100):
+        free = path.with_name(path.name.replace(".", f"-{number}.", 1)) if number else path
+        try:
+            with free.open("xb") as stream:
+                stream.write(data)
+                os.fsync(stream.fileno())
+            return free
+        except FileExistsError:
+            with contextlib.suppress(OSError):
+                if free.read_bytes() == data:
+                    return free
+        except OSError:
+            return None
+    return None

@@ -9,7 +9,8 @@ import stat
 import sys
 from pathlib import Path
 
-from placer_models.document import MOST_BYTES, Faults
+from placer_models.faults import Faults
+from placer_models.strict_json import MOST_BYTES
 
 STDIN, STDOUT = "<stdin>", "<stdout>"
 

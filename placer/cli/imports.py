@@ -7,9 +7,7 @@ from typing import Any
 import click
 
 from placer.cli import files
-from placer.formats import btrplace, openb
-from placer_models.document import dump
-from placer_models.snapshot import Snapshot
+from placer.cli.options import read
 
 _output = click.option("-o", "--output", metavar="OUT", help="The snapshot to write (default: standard output).")
 _taken_at = click.option("--taken-at", metavar="TIME", help="When it was so (RFC 3339; default: the start of 1970).")
@@ -31,9 +29,11 @@ def import_group() -> None:
 @_output
 def openb_command(nodes: str, pods: str, placement: str | None, taken_at: str | None, output: str | None) -> None:
     """Read the node and pod CSVs of the openb trace (Alibaba's GPU trace of 2023)."""
-    placed = files.read(placement) if placement else None
-    more = {"taken_at": taken_at} if taken_at else {}
-    _write(openb.read(files.read(nodes), files.read(pods), placement=placed, **more), output)
+    from placer.formats import openb
+
+    tables = read(nodes), read(pods)
+    placed = read(placement) if placement else None
+    _write(openb.read(*tables, placement=placed, taken_at=taken_at or openb.EPOCH), output)
 
 
 @import_group.command("btrplace")
@@ -49,7 +49,9 @@ def openb_command(nodes: str, pods: str, placement: str | None, taken_at: str | 
 @_output
 def btrplace_command(file: str, mem_unit: str, taken_at: str | None, output: str | None) -> None:
     """Read an instance of BtrPlace (JSON, perhaps gzipped); what of it is left out is said on standard error."""
-    content, source = files.read(file)
+    from placer.formats import btrplace
+
+    content, source = read(file)
     more = {"taken_at": taken_at} if taken_at else {}
     unit = btrplace.MIB_IN_GIB if mem_unit == "gib" else 1
     document, ignored = btrplace.read(content, source, mem_unit_mib=unit, **more)
@@ -59,4 +61,7 @@ def btrplace_command(file: str, mem_unit: str, taken_at: str | None, output: str
 
 
 def _write(document: dict[str, Any], output: str | None) -> None:
+    from placer_models.document import dump
+    from placer_models.snapshot import Snapshot
+
     files.write(output, dump(Snapshot.of(document, "the imported snapshot")))

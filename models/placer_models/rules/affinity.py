@@ -27,6 +27,9 @@ class Affinity(Vms, Hosts, Rule):
     def by_host(self) -> bool:
         return True
 
+    def concerns(self, vm: Vm) -> bool:
+        return self.names_vm(vm)
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

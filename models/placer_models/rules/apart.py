@@ -31,6 +31,9 @@ class Apart(Vms, Rule):
     def by_host(self) -> bool:
         return self.by == "host"
 
+    def concerns(self, vm: Vm) -> bool:
+        return self.names_vm(vm)
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

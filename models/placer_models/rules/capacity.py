@@ -90,6 +90,10 @@ class Capacity(Rule):
     def say(self, reasons: Sequence[Reason]) -> str:
         return _short([reason.numbers for reason in reasons], reasons[0].code[0])
 
+    def missing(self, reason: Reason) -> str:
+        short = reason.numbers["asked"] - reason.numbers["free"]
+        return f"{short / 1000:g} CPUs short" if reason.code[0] == "cpus" else f"{short} MiB of memory short"
+
 
 _LONG = {"cpus": "CPUs", "memory": "memory"}
 

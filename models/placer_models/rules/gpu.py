@@ -98,14 +98,19 @@ class GpuRule(Rule):
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         vm, host = scene.cluster.vms[stand.vm], scene.cluster.hosts[stand.host]
-        if not vm.gpus or ((seated := seat(scene, vm, host)) is not None and len(stand.holds) == len(seated)):
-            return super().why(scene, stand) if vm.gpus else None
-        if seated is not None:
+        if not vm.gpus:
             return None
-        return _lacking(scene, vm, host)
+        if len(stand.holds) == len(items(vm)):
+            return super().why(scene, stand)
+        return _lacking(scene, vm, host) if seat(scene, vm, host) is None else None
 
     def say(self, reasons: Sequence[Reason]) -> str:
         return _sentence(reasons)
+
+    def missing(self, reason: Reason) -> str:
+        if reason.code[0] not in ("held", "full", "few"):
+            return self.say([reason])
+        return f"{reason.numbers['asked'] - reason.numbers['free']} x {reason.code[1]} short"
 
 
 def _vm_fault(cluster: Cluster, vm: Vm, host: Host, stand: Stand) -> str | None:
@@ -225,7 +230,7 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
     if free == 0:
         code = "held" if ask.whole else "full"
         return Reason("gpu", host.name, (code, what), _held_by(scene, host, in_use), numbers)
-    return Reason("gpu", host.name, ("few", what, host.name), "", numbers)
+    return Reason("gpu", host.name, ("few", what), "", numbers)
 
 
 def _free_count(scene: Scene, one: Vm, host: Host, most: int) -> int:
@@ -244,12 +249,15 @@ def _free_count(scene: Scene, one: Vm, host: Host, most: int) -> int:
 
 
 def _held_by(scene: Scene, host: Host, gpus: Sequence[Gpu]) -> str:
-    by: dict[str, list[str]] = defaultdict(list)
+    by: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for gpu in gpus:
-        by[gpu.id] = [stand.vm for stand, _ in scene.holders(host.name, gpu.id)]
-    return "; ".join(
-        f"GPU {gpu} is held by {', '.join(vms[:3])}{' ...' if len(vms) > 3 else ''}" for gpu, vms in by.items()
-    )
+        by[tuple(dict.fromkeys(stand.vm for stand, _ in scene.holders(host.name, gpu.id)))].append(gpu.id)
+    said = [
+        f"{'GPU' if len(ids) == 1 else 'GPUs'} {', '.join(ids)} {'is' if len(ids) == 1 else 'are'} held by "
+        f"{', '.join(vms[:3])}{' ...' if len(vms) > 3 else ''}"
+        for vms, ids in by.items()
+    ]
+    return "; ".join(said[:4]) + (" ..." if len(said) > 4 else "")
 
 
 def _sentence(reasons: Sequence[Reason]) -> str:
@@ -263,7 +271,9 @@ def _sentence(reasons: Sequence[Reason]) -> str:
         tail = f": {reasons[0].said}" if len(reasons) == 1 and reasons[0].said else ""
         return f"no room for {what} on any of {total} GPUs that could take it ({held_now} in use){tail}"
     if code == "few":
-        return f"{reasons[0].numbers['free']} {what} free, {reasons[0].numbers['asked']} asked"
+        most = "at most " if len(reasons) > 1 else ""
+        free = max(reason.numbers["free"] for reason in reasons)
+        return f"{most}{free} {what} free, {reasons[0].numbers['asked']} asked"
     if code == "zone":
         return f"{reasons[0].numbers['asked']} {what} are free, but not together on one {reasons[0].code[2]}"
     return reasons[0].said

@@ -35,6 +35,9 @@ class Limit(Vms, Hosts, Rule):
     def by_host(self) -> bool:
         return self.most_hosts is None
 
+    def concerns(self, vm: Vm) -> bool:
+        return self.names_vm(vm)
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

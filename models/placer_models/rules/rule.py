@@ -28,13 +28,16 @@ Term = tuple[int, Var]
 class VmClass:
     """VMs that no rule tells apart: same ask, same rules, same present stand.
 
-    `stands` are their present stands (empty: they are to be powered on); `fixed` VMs stay as they are.
+    `stands` are their present stands; `fixed` VMs stay as they are. A class without stands arrives where it is
+    counted: VMs to be powered on or, where `moving`, running VMs that leave other hosts (what of them stays is
+    counted in classes of its own).
     """
 
     vm: Vm
     names: tuple[str, ...]
     stands: tuple[Stand, ...] = ()
     fixed: bool = False
+    moving: bool = False
 
     @property
     def host(self) -> str | None:
@@ -142,6 +145,12 @@ class Rule(Document):
         """Whether it looks at one host at a time: what stands on one host never matters on another."""
         return False
 
+    def concerns(self, vm: Vm) -> bool:
+        """Whether it could be this VM's standing somewhere that breaks it. A false "no" is a bug; a false "yes" costs
+        time.
+        """
+        return True
+
     def pins(self, vm: Vm) -> bool:
         """Whether the rule forbids that a running VM is moved at all."""
         return False
@@ -169,6 +178,8 @@ class Rule(Document):
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM, not standing anywhere, cannot stand so: by putting it there and looking at what it breaks."""
+        if not self.concerns(scene.cluster.vms[stand.vm]):
+            return None
         before = {breach.subject: breach.amount for breach in self.check(scene, (stand.host,))}
         with scene.trial(stand):
             for breach in self.check(scene, (stand.host,)):
@@ -183,6 +194,10 @@ class Rule(Document):
     def say(self, reasons: Sequence[Reason]) -> str:
         """One sentence for several hosts whose reasons have the same code."""
         return reasons[0].said
+
+    def missing(self, reason: Reason) -> str:
+        """What would have to be there on that host, in a few words."""
+        return self.say([reason])
 
 
 class Hosts(Document):

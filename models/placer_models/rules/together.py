@@ -26,6 +26,9 @@ class Together(Vms, Rule):
     by: Name = "host"
     strength: Strength = "must"
 
+    def concerns(self, vm: Vm) -> bool:
+        return self.names_vm(vm)
+
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 

@@ -1,0 +1,42 @@
+"""Why a VM stands where it does, or stays off (`placer.explanation/1`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from placer_models.document import Document, Name
+from placer_models.plan import PlacedGpu
+
+
+class Elsewhere(Document):
+    """Some hosts that a VM cannot stand on, all for the same reason: the first that the rule says there."""
+
+    hosts: tuple[Name, ...]
+    rule: str
+    reason: str
+
+
+class Explanation(Document):
+    """What the rules say about one VM on every host, all other VMs staying as they are.
+
+    `host` and `gpus` say where it stands (absent: nowhere). `could` are the hosts that would take it now (for one that
+    stands: the other hosts), of which `could_migrate` can be reached by a live migration; `stays` is why it cannot be
+    live-migrated at all. `elsewhere` has all other hosts, `breaks` what it breaks where it stands. `nearest` and
+    `change` as in `placer.placements/1`.
+    """
+
+    format: Literal["placer.explanation/1"] = "placer.explanation/1"
+    vm: Name
+    power: Literal["on", "off", "suspended"]
+    asked: bool
+    host: Name | None = None
+    gpus: tuple[PlacedGpu, ...] = ()
+    could: tuple[Name, ...] = ()
+    could_migrate: tuple[Name, ...] = ()
+    stays: str | None = None
+    breaks: tuple[str, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
+    nearest: str | None = None
+    change: str | None = None
+    snapshot_sha256: str = ""
+    decision: str = ""

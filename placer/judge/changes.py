@@ -1,0 +1,201 @@
+"""The smallest change that would let a VM in: each is tried on the changed cluster, and the rules are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from placer.judge.slots import surely_seated
+from placer_models.cluster import Gpu, Host, Vm
+from placer_models.gpus import SHARINGS
+from placer_models.moving import immovable, unreachable
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on
+
+MOST_TRIES = 400
+"""How many changes are tried for one VM."""
+
+MOST_TRIES_IN_ALL = 6_000
+"""How many for all VMs of an answer: counted, not timed, so that the same question has the same answer."""
+
+MOST_TARGETS = 50
+"""To how many hosts one VM's move is tried."""
+
+
+class Changes:
+    """Looks for changes in one scene, the least trouble first: a GPU's sharing or mode, a host's return, one VM's
+    move, one VM's stop.
+    """
+
+    def __init__(self, scene: Scene, rules: Sequence[Rule], before: Scene) -> None:
+        self.scene, self.rules, self.before = scene, rules, before
+        self._left_in_all = MOST_TRIES_IN_ALL
+
+    def smallest(self, vm: Vm, hosts: Sequence[str]) -> str | None:
+        """A change that lets a VM in on one of these hosts (the nearest first), in the operator's words; None: none
+        was found.
+        """
+        self._left = min(MOST_TRIES, self._left_in_all)
+        self._left_in_all -= self._left
+        for kind in (self._reset_gpus, self._bring_back, self._move_one, self._stop_one):
+            for name in hosts:
+                if self._left <= 0:
+                    break
+                found = kind(vm, self.scene.cluster.hosts[name])
+                if found is not None:
+                    self._left_in_all += self._left
+                    return found
+        self._left_in_all += max(self._left, 0)
+        return None
+
+    # the four kinds
+
+    def _reset_gpus(self, vm: Vm, host: Host) -> str | None:
+        """Put some empty GPUs, as few as do it, in one other sharing or mode."""
+        if not vm.gpus or not self._only_gpus_lack(vm, host):
+            return None
+        empty: dict[tuple[str, str, object], list[Gpu]] = {}
+        for gpu in host.gpus:
+            if not self.scene.holders(host.name, gpu.id):
+                empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
+        most = sum(ask.count for ask in vm.gpus)
+        for gpus in empty.values():
+            for changed, what in self._settings(gpus[0]):
+                for count in range(1, min(len(gpus), most) + 1):
+                    if count < min(len(gpus), most) and not vm.needs.nvlink and count > 1 and most > 4:
+                        continue  # of many, only one and all are tried
+                    for some in combinations(gpus, count) if len(gpus) <= 4 else [tuple(gpus[:count])]:
+                        ids = {gpu.id for gpu in some}
+                        rows = tuple(gpu.model_copy(update=changed) if gpu.id in ids else gpu for gpu in host.gpus)
+                        with self._as_if(host.model_copy(update={"gpus": rows})) as other:
+                            if self._fits(vm, other):
+                                named = ", ".join(gpu.id for gpu in some)
+                                return f"put {'GPU' if count == 1 else 'GPUs'} {named} of {host.name} in {what}"
+        return None
+
+    def _settings(self, gpu: Gpu) -> Iterator[tuple[dict[str, Any], str]]:
+        """What else an empty GPU could be set to."""
+        model = self.scene.cluster.catalogue.find(gpu.model)
+        for sharing in SHARINGS:
+            if sharing not in gpu.sharings and model.row_units(sharing):
+                yield {"sharing": sharing, "may_share": None}, f"sharing {sharing}"
+        for mode in model.modes if model.known else ():
+            if mode != gpu.mode:
+                yield {"mode": mode}, f"mode {mode}"
+                if "passthrough" not in gpu.sharings:
+                    yield (
+                        {"mode": mode, "sharing": "passthrough", "may_share": None},
+                        f"mode {mode} and sharing passthrough",
+                    )
+
+    def _only_gpus_lack(self, vm: Vm, host: Host) -> bool:
+        """Whether the host would take the VM if it asked for no GPU, which is seen before any GPU is tried."""
+        plain = vm.model_copy(update={"gpus": ()})
+        cluster = self.scene.cluster
+        self.scene.cluster = replace(cluster, vms={**cluster.vms, vm.name: plain})
+        try:
+            return self._fits(plain, host)
+        finally:
+            self.scene.cluster = cluster
+
+    def _bring_back(self, vm: Vm, host: Host) -> str | None:
+        if host.state == "up":
+            return None
+        with self._as_if(host.model_copy(update={"state": "up"})) as other:
+            if self._fits(vm, other):
+                was = "from maintenance" if host.state == "maintenance" else "(it is disconnected)"
+                return f"bring {host.name} back {was}"
+        return None
+
+    def _move_one(self, vm: Vm, host: Host) -> str | None:
+        for stand in self._leavers(vm, host):
+            other = self.scene.cluster.vms[stand.vm]
+            if other.power != "on" or immovable(self.scene.cluster, other, stand):
+                continue
+            with self.scene.lifted(stand):
+                makes_room = self._fits(vm, host)
+            if makes_room and (target := self._goes_to(other, stand, vm)):
+                return f"move {other.name} from {host.name} to {target}"
+        return None
+
+    def _goes_to(self, other: Vm, stand: Stand, vm: Vm) -> str | None:
+        """A host to which a VM could be live-migrated, with the arriving one started where it leaves."""
+        scene, always = self.scene, [rule for rule in self.rules if rule.always]
+        for name, host in list(scene.cluster.hosts.items()):
+            if self._left <= 0:
+                return None
+            if name == stand.host or unreachable(scene.cluster, stand, host) or not self._admits(other, host):
+                continue
+            self._left -= 1
+            goes = stand_on(scene, other, host)
+            if goes is None or any(rule.why(scene, goes) for rule in always):
+                continue
+            with scene.lifted(stand):
+                stays_legal = not any(rule.why(scene, goes) for rule in self.rules)
+                if stays_legal:
+                    with scene.trial(goes):
+                        if self._fits(vm, scene.cluster.hosts[stand.host]):
+                            return name
+        return None
+
+    def _stop_one(self, vm: Vm, host: Host) -> str | None:
+        """Stop one VM that runs, or leave one off that was to be started and is no more urgent."""
+        cluster = self.scene.cluster
+        for stand in self._leavers(vm, host):
+            runs = cluster.vms[stand.vm].power == "on"
+            if not runs and cluster.asked.get(stand.vm, 0) > cluster.asked.get(vm.name, 0):
+                continue
+            with self.scene.lifted(stand):
+                if self._fits(vm, host):
+                    return f"stop {stand.vm} on {host.name}" if runs else f"leave {stand.vm} off, on {host.name}"
+        return None
+
+    # what they share
+
+    def _leavers(self, vm: Vm, host: Host) -> Iterator[Stand]:
+        """VMs whose leaving might let this one in, those that may be stopped first, then the small; of those that no
+        rule tells apart, one.
+        """
+        if not self._admits(vm, host):
+            return
+        vms, seen = self.scene.cluster.vms, set()
+        stands = [
+            stand for stand in self.scene.on(host.name) if not any(rule.pins(vms[stand.vm]) for rule in self.rules)
+        ]
+
+        def trouble(stand: Stand) -> tuple[bool, bool, int, int, str]:
+            one = vms[stand.vm]
+            return one.power != "on", not one.may.power_cycle, len(stand.holds), one.cpu_milli, one.name
+
+        for stand in sorted(stands, key=trouble):
+            one = vms[stand.vm]
+            key = one.power == "on", one.may, tuple(rule.vm_key(one) for rule in self.rules), stand.holds
+            if key not in seen:
+                seen.add(key)
+                yield stand
+
+    def _admits(self, vm: Vm, host: Host) -> bool:
+        return all(rule.admits(self.scene.cluster, vm, host) for rule in self.rules)
+
+    def _fits(self, vm: Vm, host: Host) -> bool:
+        """Whether nothing speaks against a VM on a host."""
+        self._left -= 1
+        stand = stand_on(self.scene, vm, host)
+        if stand is None or any(rule.why(self.scene, stand) for rule in self.rules):
+            return False
+        surely = self.scene.cluster.platform.slot_choice == "worst-case"
+        return not surely or surely_seated(self.before, self.scene, stand)
+
+    @contextmanager
+    def _as_if(self, host: Host) -> Iterator[Host]:
+        """The scene with one host changed, for the length of a `with` block."""
+        cluster = self.scene.cluster
+        self.scene.cluster = replace(cluster, hosts={**cluster.hosts, host.name: host})
+        try:
+            yield host
+        finally:
+            self.scene.cluster = cluster

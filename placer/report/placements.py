@@ -1,0 +1,90 @@
+"""An answer to power-on requests as tables: who starts where, who moves, who stays off and why, how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
+from placer_models.plan import PlacedGpu, Placements
+from placer_models.snapshot import Snapshot
+
+
+def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> None:
+    """Print an answer on standard error; `seconds` of wall clock it took."""
+    console = stderr()
+    if answer.placed:
+        made = table("VM", "host", "GPUs", title=f"{len(answer.placed)} to start")
+        for placed in answer.placed[:MOST_ROWS]:
+            row(made, placed.vm, placed.host, gpus_text(placed.gpus))
+        console.print(made)
+        if more := cut(len(answer.placed), MOST_ROWS, "to start"):
+            console.print(more)
+    if answer.moves:
+        made = table("", "VM", "from", "to", "GPUs", "after", "why", title=f"{len(answer.moves)} to move before")
+        for move in answer.moves[:MOST_ROWS]:
+            row(made, move.id, move.vm, move.from_, move.to, gpus_text(move.gpus), ", ".join(move.waits_for), move.why)
+        console.print(made)
+        if more := cut(len(answer.moves), MOST_ROWS, "to move"):
+            console.print(more)
+    if answer.unplaced:
+        console.print(plain(f"{len(answer.unplaced)} stay off", "bold"))
+        for vms, lines in _alike((one.vm, _said(one.reasons, one.nearest, one.change)) for one in answer.unplaced):
+            console.print(plain(_names(vms)))
+            for line in lines:
+                console.print(plain(f"    {line}"))
+    for sentence in answer.broken_now[:MOST_ROWS]:
+        console.print(plain(f"broken already: {sentence}"))
+    for sentence in answer.assumed:
+        console.print(plain(f"assumed: {sentence}"))
+    if answer.score:
+        console.print(_goals(answer.score, answer.bound, answer.gap))
+    asked = len(snapshot.requests)
+    ended = f"{answer.status} ({answer.stopped})" if answer.stopped else answer.status
+    console.print(plain(f"{len(answer.placed)} of {asked} requests can start; {ended}, {seconds:.1f} s"))
+
+
+def gpus_text(gpus: Iterable[PlacedGpu]) -> str:
+    """`3b:00.0 M60-2Q at slot 1`, one after the other."""
+    return ", ".join(_gpu_text(gpu) for gpu in gpus)
+
+
+def _gpu_text(gpu: PlacedGpu) -> str:
+    text = gpu.gpu
+    if gpu.profile is not None:
+        text += f" {gpu.profile}"
+    if gpu.milli is not None:
+        text += f" {gpu.milli}/1000"
+    if gpu.slot is not None:
+        text += f" at slot {gpu.slot}"
+    if gpu.sharing is not None:
+        text += f" (put in {gpu.sharing})"
+    return text
+
+
+def _said(reasons: tuple[str, ...], nearest: str | None, change: str | None) -> tuple[str, ...]:
+    lines = reasons[:MOST_ROWS]
+    if len(reasons) > MOST_ROWS:
+        lines = (*lines, f"... and {len(reasons) - MOST_ROWS} more reasons")
+    if nearest:
+        lines = (*lines, f"nearest: {nearest}")
+    return (*lines, f"would let it in: {change}") if change else lines
+
+
+def _alike(said: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[list[str], tuple[str, ...]]]:
+    """VMs that stay off for the same reasons, together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for vm, lines in said:
+        groups.setdefault(lines, []).append(vm)
+    return [(vms, lines) for lines, vms in groups.items()][:MOST_ROWS]
+
+
+def _names(vms: list[str]) -> str:
+    return ", ".join(vms[:5]) + (f" and {len(vms) - 5} more" if len(vms) > 5 else "")
+
+
+def _goals(score: Mapping[str, int], bound: Mapping[str, int | None], gap: Mapping[str, float | None]) -> object:
+    made = table("goal", "score", "bound", "gap", right=("score", "bound", "gap"))
+    for goal, reached in score.items():
+        best, left = bound.get(goal), gap.get(goal)
+        row(made, goal, f"{reached:,}", "" if best is None else f"{best:,}", "" if left is None else f"{left:.2%}")
+    return made
