@@ -1,0 +1,163 @@
+"""First answers: VMs are put where they fit, kind by kind, in the milliseconds that a search takes to begin.
+
+Hosts that are alike stay together in a pack: what fits on one of them fits on each, so a kind of VMs is tried once
+for a pack and not once for a host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from placer.judge.check import broken, worse
+from placer.solve.survey import Survey, transferred
+from placer_models.cluster import Cluster, Host, Vm
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on, use_for, use_of
+
+Vector = tuple[float, float, float]
+"""Shares of a host's CPUs, memory and GPUs."""
+
+Fit = Callable[[Vector, Vector], float]
+"""How well a VM's wishes (first) suit what a host has free (second): the lowest is taken."""
+
+
+def tight(asked: Vector, free: Vector) -> float:
+    """Best fit: least is left over."""
+    return sum(free) - sum(asked)
+
+
+def aligned(asked: Vector, free: Vector) -> float:
+    """Dot product: the host has most of what the VM asks most of."""
+    return -sum(a * b for a, b in zip(asked, free, strict=True))
+
+
+def lopsided(asked: Vector, free: Vector) -> float:
+    """What is left over is in proportion."""
+    left = [b - a for a, b in zip(asked, free, strict=True)]
+    return max(left) - min(left) + 0.01 * sum(left)
+
+
+SLACK = 0.01
+"""How far shares may be off for their rounding before a VM is not even tried on a host."""
+
+FITS: tuple[Fit, ...] = (tight, aligned, lopsided)
+
+
+@dataclass
+class Pack:
+    """Hosts that are alike, and what each of them has free."""
+
+    hosts: list[str]
+    free: Vector
+
+
+class Start:
+    """One first answer, built up in `scene` (a scene of its own). `stands` are in the order in which they came."""
+
+    def __init__(self, scene: Scene, survey: Survey, rules: Sequence[Rule], hosts: Sequence[str]) -> None:
+        self.scene, self._survey, self._cluster = scene, survey, scene.cluster
+        self._rules = [rule for rule in rules if not rule.soft]
+        self._alone = not all(rule.by_host for rule in self._rules)
+        self._before = {name: broken(scene, self._rules, (name,)) for name in hosts}
+        groups = [[name] for name in hosts] if self._alone else survey.alike(scene, hosts)
+        self._packs = [Pack(list(names), free_on(scene, names[0])) for names in groups]
+        self.stands: list[Stand] = []
+
+    def fill(self, groups: Sequence[Sequence[str]], fit: Fit, stop: Callable[[], bool]) -> None:
+        """Put as many of these VMs as fit, group by group (each of VMs that are alike), until `stop` says so."""
+        for names in groups:
+            if stop():
+                return
+            self._put(list(names), fit)
+
+    def _put(self, names: list[str], fit: Fit) -> None:
+        vm = self._cluster.vms[names[0]]
+        ranked: list[tuple[float, int, Pack]] = []
+        for number, pack in enumerate(self._packs):
+            host = self._cluster.hosts[pack.hosts[0]]
+            if self._survey.admits(vm.name, host.name):
+                asked = asked_of(self._cluster, vm, host)
+                if all(a <= b + SLACK for a, b in zip(asked, pack.free, strict=True)):
+                    ranked.append((fit(asked, pack.free), number, pack))
+        ranked.sort(key=lambda entry: entry[:2])
+        for _, _, pack in ranked:
+            while names and pack.hosts:
+                if not self._onto(pack, names):
+                    break
+            if not names:
+                break
+        self._packs = [pack for pack in self._packs if pack.hosts]
+
+    def _onto(self, pack: Pack, names: list[str]) -> bool:
+        """Fill one host of a pack with these VMs, then as many of the others as can be filled just so."""
+        host = pack.hosts[0]
+        placed: list[Stand] = []
+        while names and (stand := self._stand(names[0], host)) is not None:
+            self.scene.put(stand)
+            placed.append(stand)
+            names.pop(0)
+        if not placed:
+            return False
+        filled = [host]
+        while not self._alone and len(names) >= len(placed) and len(filled) < len(pack.hosts):
+            other = pack.hosts[len(filled)]
+            for stand in placed:
+                moved = transferred(self._cluster, stand, names.pop(0), other)
+                self.scene.put(moved)
+                self.stands.append(moved)
+            filled.append(other)
+        self.stands.extend(placed)
+        pack.hosts = pack.hosts[len(filled) :]
+        self._packs.append(Pack(filled, free_on(self.scene, host)))
+        return True
+
+    def _stand(self, name: str, host: str) -> Stand | None:
+        stand = stand_on(self.scene, self._cluster.vms[name], self._cluster.hosts[host])
+        if stand is None:
+            return None
+        with self.scene.trial(stand):
+            bad = worse(self._rules, self._before[host], broken(self.scene, self._rules, (host,)))
+        return None if bad else stand
+
+
+def asked_of(cluster: Cluster, vm: Vm, host: Host) -> Vector:
+    """What a VM takes of a host, in shares of the whole host."""
+    gpus = _gpus_asked(cluster, vm, host) / max(1, len(host.gpus))
+    memory = vm.memory_mib * (1 if vm.gpus else 1000 / host.memory_ratio_milli)
+    return vm.cpu_milli / max(1, host.cpu_room_milli), memory / max(1, host.memory_room_mib), gpus
+
+
+def _gpus_asked(cluster: Cluster, vm: Vm, host: Host) -> float:
+    return sum(
+        ask.count
+        * min(
+            (
+                use.share_milli / 1000
+                for gpu in {(gpu.model, gpu.mode, gpu.sharings): gpu for gpu in host.gpus}.values()
+                for sharing in gpu.sharings
+                if (use := use_for(cluster, ask, vm.needs, gpu, sharing)) is not None
+            ),
+            default=1.0,
+        )
+        for ask in vm.wants
+    )
+
+
+def free_on(scene: Scene, name: str) -> Vector:
+    """What a host has free, in shares of the whole host."""
+    host, use = scene.cluster.hosts[name], scene.use(name)
+    room = host.memory_room_mib
+    memory = use.gpu_vms_memory_mib + use.other_memory_mib * 1000 / host.memory_ratio_milli
+    held = sum(
+        taken.share_milli / 1000
+        for gpu in host.gpus
+        for _, hold in scene.holders(name, gpu.id)
+        if (taken := use_of(scene.cluster, gpu, hold)) is not None
+    )
+    return (
+        1 - use.cpu_milli / max(1, host.cpu_room_milli),
+        1 - memory / max(1, room),
+        1 - held / max(1, len(host.gpus)),
+    )
