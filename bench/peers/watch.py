@@ -1,0 +1,83 @@
+"""Runs a process to its end or to its limits, and says what it took."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: `seconds` from start to end, its largest resident memory, and why we ended it, if we did."""
+
+    code: int
+    seconds: float
+    peak_rss_mib: int
+    killed: str | None
+    said: str
+    """The end of what it wrote to standard error."""
+
+
+def watch(
+    command: Sequence[str],
+    errors: Path,
+    *,
+    most_seconds: float,
+    most_mib: int,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Ended:
+    """Run a command. It and what it started are ended after so many seconds, or when it holds more memory than that."""
+    started = time.monotonic()
+    killed: str | None = None
+    with errors.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=sink,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,  # so that its own children end with it
+        )
+        try:
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    break
+                if killed is None:
+                    killed = _over(process.pid, time.monotonic() - started, most_seconds, most_mib)
+                    if killed:
+                        os.killpg(process.pid, signal.SIGKILL)
+                time.sleep(POLL_SECONDS)
+        except BaseException:  # Ctrl-C too: nothing of it is left running
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    tail = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    seconds = time.monotonic() - started
+    return Ended(process.returncode, seconds, usage.ru_maxrss // 1024, killed, tail[-1][:300] if tail else "")
+
+
+def _over(pid: int, seconds: float, most_seconds: float, most_mib: int) -> str | None:
+    if seconds > most_seconds:
+        return f"ended after {most_seconds:.0f} s"
+    if _rss_mib(pid) > most_mib:
+        return f"ended at {most_mib} MiB"
+    return None
+
+
+def _rss_mib(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
