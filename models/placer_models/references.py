@@ -1,0 +1,273 @@
+"""What must fit between the parts of a snapshot: names that something has, and GPUs that hold no more than they can.
+
+The parts are checked whose own keys and types are right; a part that is wrong in itself still lends its name, so that
+what refers to it is not called wrong as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
+from placer_models.document import Document, Hints, quote
+from placer_models.gpus import SHARINGS, Catalogue, Use, lays
+from placer_models.scene import Hold
+from placer_models.seating import POSITIONAL, accepts, unit_of, use_of
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a snapshot by their place in its lists, and every name that its lists give to hosts and VMs."""
+
+    hosts: Mapping[int, Host]
+    vms: Mapping[int, Vm]
+    rules: Mapping[int, Document]
+    requests: Mapping[int, Document]
+    host_names: Mapping[int, str]
+    vm_names: Mapping[int, str]
+
+    @classmethod
+    def whole(
+        cls, hosts: Sequence[Host], vms: Sequence[Vm], rules: Sequence[Document], requests: Sequence[Document]
+    ) -> Parts:
+        """The parts of a snapshot that is right in itself."""
+        return cls(
+            dict(enumerate(hosts)),
+            dict(enumerate(vms)),
+            dict(enumerate(rules)),
+            dict(enumerate(requests)),
+            host_names={i: host.name for i, host in enumerate(hosts)},
+            vm_names={i: vm.name for i, vm in enumerate(vms)},
+        )
+
+    @classmethod
+    def right_ones(cls, values: object, kinds: Mapping[str, Any]) -> Parts:
+        """Those parts of plain values that are right in themselves; `kinds` gives the type of each list's items."""
+        lists = {key: _list(values, key) for key in kinds}
+        right = {key: _right(kind, lists[key]) for key, kind in kinds.items()}
+        host_names, vm_names = (
+            {i: name for i, part in enumerate(lists[key]) if (name := _name(part))} for key in ("hosts", "vms")
+        )
+        return cls(right["hosts"], right["vms"], right["rules"], right["requests"], host_names, vm_names)
+
+
+def _list(values: object, key: str) -> Sequence[object]:
+    found = values.get(key) if isinstance(values, Mapping) else None
+    return found if isinstance(found, list) else ()
+
+
+def _right(kind: Any, values: Sequence[object]) -> dict[int, Any]:
+    adapter, found = TypeAdapter[Any](kind), {}
+    for i, value in enumerate(values):
+        try:
+            found[i] = adapter.validate_json(json.dumps(value, allow_nan=False), by_alias=True, by_name=False)
+        except (ValueError, TypeError, RecursionError):
+            continue  # the document's own faults say it
+    return found
+
+
+def _name(part: object) -> str | None:
+    name = part.get("name") if isinstance(part, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def unknown(what: str, name: str, known: Iterable[str], of: str = "this snapshot", hints: Hints | None = None) -> str:
+    """The sentence for a name that nothing has, with the nearest one that something has."""
+    return f"found {quote(name)}, expected a {what} of {of}{(hints or Hints())(name, known)}"
+
+
+@dataclass
+class References:
+    """One look at how the parts of a snapshot fit together: `faults` gives a sentence with its path for each fault."""
+
+    parts: Parts
+    catalogue: Catalogue
+    hints: Hints = field(default_factory=Hints)
+    held: dict[tuple[str, str], list[tuple[Use, int | None, str]]] = field(default_factory=dict)
+    """What GPUs (host, id) hold, as far as nothing is wrong with it: the use, the unit at which it begins, the VM."""
+
+    def __post_init__(self) -> None:
+        self.hosts = {host.name: host for host in self.parts.hosts.values()}
+        self.vms = {vm.name: vm for vm in self.parts.vms.values()}
+        self.host_names = dict.fromkeys(self.parts.host_names.values())
+        self.vm_names = dict.fromkeys(self.parts.vm_names.values())
+        self.cluster = Cluster("", Platform(), self.hosts, self.vms, {}, self.catalogue)
+
+    def faults(self) -> Iterator[str]:
+        """Everything that is wrong between the parts."""
+        yield from _twice("hosts", "name", self.parts.host_names)
+        yield from _twice("vms", "name", self.parts.vm_names)
+        started = {i: vm for i, one in self.parts.requests.items() if isinstance(vm := getattr(one, "vm", None), str)}
+        yield from _twice("requests", "vm", started)
+        for i, host in self.parts.hosts.items():
+            yield from self._host(f"hosts[{i}]", host)
+        for i, vm in self.parts.vms.items():
+            yield from self._vm(f"vms[{i}]", vm)
+        for i, rule in self.parts.rules.items():
+            yield from self._names(f"rules[{i}]", rule)
+            yield from self._label(f"rules[{i}].by", getattr(rule, "by", "host"))
+        for i, request in self.parts.requests.items():
+            yield from self._names(f"requests[{i}]", request)
+        for i, name in started.items():
+            vm = self.vms.get(name)
+            if vm is not None and vm.power == "on":
+                yield f"requests[{i}].vm: found {quote(name)}, which is on; expected a VM that is off or suspended"
+
+    def _unknown(self, what: str, name: str, known: Iterable[str], of: str = "this snapshot") -> str:
+        return unknown(what, name, known, of, self.hints)
+
+    # names
+
+    def _names(self, path: str, part: Document) -> Iterator[str]:
+        """The hosts and VMs that a rule or a request names."""
+        for what, one, several, known in (
+            ("VM", "vm", "vms", self.vm_names),
+            ("host", "host", "hosts", self.host_names),
+        ):
+            name, names = getattr(part, one, None), getattr(part, several, None)
+            if isinstance(name, str) and name not in known:
+                yield f"{path}.{one}: {self._unknown(what, name, known)}"
+            if isinstance(names, tuple):
+                for i, name in enumerate(names):
+                    if name not in known:
+                        yield f"{path}.{several}[{i}]: {self._unknown(what, name, known)}"
+                yield from _twice(f"{path}.{several}", "", dict(enumerate(names)))
+
+    def _label(self, path: str, label: object) -> Iterator[str]:
+        """A label by which a rule groups hosts: some host has it (not asked where hosts are wrong in themselves)."""
+        some_wrong = len(self.parts.hosts) < len(self.parts.host_names)
+        if label == "host" or some_wrong or any(label in host.labels for host in self.hosts.values()):
+            return
+        labels = sorted({key for host in self.hosts.values() for key in host.labels})
+        expected = f"'host' or a label that hosts have ({', '.join(map(quote, labels)) or 'they have none'})"
+        yield f"{path}: found {quote(label)}, expected {expected}"
+
+    # hosts and their GPUs
+
+    def _host(self, path: str, host: Host) -> Iterator[str]:
+        yield from _twice(f"{path}.gpus", "id", {i: gpu.id for i, gpu in enumerate(host.gpus)})
+        if host.reserved_cpus > host.cpus:
+            yield f"{path}.reserved_cpus: found {host.reserved_cpus:g}, expected at most its {host.cpus:g} CPUs"
+        if host.reserved_memory_mib > host.memory_mib:
+            found = f"found {host.reserved_memory_mib}, expected at most its {host.memory_mib} MiB"
+            yield f"{path}.reserved_memory_mib: {found}"
+        for i, gpu in enumerate(host.gpus):
+            model = self.catalogue.find(gpu.model)
+            able = [sharing for sharing in SHARINGS if model.row_units(sharing)]
+            asked = [("sharing", gpu.sharing)]
+            asked += [(f"may_share[{j}]", sharing) for j, sharing in enumerate(gpu.may_share or ())]
+            for key, sharing in asked:
+                if sharing not in able:
+                    found = f"found {quote(sharing)}, which a {model.name} cannot stand in"
+                    yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(able)}"
+        for i, group in enumerate(host.nvlink_groups):
+            for j, name in enumerate(group):
+                if name not in host.gpu:
+                    yield f"{path}.nvlink_groups[{i}][{j}]: {self._unknown('GPU', name, host.gpu, host.name)}"
+            yield from _twice(f"{path}.nvlink_groups[{i}]", "", dict(enumerate(group)))
+
+    # VMs, and what they hold
+
+    def _vm(self, path: str, vm: Vm) -> Iterator[str]:
+        if vm.host is not None and vm.host not in self.host_names:
+            yield f"{path}.host: {self._unknown('host', vm.host, self.host_names)}"
+        elif vm.host is None and vm.power == "on":
+            yield f"{path}: missing 'host': a VM that is on stands on a host"
+        host = self.hosts.get(vm.host or "")
+        for i, ask in enumerate(vm.gpus):
+            at = f"{path}.gpus[{i}]"
+            wrong = list(self._ask(at, ask))
+            yield from wrong
+            if vm.power != "on" and ask.at:
+                yield f"{at}.at: found a GPU held by a VM that is {vm.power}, expected none"
+            elif vm.power == "on" and len(ask.at) != ask.count:
+                places = "1 place" if len(ask.at) == 1 else f"{len(ask.at)} places"
+                yield f"{at}.at: found {places}, expected {ask.count}: where a VM that is on holds each of its GPUs"
+            elif vm.power == "on" and host is not None and not wrong:
+                yield from self._holds(at, vm, ask, host)
+
+    def _ask(self, path: str, ask: Ask) -> Iterator[str]:
+        if ask.profile is not None and ask.milli is not None:
+            yield f"{path}: found both 'profile' and 'milli', expected one of them"
+        if ask.profile is not None and ask.mode is not None:
+            yield f"{path}.mode: found a mode beside a profile, expected none: profiles stand on graphics mode"
+        if ask.profile is None:
+            return
+        having = self.catalogue.profile_models(ask.profile)
+        if not having:
+            near = self.hints(ask.profile, [one.name for model in self.catalogue.models for one in model.profiles])
+            yield f"{path}.profile: found {quote(ask.profile)}, expected a profile of the catalogue's GPU models{near}"
+        elif ask.models and not any(self.catalogue.find(name) in having for name in ask.models):
+            yield f"{path}.profile: found {quote(ask.profile)}, which no {' or '.join(ask.models)} has"
+
+    def _holds(self, path: str, vm: Vm, ask: Ask, host: Host) -> Iterator[str]:
+        """What is wrong with the holds of one ask."""
+        used: set[str] = set()
+        for j, seat in enumerate(ask.at):
+            at = f"{path}.at[{j}]"
+            gpu = host.gpu.get(seat.gpu)
+            if gpu is None:
+                yield f"{at}.gpu: {self._unknown('GPU', seat.gpu, host.gpu, host.name)}"
+            elif ask.milli is not None and gpu.id in used:
+                yield f"{at}.gpu: found {quote(gpu.id)} again, expected the shares of one ask on different GPUs"
+            else:
+                used.add(gpu.id)
+                hold = Hold(gpu.id, gpu.sharing, ask.profile, seat.slot, ask.milli)
+                yield from self._hold(at, vm, ask, hold, gpu, host)
+
+    def _hold(self, path: str, vm: Vm, ask: Ask, hold: Hold, gpu: Gpu, host: Host) -> Iterator[str]:
+        """What is wrong with one hold, given what the VMs before it in the document hold."""
+        where = f"GPU {gpu.id} of {host.name}"
+        model = self.catalogue.find(gpu.model)
+        if not accepts(self.catalogue, ask, gpu.model, gpu.mode):
+            asked = " or ".join(ask.models or ("any GPU",))
+            asked += f" in mode {ask.mode or 'graphics'}" if ask.whole else ""
+            yield f"{path}.gpu: found {where}, a {gpu.model} in mode {gpu.mode}; expected {asked}, as the VM asks"
+            return
+        use = use_of(self.cluster, gpu, hold)
+        if use is None and ask.profile is not None and model.profile(ask.profile) is None:
+            yield f"{path}.gpu: found {where}, a {gpu.model}, which has no profile {quote(ask.profile)}"
+            return
+        if use is None:
+            what = ask.profile or (f"{ask.milli}/1000" if ask.milli else "a whole GPU")
+            yield f"{path}.gpu: found {where}, which stands in sharing '{gpu.sharing}' and cannot give {what} so"
+            return
+        if hold.slot is None and gpu.sharing in POSITIONAL:
+            matters = f"in sharing '{gpu.sharing}' it matters where {ask.profile} is"
+            yield f"{path}: missing 'slot': {matters}; legal: {', '.join(map(str, use.starts or ()))}"
+            return
+        if hold.slot and gpu.sharing in ("passthrough", "fraction"):
+            yield f"{path}.slot: found {hold.slot}, expected none: in sharing '{gpu.sharing}' there are no slots"
+            return
+        yield from self._beside(path, where, vm, (use, unit_of(hold)), gpu, host)
+
+    def _beside(
+        self, path: str, where: str, vm: Vm, item: tuple[Use, int | None], gpu: Gpu, host: Host
+    ) -> Iterator[str]:
+        before = self.held.setdefault((host.name, gpu.id), [])
+        others = list(dict.fromkeys(f"{name} itself" if name == vm.name else name for _, _, name in before))
+        holders = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        if gpu.sharing == "passthrough" and before:
+            yield f"{path}.gpu: found {where}, which {holders} holds; expected one holder: it stands in pass-through"
+            return
+        row = self.catalogue.find(gpu.model).row_units(gpu.sharing)
+        now = lays((*((use, unit) for use, unit, _ in before), item), row)
+        if now:
+            also = f" (held also by {holders})" if holders else ""
+            yield f"{path}: found {where} held against its rules: {'; '.join(now)}{also}"
+            return
+        before.append((*item, vm.name))
+
+
+def _twice(path: str, key: str, names: Mapping[int, str]) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for i, name in names.items():
+        if name in first:
+            at = f"{path}[{i}].{key}" if key else f"{path}[{i}]"
+            yield f"{at}: found {quote(name)} again, which {path}[{first[name]}] has; expected each once"
+        first.setdefault(name, i)
