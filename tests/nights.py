@@ -101,12 +101,16 @@ def freed(host: str, start: int, end: int) -> Values:
     return {"host": host, "from": at(start), "until": at(end)}
 
 
-def plan(steps: Sequence[Values], freed: Sequence[Values] = (), jobs: Sequence[Values] = ()) -> Plan:
-    """A plan; each run's start-job and stop-job steps are added."""
+def plan_values(steps: Sequence[Values], freed: Sequence[Values] = (), jobs: Sequence[Values] = ()) -> Values:
+    """A plan as plain values; each run's start-job and stop-job steps are added."""
     mine = list(steps)
     for i, one in enumerate(jobs):
         said = {"job": one["job"], "host": one["host"]}
         mine.append({"id": f"start-{i}", "kind": "start-job", "start": one["start"], "end": one["start"], **said})
         mine.append({"id": f"stop-{i}", "kind": "stop-job", "start": one["end"], "end": one["end"], **said})
-    values = {"format": "placer.plan/1", "status": "feasible", "steps": mine, "freed": list(freed), "jobs": list(jobs)}
-    return parse(Plan, values, "the plan")
+    return {"format": "placer.plan/1", "status": "feasible", "steps": mine, "freed": list(freed), "jobs": list(jobs)}
+
+
+def plan(steps: Sequence[Values], freed: Sequence[Values] = (), jobs: Sequence[Values] = ()) -> Plan:
+    """A plan; each run's start-job and stop-job steps are added."""
+    return parse(Plan, plan_values(steps, freed, jobs), "the plan")
