@@ -92,8 +92,9 @@ class References:
     """What GPUs (host, id) hold, as far as nothing is wrong with it: the use, the unit at which it begins, the VM."""
 
     def __post_init__(self) -> None:
-        self.hosts = {host.name: host for host in self.parts.hosts.values()}
-        self.vms = {vm.name: vm for vm in self.parts.vms.values()}
+        # Of two with one name the first is meant: that there are two is a fault of its own.
+        self.hosts = {host.name: host for host in reversed(self.parts.hosts.values())}
+        self.vms = {vm.name: vm for vm in reversed(self.parts.vms.values())}
         self.host_names = dict.fromkeys(self.parts.host_names.values())
         self.vm_names = dict.fromkeys(self.parts.vm_names.values())
         self.cluster = Cluster("", Platform(), self.hosts, self.vms, {}, self.catalogue)
@@ -163,7 +164,7 @@ class References:
             asked += [(f"may_share[{j}]", sharing) for j, sharing in enumerate(gpu.may_share or ())]
             for key, sharing in asked:
                 if sharing not in able:
-                    found = f"found {quote(sharing)}, which a {model.name} cannot stand in"
+                    found = f"found {quote(sharing)}, which no {model.name} can stand in"
                     yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(able)}"
         for i, group in enumerate(host.nvlink_groups):
             for j, name in enumerate(group):
@@ -227,11 +228,11 @@ class References:
         if not accepts(self.catalogue, ask, gpu.model, gpu.mode):
             asked = " or ".join(ask.models or ("any GPU",))
             asked += f" in mode {ask.mode or 'graphics'}" if ask.whole else ""
-            yield f"{path}.gpu: found {where}, a {gpu.model} in mode {gpu.mode}; expected {asked}, as the VM asks"
+            yield f"{path}.gpu: found {where} ({gpu.model} in mode {gpu.mode}), expected {asked}, as the VM asks"
             return
         use = use_of(self.cluster, gpu, hold)
         if use is None and ask.profile is not None and model.profile(ask.profile) is None:
-            yield f"{path}.gpu: found {where}, a {gpu.model}, which has no profile {quote(ask.profile)}"
+            yield f"{path}.gpu: found {where} ({gpu.model}), which has no profile {quote(ask.profile)}"
             return
         if use is None:
             what = ask.profile or (f"{ask.milli}/1000" if ask.milli else "a whole GPU")
