@@ -82,7 +82,7 @@ def _grouped(lines: Sequence[Line]) -> dict[tuple[str, str], list[Line]]:
 def peers_table(lines: Sequence[Line]) -> Table:
     """Peers on one instance: the score and its ratio to the best one, what is proven, and what it cost; best first."""
     table = Table(title=f"{lines[0]['instance']}: {lines[0]['asked']} VMs asked for", title_justify="left")
-    for head in ("peer", "GPU milli", "VMs", "of best", "bound", "s", "MiB", "said"):
+    for head in ("peer", "GPU milli", "VMs", "of best", "bound", "s", "CPU s", "MiB", "said"):
         table.add_column(head, justify="left" if head in ("peer", "said") else "right")
     most = max((_worth(line) for line in lines), default=(0, 0))
     for line in sorted(lines, key=_worth, reverse=True):
@@ -95,6 +95,7 @@ def peers_table(lines: Sequence[Line]) -> Table:
             f"{mine / best:.4f}" if judged and best else "",
             "" if line["bound"] is None else str(line["bound"]),
             "" if line["seconds"] is None else f"{line['seconds']:.2f}",
+            "" if line["cpu_seconds"] is None else f"{line['cpu_seconds']:.2f}",
             "" if line["peak_rss_mib"] is None else str(line["peak_rss_mib"]),
             "; ".join(filter(None, (line["status"], line["said"]))),
         )

@@ -74,7 +74,8 @@ class Race:
                 ended, told = self._ask(peer, Path(folder))
             except NotFor as reason:
                 return {**line, "status": "not-for", "said": str(reason)}
-        line |= {"seconds": round(ended.seconds, 3), "peak_rss_mib": ended.peak_rss_mib}
+        line |= {"seconds": round(ended.seconds, 3), "cpu_seconds": round(ended.cpu_seconds, 3)}
+        line["peak_rss_mib"] = ended.peak_rss_mib
         crashed = ended.said if told.answer is None and not ended.killed else ""
         said = "; ".join(filter(None, (ended.killed, told.said, crashed)))
         line |= {"said": said, "bound": told.bound, "trace": told.trace}
@@ -101,6 +102,7 @@ class Race:
             "vms": 0,
             "bound": None,
             "seconds": None,
+            "cpu_seconds": None,
             "peak_rss_mib": None,
             "said": "",
             "time_limit": self.limit,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,13 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: `seconds` from start to end, its largest resident memory, and why we ended it, if we did."""
+    """How a process ended: `seconds` from start to end, the CPU's seconds that it had of them (far fewer: it had to
+    wait), its largest resident memory, and why we ended it, if we did.
+    """
 
     code: int
     seconds: float
+    cpu_seconds: float
     peak_rss_mib: int
     killed: str | None
     said: str
@@ -61,10 +65,19 @@ def watch(
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    tail = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     seconds = time.monotonic() - started
-    return Ended(process.returncode, seconds, usage.ru_maxrss // 1024, killed, tail[-1][:300] if tail else "")
+    process.returncode = os.waitstatus_to_exitcode(status)
+    with suppress(ProcessLookupError):  # what it left running would cost the next one its time
+        os.killpg(process.pid, signal.SIGKILL)
+    tail = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return Ended(
+        code=process.returncode,
+        seconds=seconds,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_rss_mib=usage.ru_maxrss // 1024,
+        killed=killed,
+        said=tail[-1][:300] if tail else "",
+    )
 
 
 def _over(pid: int, seconds: float, most_seconds: float, most_mib: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,24 @@ def test_a_process_that_takes_too_much_memory_is_ended(tmp_path: Path) -> None:
     assert ended.peak_rss_mib > 200
 
 
+def test_what_a_process_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
+    own = "import subprocess, sys; print(subprocess.Popen(['sleep', '60']).pid, file=sys.stderr)"
+    ended = run_watched(own, tmp_path)
+    assert (ended.code, ended.killed) == (0, None)
+    for _ in range(200):  # a signal takes a moment; a dead process that nobody has waited for is a zombie
+        status = Path(f"/proc/{ended.said}/stat")
+        if not status.exists() or status.read_text(encoding="ascii").split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("it still runs")
+
+
+def test_a_process_that_stands_still_costs_no_cpu(tmp_path: Path) -> None:
+    ended = run_watched("import time; time.sleep(0.5)", tmp_path)
+    assert ended.seconds >= 0.5
+    assert ended.cpu_seconds < ended.seconds
+
+
 def test_a_process_that_fails_is_said_with_its_last_words(tmp_path: Path) -> None:
     ended = run_watched("raise SystemExit('no licence')", tmp_path)
     assert (ended.code, ended.killed, ended.said) == (1, None, "no licence")
@@ -211,7 +230,7 @@ def test_a_snapshot_that_is_not_for_the_peers_is_said(race: Race) -> None:
 
 def test_an_answer_that_the_judge_refuses_counts_for_nothing(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     lie = Placements(status="feasible", placed=(Placed(vm="a", host="h1"),))
-    ended = Ended(0, 1.0, 10, None, "")
+    ended = Ended(0, 1.0, 1.0, 10, None, "")
     monkeypatch.setattr(Race, "_ask", lambda self, peer, folder: (ended, Told(lie, bound=5000, optimal=True)))
     line = race.run("cp-sat")
     assert line["status"] == "refused"
@@ -221,7 +240,7 @@ def test_an_answer_that_the_judge_refuses_counts_for_nothing(race: Race, monkeyp
 
 def test_a_peer_that_dies_without_an_answer_is_said(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        Race, "_ask", lambda self, peer, folder: (Ended(-9, 9.0, 99, "ended after 9 s", ""), Told(None))
+        Race, "_ask", lambda self, peer, folder: (Ended(-9, 9.0, 9.0, 99, "ended after 9 s", ""), Told(None))
     )
     line = race.run("scip")
     assert (line["status"], line["said"], line["seconds"]) == ("none", "ended after 9 s", 9.0)
@@ -269,7 +288,15 @@ def test_proxlb_does_not_see_our_packages() -> None:
 
 
 def line(peer: str, status: str, milli: int, vms: int, **more: Any) -> Json:
-    known = {"work": "peers", "instance": "tiny", "asked": 4, "bound": None, "seconds": 1.0, "peak_rss_mib": 50}
+    known = {
+        "work": "peers",
+        "instance": "tiny",
+        "asked": 4,
+        "bound": None,
+        "seconds": 1.0,
+        "cpu_seconds": 0.9,
+        "peak_rss_mib": 50,
+    }
     return {**known, "peer": peer, "status": status, "gpu_milli": milli, "vms": vms, "said": "", "trace": [], **more}
 
 
