@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
@@ -53,8 +53,14 @@ class Ask(Document):
 
     @property
     def want(self) -> Ask:
-        """The ask without where it is held: what is compared between VMs."""
-        return self.model_copy(update={"at": ()}) if self.at else self
+        """The ask without where it is held: what is compared between VMs (equal asks give the same object)."""
+        return _one_of(self.model_copy(update={"at": ()}) if self.at else self)
+
+
+@lru_cache(maxsize=65536)
+def _one_of(ask: Ask) -> Ask:
+    """The first ask that was equal to this one: comparing an object with itself costs nothing."""
+    return ask
 
 
 class Needs(Document):

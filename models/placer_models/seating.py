@@ -193,9 +193,12 @@ class _Search:
     def __init__(self, scene: Scene, vm: Vm, host: Host, gpus: Sequence[Gpu]) -> None:
         self.cluster, self.vm, self.gpus = scene.cluster, vm, gpus
         self.asked = items(vm)
+        self.of = [number for number, ask in enumerate(vm.wants) for _ in range(ask.count)]
         self.held = {gpu.id: held(scene, host, gpu) for gpu in gpus}
         self.sharing = {gpu.id: scene.sharing(host.name, gpu) for gpu in gpus}
-        self.order = sorted(range(len(self.asked)), key=lambda i: (-self._size(self.asked[i]), str(self.asked[i]), i))
+        self.order = list(range(len(self.asked)))
+        if any(ask is not self.asked[0] for ask in self.asked):
+            self.order.sort(key=lambda i: (-self._size(self.asked[i]), str(self.asked[i]), i))
         self.found: dict[int, Hold] = {}
 
     def _size(self, ask: Ask) -> int:
@@ -247,7 +250,7 @@ class _Search:
         ask = self.asked[index]
         if ask.milli is None or ask.count == 1:
             return False
-        return any(hold.gpu == gpu.id and self.asked[i] is ask for i, hold in self.found.items())
+        return any(hold.gpu == gpu.id and self.of[i] == self.of[index] for i, hold in self.found.items())
 
     def _slots(self, gpu: Gpu, sharing: Sharing, use: Use) -> Sequence[int | None]:
         model = model_of(self.cluster, gpu)

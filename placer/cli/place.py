@@ -10,7 +10,6 @@ from placer.cli import files
 from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, REFUSED, SOME_NOT
 from placer.cli.options import (
     decision_of,
-    decision_option,
     models_option,
     output_option,
     quiet_option,
@@ -62,13 +61,17 @@ def place_command(
 @click.command("verify")
 @snapshot_argument
 @click.argument("placements", metavar="PLACEMENTS")
-@decision_option
+@click.option(
+    "--decision",
+    metavar="NAME|FILE",
+    help="By which rules to judge: a TOML file, or the name of a shipped one (default: what the placements say).",
+)
 @models_option
 @quiet_option
-def verify_command(snapshot: str, placements: str, gpu_models: str | None, decision: str, quiet: bool) -> int:
+def verify_command(snapshot: str, placements: str, gpu_models: str | None, decision: str | None, quiet: bool) -> int:
     """Let the judge replay anybody's placements on a snapshot."""
     asked = snapshot_of(snapshot, gpu_models)
-    rules = decision_of(decision)
+    rules = None if decision is None else decision_of(decision)
     from placer.judge.verify import verify
     from placer_models.document import parse, read_json
     from placer_models.plan import Placements

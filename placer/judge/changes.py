@@ -16,10 +16,10 @@ from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 
-MOST_TRIES = 400
-"""How many changes are tried for one VM."""
+MOST_TRIES = 100
+"""How many changes of one kind are tried for one VM."""
 
-MOST_TRIES_IN_ALL = 6_000
+MOST_TRIES_IN_ALL = 4_000
 """How many for all VMs of an answer: counted, not timed, so that the same question has the same answer."""
 
 MOST_TARGETS = 50
@@ -39,29 +39,28 @@ class Changes:
         """A change that lets a VM in on one of these hosts (the nearest first), in the operator's words; None: none
         was found.
         """
-        self._left = min(MOST_TRIES, self._left_in_all)
-        self._left_in_all -= self._left
         for kind in (self._reset_gpus, self._bring_back, self._move_one, self._stop_one):
+            budget = self._left = min(MOST_TRIES, self._left_in_all)
             for name in hosts:
                 if self._left <= 0:
                     break
                 found = kind(vm, self.scene.cluster.hosts[name])
                 if found is not None:
-                    self._left_in_all += self._left
+                    self._left_in_all -= budget - self._left
                     return found
-        self._left_in_all += max(self._left, 0)
+            self._left_in_all -= budget - self._left
         return None
 
     # the four kinds
 
     def _reset_gpus(self, vm: Vm, host: Host) -> str | None:
         """Put some empty GPUs, as few as do it, in one other sharing or mode."""
-        if not vm.gpus or not self._only_gpus_lack(vm, host):
-            return None
         empty: dict[tuple[str, str, object], list[Gpu]] = {}
         for gpu in host.gpus:
             if not self.scene.holders(host.name, gpu.id):
                 empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
+        if not vm.gpus or not empty or not self._only_gpus_lack(vm, host):
+            return None
         most = sum(ask.count for ask in vm.gpus)
         for gpus in empty.values():
             for changed, what in self._settings(gpus[0]):

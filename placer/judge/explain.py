@@ -6,9 +6,9 @@ cluster of a thousand hosts is explained in seconds.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from placer.judge.changes import Changes
 from placer.judge.check import broken
@@ -22,11 +22,19 @@ from placer_models.moving import immovable, unreachable
 from placer_models.plan import PlacedGpu, Placements, Reason, Unplaced
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import held, seat
+from placer_models.seating import seat
 from placer_models.snapshot import Snapshot, unknown
 
-Against = tuple[int, Reason]
-"""What speaks against a VM on a host: which rule (its number), and the reason that it gives."""
+
+class Against(NamedTuple):
+    """What speaks against a VM on a host: which rule (its number), and its reason. One that was given for another host
+    that is alike (`own` is False) may name what is there.
+    """
+
+    rule: int
+    reason: Reason
+    own: bool = True
+
 
 BARRED = 100.0
 """What an obstacle weighs that no departure of other VMs removes."""
@@ -45,23 +53,24 @@ class Look:
 
 
 class Explainer:
-    """Reasons in one scene; `before` is the scene that the snapshot shows, where this is another."""
+    """Reasons in one scene, which must not change meanwhile; `before` is the scene that the snapshot shows, where this
+    is another.
+    """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], before: Scene | None = None) -> None:
         self.scene, self.before = scene, before or scene
         self.rules = [rule for rule in rules if not rule.soft]
-        self._stated = [rule for rule in self.rules if not rule.standing]
         self._changes = Changes(scene, self.rules, self.before)
-        self._groups: list[list[Host]] | None = None
         self._looks: dict[Hashable, tuple[Look, str | None]] = {}
+        self._kinds_of_host: list[dict[str, int | None]] | None = None
+        self._said: dict[tuple[int, Hashable, int | None], tuple[Reason | None, float]] = {}
 
     # what others ask
 
     def unplaced(self, vms: Iterable[str], *, proven: bool = False) -> Iterator[Unplaced]:
         """Why each of these VMs stays off; `proven`: the answer is known to be the best by its goals."""
         for name in vms:
-            vm = self.scene.cluster.vms[name]
-            look, change = self.look_and_change(vm)
+            look, change = self.look_and_change(self.scene.cluster.vms[name])
             reasons = tuple(reason for _, _, reason in self.grouped(look.against))
             if look.open_to:
                 why = "the goals are met best with it off" if proven else "the search ended before it was used"
@@ -70,7 +79,7 @@ class Explainer:
 
     def look_and_change(self, vm: Vm) -> tuple[Look, str | None]:
         """What there is on every host for a VM that stands nowhere, and the smallest change that would let it in."""
-        key = self._vm_key(vm)
+        key = tuple(rule.vm_key(vm) for rule in self.rules)
         if key not in self._looks:
             look = self.look(vm)
             self._looks[key] = look, None if look.open_to else self._changes.smallest(vm, look.by_nearness)
@@ -78,94 +87,124 @@ class Explainer:
 
     def look(self, vm: Vm) -> Look:
         """What there is on every host for a VM that stands nowhere."""
-        against: dict[str, Against] = {}
+        against: list[Against] = []
         open_to: list[str] = []
-        weights: list[tuple[float, str]] = []
-        best: tuple[float, list[Against]] | None = None
-        for group in self._host_groups():
-            weight, found = self._obstacles(vm, group[0], best[0] if best else float("inf"))
-            if not found:
-                open_to += [host.name for host in group]
+        weights: list[tuple[float, int, str]] = []
+        least = float("inf")
+        keys = tuple(rule.vm_key(vm) for rule in self.rules)
+        for place, host in enumerate(self.scene.cluster.hosts.values()):
+            first, weight = self._obstacle(vm, keys, host, least)
+            if first is None:
+                open_to.append(host.name)
                 continue
-            weights += [(weight, host.name) for host in group]
-            if best is None or weight < best[0]:
-                best = weight, found
-            number, reason = found[0]
-            for host in group:
-                again = host is not group[0] and not self.rules[number].standing
-                against[host.name] = self.obstacles(vm, host)[0] if again else (number, _on(reason, host))
-        order = {name: i for i, name in enumerate(self.scene.cluster.hosts)}
-        weights.sort(key=lambda pair: (pair[0], order[pair[1]]))
-        return Look(
-            tuple(against[name] for name in order if name in against),
-            tuple(sorted(open_to, key=lambda name: order[name])),
-            self._miss(best[1]) if best and not open_to else None,
-            tuple(name for _, name in weights),
-        )
-
-    def obstacles(self, vm: Vm, host: Host) -> list[Against]:
-        """What every rule says against a VM on a host, in the order of the rules."""
-        return self._obstacles(vm, host, float("inf"))[1]
-
-    def _obstacles(self, vm: Vm, host: Host, enough: float) -> tuple[float, list[Against]]:
-        """The obstacles and what they weigh together; after the first, only while they weigh less than `enough`."""
-        scene, weight, found = self.scene, 0.0, list[Against]()
-        holds = seat(scene, vm, host)
-        stand = Stand(vm.name, host.name, holds or ())
-        for number, rule in enumerate(self.rules):
-            if found and weight >= enough:
-                break
-            reason = rule.why(scene, stand)
-            if reason is not None:
-                found.append((number, reason))
-                weight += _weight(reason) if rule.admits(scene.cluster, vm, host) else BARRED
-        unsure = not found and scene.cluster.platform.slot_choice == "worst-case"
-        if unsure and not surely_seated(self.before, scene, stand):
-            said = "there is room, but the manager may pick slots that leave none"
-            number = next(i for i, rule in enumerate(self.rules) if rule.kind == "gpu")
-            return 1.0, [(number, Reason("gpu", host.name, ("unsure",), said))]
-        return weight, found
+            against.append(first)
+            weights.append((weight, place, host.name))
+            least = min(least, weight)
+        weights.sort()
+        by_nearness = tuple(name for _, _, name in weights)
+        nearest = self._miss(vm, by_nearness[0]) if by_nearness and not open_to else None
+        return Look(tuple(self._with_names(vm, against)), tuple(open_to), nearest, by_nearness)
 
     def grouped(self, against: Iterable[Against]) -> Iterator[tuple[list[str], str, str]]:
         """Hosts, rule, sentence: one for each group of hosts on which the same rule says the same."""
-        groups: dict[tuple[object, ...], list[Against]] = {}
-        for number, reason in against:
-            groups.setdefault((number, reason.code), []).append((number, reason))
-        for group in groups.values():
-            rule, reasons = self.rules[group[0][0]], [reason for _, reason in group]
+        for group in _groups(against):
+            rule, reasons = self.rules[group[0].rule], [one.reason for one in group]
             hosts = [reason.host for reason in reasons]
             who = hosts[0] if len(hosts) == 1 else f"{len(hosts)} hosts"
             yield hosts, rule.kind, f"{who}: {rule.say(reasons)}"
 
-    def _miss(self, found: Sequence[Against]) -> str:
-        said = "; ".join(self.rules[number].missing(reason) for number, reason in found)
-        return f"{found[0][1].host}: {said}"
+    # one VM on one host
 
-    # who is alike
+    def _obstacle(self, vm: Vm, keys: Sequence[Hashable], host: Host, least: float) -> tuple[Against | None, float]:
+        """The first obstacle, and what all weigh together (those after the first only while that is below `least`)."""
+        first: Against | None = None
+        weight = 0.0
+        for number in range(len(self.rules)):
+            if first is not None and weight >= least:
+                break
+            found, more = self._ask(number, vm, keys[number], host)
+            weight += more
+            first = first or found
+        if first is None and (unsure := self._unsure(vm, host)) is not None:
+            return unsure, 1.0
+        return first, weight
 
-    def _vm_key(self, vm: Vm) -> Hashable:
-        return tuple(rule.vm_key(vm) for rule in self.rules)
+    def _ask(self, number: int, vm: Vm, vm_key: Hashable, host: Host) -> tuple[Against | None, float]:
+        """What one rule says against a VM on a host and what that weighs, asked once for all that are alike to it."""
+        kind = self._host_kinds()[number][host.name]
+        key = number, vm_key, kind
+        if kind is None or key not in self._said:
+            reason, weight = self._said[key] = self._fresh(number, vm, host)
+        else:
+            reason, weight = self._said[key]
+        if reason is None:
+            return None, 0.0
+        own = reason.host == host.name
+        there = reason if own else Reason(reason.rule, host.name, reason.code, reason.said, reason.numbers)
+        return Against(number, there, own), weight
 
-    def _host_groups(self) -> list[list[Host]]:
-        """The hosts in groups in which no rule tells one from another: equal to every rule, and holding the same."""
-        if self._groups is None:
-            groups: dict[Hashable, list[Host]] = {}
-            for host in self.scene.cluster.hosts.values():
-                groups.setdefault(self._content(host), []).append(host)
-            self._groups = list(groups.values())
-        return self._groups
+    def _fresh(self, number: int, vm: Vm, host: Host) -> tuple[Reason | None, float]:
+        rule = self.rules[number]
+        if not rule.concerns(vm):
+            return None, 0.0
+        holds = None if rule.standing else seat(self.scene, vm, host)
+        reason = rule.why(self.scene, Stand(vm.name, host.name, holds or ()))
+        if reason is None:
+            return None, 0.0
+        return reason, _weight(reason) if rule.admits(self.scene.cluster, vm, host) else BARRED
 
-    def _content(self, host: Host) -> Hashable:
-        scene, use = self.scene, self.scene.use(host.name)
-        gpus = tuple(
-            (scene.sharing(host.name, gpu), tuple(sorted(held(scene, host, gpu), key=repr))) for gpu in host.gpus
-        )
-        members = tuple(
-            frozenset(Counter(rule.vm_key(scene.cluster.vms[stand.vm]) for stand in scene.on(host.name)).items())
-            for rule in self._stated
-        )
-        sums = use.cpu_milli, use.gpu_vms_memory_mib, use.other_memory_mib
-        return tuple(rule.host_key(host) for rule in self.rules), gpus, members, sums
+    def _unsure(self, vm: Vm, host: Host) -> Against | None:
+        """Room that is there only if the manager picks the right slots is none."""
+        if self.scene.cluster.platform.slot_choice != "worst-case":
+            return None
+        holds = seat(self.scene, vm, host)
+        if holds is None or surely_seated(self.before, self.scene, Stand(vm.name, host.name, holds)):
+            return None
+        number = next(i for i, rule in enumerate(self.rules) if rule.kind == "gpu")
+        said = "there is room, but the manager may pick slots that leave none"
+        return Against(number, Reason("gpu", host.name, ("unsure",), said))
+
+    def _host_kinds(self) -> list[dict[str, int | None]]:
+        """For each rule, which hosts are alike to it: equal numbers. None: it cannot say."""
+        if self._kinds_of_host is None:
+            self._kinds_of_host = []
+            for rule in self.rules:
+                numbers: dict[Hashable, int] = {}
+                kinds: dict[str, int | None] = {}
+                for host in self.scene.cluster.hosts.values():
+                    seen = rule.scene_key(self.scene, host)
+                    key = rule.host_key(host), seen
+                    kinds[host.name] = None if seen is None else numbers.setdefault(key, len(numbers))
+                self._kinds_of_host.append(kinds)
+        return self._kinds_of_host
+
+    # in words
+
+    def _with_names(self, vm: Vm, against: Sequence[Against]) -> list[Against]:
+        """The same obstacles; where a reason stands alone and is another host's, the host's own."""
+        hosts = self.scene.cluster.hosts
+        borrowed = {group[0].reason.host for group in _groups(against) if len(group) == 1 and not group[0].own}
+        return [
+            one._replace(reason=self._fresh(one.rule, vm, hosts[one.reason.host])[0] or one.reason)
+            if one.reason.host in borrowed
+            else one
+            for one in against
+        ]
+
+    def _miss(self, vm: Vm, name: str) -> str | None:
+        """What is missing on a host."""
+        host = self.scene.cluster.hosts[name]
+        reasons = ((rule, self._fresh(number, vm, host)[0]) for number, rule in enumerate(self.rules))
+        said = [rule.missing(reason) for rule, reason in reasons if reason is not None]
+        return f"{name}: {'; '.join(said)}" if said else None
+
+
+def _groups(against: Iterable[Against]) -> list[list[Against]]:
+    """Obstacles of the same rule with the same code."""
+    groups: dict[tuple[object, ...], list[Against]] = {}
+    for one in against:
+        groups.setdefault((one.rule, one.reason.code), []).append(one)
+    return list(groups.values())
 
 
 def explain(
@@ -227,16 +266,10 @@ def _gpu(hold: Hold) -> PlacedGpu:
 
 
 def _elsewhere(explainer: Explainer, look: Look, home: str | None = None) -> tuple[Elsewhere, ...]:
-    against = [one for one in look.against if one[1].host != home]
+    against = [one for one in look.against if one.reason.host != home]
     return tuple(
         Elsewhere(hosts=tuple(hosts), rule=rule, reason=said.partition(": ")[2])
         for hosts, rule, said in explainer.grouped(against)
-    )
-
-
-def _on(reason: Reason, host: Host) -> Reason:
-    return (
-        reason if reason.host == host.name else Reason(reason.rule, host.name, reason.code, reason.said, reason.numbers)
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from placer.judge.check import broken, worse
+from placer.judge.slots import Worlds
 from placer_models.cluster import Cluster, Gpu, Vm
 from placer_models.document import quote
 from placer_models.gpus import Use, free_slots
@@ -12,7 +14,7 @@ from placer_models.moving import immovable, unreachable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, Held, held, match, model_of, use_of
+from placer_models.seating import POSITIONAL, held, match, model_of, use_of
 from placer_models.snapshot import unknown
 
 
@@ -29,11 +31,24 @@ class Replay:
         self.faults: list[str] = []
         self._first = broken(self.scene, rules)
         self._first_always = broken(self.scene, self.always)
+        self._worlds = Worlds(self.scene.copy()) if cluster.platform.slot_choice == "worst-case" else None
+        self._order(answer.moves)
         for i, move in enumerate(answer.moves):
             self._move(f"moves[{i}]", move)
         for i, placed in enumerate(answer.placed):
             self._start(f"placed[{i}]", placed)
         self._end(answer)
+
+    def _order(self, moves: Sequence[Move]) -> None:
+        """Every move has a name of its own, and waits for moves before it only."""
+        done: set[str] = set()
+        for i, move in enumerate(moves):
+            if move.id in done:
+                self.faults.append(f"moves[{i}].id: found {quote(move.id)} again, expected each once")
+            for other in move.waits_for:
+                if other not in done:
+                    self.faults.append(f"moves[{i}].waits_for: found {quote(other)}, expected moves before it")
+            done.add(move.id)
 
     def _move(self, path: str, move: Move) -> None:
         vm = self.cluster.vms.get(move.vm)
@@ -59,10 +74,12 @@ class Replay:
         refused = unreachable(self.cluster, was[0], self.cluster.hosts[move.to])
         if refused:
             self.faults.append(f"{path}: {vm.name} cannot go to {move.to}: {refused}")
-        self._slots(path, stand)
+        stand = self._slots(path, stand)
         self.scene.put(stand)
         self._instant(path, (stand.host,))
         self.scene.remove(was[0])
+        if self._worlds is not None:
+            self._worlds.leave(was[0])
 
     def _start(self, path: str, placed: Placed) -> None:
         vm = self.cluster.vms.get(placed.vm)
@@ -73,8 +90,7 @@ class Replay:
         elif vm.name not in self.cluster.asked:
             self.faults.append(f"{path}.vm: nobody asked for {vm.name} to be powered on")
         elif (stand := self._stand(path, vm, placed.host, placed.gpus)) is not None:
-            self._slots(path, stand)
-            self.scene.put(stand)
+            self.scene.put(self._slots(path, stand))
 
     def _stand(self, path: str, vm: Vm, host_name: str, gpus: Sequence[PlacedGpu]) -> Stand | None:
         host = self.cluster.hosts.get(host_name)
@@ -85,6 +101,13 @@ class Replay:
         if missing:
             self.faults.append(f"{path}: {vm.name} gets GPU {quote(missing[0])}, which {host.name} does not have")
             return None
+        for i, gpu in enumerate(gpus):
+            if gpu.profile is not None and gpu.milli is not None:
+                self.faults.append(f"{path}.gpus[{i}]: found both 'profile' and 'milli', expected one of them")
+                return None
+            if gpu.milli is not None and not 1 <= gpu.milli <= 1000:
+                self.faults.append(f"{path}.gpus[{i}].milli: found {gpu.milli}, expected 1 to 1000")
+                return None
         holds = tuple(self._hold(host.name, host.gpu[gpu.gpu], gpu) for gpu in gpus)
         return Stand(vm.name, host.name, match(self.cluster, vm, host, holds) or holds)
 
@@ -92,27 +115,43 @@ class Replay:
         sharing = placed.sharing or self.scene.sharing(host, gpu)
         return Hold(gpu.id, sharing, placed.profile, placed.slot, placed.milli)
 
-    def _slots(self, path: str, stand: Stand) -> None:
-        """Where the manager picks slots, the answer must say the slot that it will pick, or stand whatever it picks."""
-        if self.cluster.platform.slot_choice != "first-legal":
-            return
-        host = self.cluster.hosts[stand.host]
-        for i, hold in enumerate(stand.holds):
-            gpu = host.gpu[hold.gpu]
-            use = use_of(self.cluster, gpu, hold)
-            if use is None or hold.sharing not in POSITIONAL:
+    def _slots(self, path: str, stand: Stand) -> Stand:
+        """The stand with a slot for every vGPU; same-size slots may be left open, and are then the lowest free ones.
+
+        Where the manager picks slots, the answer must say the slot that it will pick, or stand whatever it picks.
+        """
+        choice, host = self.cluster.platform.slot_choice, self.cluster.hosts[stand.host]
+        holds: list[Hold] = []
+        for hold in stand.holds:
+            gpu, use = host.gpu[hold.gpu], use_of(self.cluster, host.gpu[hold.gpu], hold)
+            if use is None or hold.sharing not in (*POSITIONAL, "same-size"):
+                holds.append(hold)
                 continue
-            beside = tuple(
-                (other, before.slot)
-                for before in stand.holds[:i]
-                if before.gpu == hold.gpu and (other := use_of(self.cluster, gpu, before)) is not None
-            )
-            row = model_of(self.cluster, gpu).row_units(hold.sharing)
-            legal = free_slots(use, row, (*held(self.scene, host, gpu), *beside))
-            if legal and legal[0] != hold.slot:
+            taken = [*held(self.scene, host, gpu), *self._beside(holds, gpu)]
+            legal = free_slots(use, model_of(self.cluster, gpu).row_units(hold.sharing), tuple(taken))
+            if hold.sharing == "same-size":
+                holds.append(replace(hold, slot=legal[0]) if hold.slot is None and legal else hold)
+                continue
+            if choice == "first-legal" and legal and legal[0] != hold.slot:
+                said = "without a slot" if hold.slot is None else f"at {hold.slot}"
                 self.faults.append(
-                    f"{path}: the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not at {hold.slot}"
+                    f"{path}: the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not {said}"
                 )
+            holds.append(hold)
+        seated = replace(stand, holds=tuple(holds))
+        if self._worlds is not None:
+            for gpu_id in self._worlds.arrive(seated):
+                said = "not every choice of slots by the manager leaves room for all"
+                self.faults.append(f"{path}: {stand.host}: GPU {gpu_id}: {said}")
+        return seated
+
+    def _beside(self, holds: Sequence[Hold], gpu: Gpu) -> list[tuple[Use, int | None]]:
+        """What the same VM has got of a GPU already."""
+        return [
+            (use, hold.slot)
+            for hold in holds
+            if hold.gpu == gpu.id and (use := use_of(self.cluster, gpu, hold)) is not None
+        ]
 
     def _instant(self, path: str, hosts: tuple[str, ...]) -> None:
         now = broken(self.scene, self.always, hosts)
@@ -120,30 +159,9 @@ class Replay:
 
     def _end(self, answer: Placements) -> None:
         self.faults.extend(breach.said for breach in worse(self.rules, self._first, broken(self.scene, self.rules)))
-        if self.cluster.platform.slot_choice == "worst-case":
-            self.faults.extend(self._adversary(answer))
-
-    def _adversary(self, answer: Placements) -> Iterator[str]:
-        """GPUs on which some choice of slots by the manager would leave a later VM without one."""
-        arriving: dict[tuple[str, str], list[Hold]] = {}
-        for placed in answer.placed:
-            for stand in self.scene.of(placed.vm):
-                for hold in stand.holds:
-                    if hold.sharing in POSITIONAL:
-                        arriving.setdefault((stand.host, hold.gpu), []).append(hold)
-        now = Scene.now(self.cluster)
-        for (name, gpu_id), holds in arriving.items():
-            host = self.cluster.hosts[name]
-            gpu = host.gpu[gpu_id]
-            uses = tuple(use for hold in holds if (use := use_of(self.cluster, gpu, hold)) is not None)
-            row = model_of(self.cluster, gpu).row_units(holds[0].sharing)
-            if not _always_room(held(now, host, gpu), uses, row):
-                yield f"{name}: GPU {gpu_id}: not every choice of slots by the manager leaves room for all"
-
-
-def _always_room(taken: Held, left: tuple[Use, ...], row: int) -> bool:
-    """Whether items find room one after the other, whatever legal slots the manager picks."""
-    if not left:
-        return True
-    slots = free_slots(left[0], row, taken)
-    return bool(slots) and all(_always_room((*taken, (left[0], slot)), left[1:], row) for slot in slots)
+        started = {placed.vm for placed in answer.placed}
+        for i, unplaced in enumerate(answer.unplaced):
+            if unplaced.vm not in self.cluster.vms:
+                self.faults.append(f"unplaced[{i}].vm: {unknown('VM', unplaced.vm, self.cluster.vms)}")
+            elif unplaced.vm in started:
+                self.faults.append(f"unplaced[{i}].vm: {unplaced.vm} stands among those that are placed, too")

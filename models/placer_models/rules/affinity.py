@@ -36,6 +36,9 @@ class Affinity(Vms, Hosts, Rule):
     def host_key(self, host: Host) -> Hashable:
         return self._allows(host)
 
+    def scene_key(self, scene: Scene, host: Host) -> Hashable:
+        return ()
+
     def _allows(self, host: Host) -> bool:
         return self.names_host(host) != self.strength.endswith("not")
 

@@ -41,6 +41,10 @@ class Capacity(Rule):
     def host_key(self, host: Host) -> Hashable:
         return host.cpu_room_milli, host.memory_room_mib, host.memory_ratio_milli
 
+    def scene_key(self, scene: Scene, host: Host) -> Hashable:
+        use = scene.use(host.name)
+        return use.cpu_milli, use.gpu_vms_memory_mib, use.other_memory_mib
+
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         return vm.cpu_milli <= host.cpu_room_milli and _weight(vm, host) <= _room(host)
 

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import ClassVar, Literal
 
-from placer_models.cluster import Ask, Cluster, Gpu, Host, Vm
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
 from placer_models.gpus import lays
 from placer_models.plan import Breach, Reason
 from placer_models.rules.gpu_board import encode_place
 from placer_models.rules.rule import Board, Rule
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import accepts, in_zone, misfit, seat, unit_of, use_for, use_of
+from placer_models.seating import accepts, held, in_zone, misfit, seat, unit_of, use_for, use_of
 
 
 class GpuRule(Rule):
@@ -63,6 +63,9 @@ class GpuRule(Rule):
         )
         index = {gpu.id: i for i, gpu in enumerate(host.gpus)}
         return rows, tuple(tuple(sorted(index[gpu] for gpu in group)) for group in host.nvlink_groups)
+
+    def scene_key(self, scene: Scene, host: Host) -> Hashable:
+        return tuple((scene.sharing(host.name, gpu), held(scene, host, gpu)) for gpu in host.gpus)
 
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         if not vm.gpus:
@@ -195,7 +198,10 @@ def _lacking(scene: Scene, vm: Vm, host: Host) -> Reason:
     unfit = misfit(cluster, vm)
     if unfit:
         return Reason("gpu", host.name, ("misfit", unfit), unfit)
-    for ask in dict.fromkeys(vm.wants):
+    asks = list(dict.fromkeys(vm.wants))
+    if len(asks) == 1:
+        return _lacking_one(scene, vm, asks[0], host)
+    for ask in asks:
         alone = vm.model_copy(update={"gpus": (ask,)})
         if seat(scene, alone, host) is None:
             return _lacking_one(scene, vm, ask, host)
@@ -222,7 +228,8 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
         return Reason("gpu", host.name, ("model", what, *have), said)
     one = vm.model_copy(update={"gpus": (ask.model_copy(update={"count": 1}),)})
     in_use = [gpu for gpu in able if scene.holders(host.name, gpu.id)]
-    free = _free_count(scene, one, host, ask.count)
+    single = ask.count == 1 and len(vm.wants) == 1 and vm.needs in (Needs(), Needs(cuda=True))
+    free = 0 if single else _free_count(scene, one, host, ask.count)
     numbers = {"held": len(in_use), "total": len(able), "free": free, "asked": ask.count}
     together = _together(vm)
     if free >= ask.count and together:

@@ -7,26 +7,29 @@ of certain kinds, and the VMs that arrive draw on them; an ask that several kind
 further unknowns. A VM that may leave is one more choice of the layouts of its GPUs: with it or without.
 
 Exact at m = 1: a solution of these conditions is a seating, read back by `Seats.read`, and every seating is a solution.
+Three things are narrower than that, and say so to the board: a VM with several items where the manager picks the slots
+(it ties the orders of its GPUs together, so there only what fits in any order is offered), a GPU with more layouts than
+can be listed (it takes new items of one kind only), and a GPU with very many VMs that may leave.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import product
-from typing import Literal
 
 from placer_models.cluster import Ask, Gpu, Needs
-from placer_models.gpus import Layout, Sharing, Use, layouts
+from placer_models.gpus import Layout, Pick, Sharing, Use, free_slots, layouts
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
 from placer_models.scene import Hold
-from placer_models.seating import POSITIONAL, Held, misfit, unit_of, use_for, use_of, zones
+from placer_models.seating import POSITIONAL, Held, misfit, model_of, unit_of, use_for, use_of, zones
 
 MOST_LEAVINGS = 4096
 """How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""
 
-PICKS: Mapping[str, Literal["any", "first", "worst"]] = {"chosen": "any", "first-legal": "first", "worst-case": "worst"}
+PICKS: Mapping[str, Pick] = {"chosen": "any", "first-legal": "first", "worst-case": "worst"}
 
 Value = Callable[[Var], int]
 
@@ -55,7 +58,7 @@ class Row:
     names: list[tuple[str, ...]]
     size: Var
 
-    def leavings(self) -> Iterator[tuple[Resident, ...]]:
+    def leavings(self, narrowed: Callable[[], None]) -> Iterator[tuple[Resident, ...]]:
         """Each set of residents that may stay (those alike are told apart by number only, unless they have slots)."""
         positional = self.sharings[0] in POSITIONAL
         groups: dict[Hashable, list[Resident]] = defaultdict(list)
@@ -67,6 +70,7 @@ class Row:
         for choice in choices:
             combinations *= len(choice)
         if combinations > MOST_LEAVINGS:
+            narrowed()
             yield self.residents
             yield ()
             return
@@ -76,12 +80,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of seat: a use of a row in a sharing; shares that must be on different GPUs are a kind of their own."""
+    """A kind of seat: a use of a row in a sharing; shares that must be on different GPUs are a kind of their own, and so
+    are the `tied` items of VMs with several, where the manager picks the slots.
+    """
 
     row: int
     sharing: Sharing
     use: Use
     apart: Hashable = None
+    tied: bool = False
 
 
 @dataclass
@@ -104,6 +111,7 @@ class Demand:
     needs: Needs
     zone: frozenset[str] | None
     apart: bool
+    tied: bool
     asking: list[tuple[VmClass, int, Var]] = field(default_factory=list)
     options: list[tuple[Kind, Var | None]] = field(default_factory=list)
 
@@ -191,6 +199,7 @@ class Seats:
 
     def post(self) -> None:
         """Post everything."""
+        self.pick = PICKS[self.board.scene.cluster.platform.slot_choice]
         self._collect()
         self.exact = self._must_be_exact()
         supply: dict[Kind, list[Term]] = defaultdict(list)
@@ -222,9 +231,7 @@ class Seats:
         """Whether seats may not be left empty: where somebody looks at what is left, deals by number, or picks slots
         in turn.
         """
-        by_turn = self.board.scene.cluster.platform.slot_choice != "chosen" and any(
-            sharing in POSITIONAL for row in self.rows for sharing in row.sharings
-        )
+        by_turn = self.pick != "any" and any(sharing in POSITIONAL for row in self.rows for sharing in row.sharings)
         return self.board.exact or by_turn or any(demand.apart for demand in self.demands.values())
 
     def _collect(self) -> None:
@@ -242,39 +249,49 @@ class Seats:
                 fitting = [zone for zone in allowed if not vm.needs.nvlink or len(zone) == total]
                 parts = [(zone, self.board.integer(len(vms.names), f"zone {i}")) for i, zone in enumerate(fitting)]
                 self.board.equal([*((1, part) for _, part in parts), (-1, count)], 0)
+            tied = self.pick != "any" and sum(ask.count for ask in vm.wants) > 1
             for zone, part in parts:
                 for index, ask in enumerate(vm.wants):
                     apart = ask.milli is not None and ask.count > 1
-                    key = (ask, vm.needs, zone)
-                    demand = self.demands.setdefault(key, Demand(ask, vm.needs, zone, apart))
+                    key = (ask, vm.needs, zone, tied)
+                    demand = self.demands.setdefault(key, Demand(ask, vm.needs, zone, apart, tied))
                     demand.asking.append((vms, index, part))
 
     def _choices(self, number: int, row: Row) -> Iterator[Choice]:
-        pick = PICKS[self.board.scene.cluster.platform.slot_choice]
         model = self.board.scene.cluster.catalogue.find(row.gpu.model)
         most = row.size if isinstance(row.size, int) else len(row.ids) * self.place.m
-        for stay in row.leavings():
+        for stay in row.leavings(self.board.narrowed):
             holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
             for sharing in row.sharings[:1] if holds else row.sharings:
                 kinds = self._kinds(number, row, sharing)
                 if not (kinds or stay or self.exact):
                     continue
-                found = layouts(
-                    [kind.use for kind in kinds],
-                    model.row_units(sharing),
-                    holds,
-                    maximal=not self.exact,
-                    pick=pick if sharing in POSITIONAL else "any",
-                )
-                if found is None:
-                    found = layouts([kind.use for kind in kinds], model.row_units(sharing), holds, maximal=True) or []
-                for layout in found:
+                for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
                     if sharing != row.sharings[0] and not any(layout.counts):
                         continue
                     count = self.board.integer(most, f"row {number}")
                     added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
                     self.board.layout(self.place, row.gpu, sharing, (*holds, *added), count)
                     yield Choice(row, sharing, stay, layout, kinds, count)
+
+    def _layouts(self, kinds: tuple[Kind, ...], sharing: Sharing, units: int, holds: Held) -> list[Layout]:
+        pick = self.pick if sharing in POSITIONAL else "any"
+        uses = [kind.use for kind in kinds]
+        found = layouts(uses, units, holds, maximal=not self.exact, pick=pick)
+        if found is None:
+            self.board.narrowed()
+            found = one_kind_each(uses, units, holds, pick)
+        if pick == "any" or not any(kind.tied for kind in kinds):
+            return found
+        free = [
+            layout
+            for layout in found
+            if not any(kind.tied and copies for kind, copies in zip(kinds, layout.counts, strict=True))
+            or in_any_order(tuple(sorted((kinds[i].use for i, _ in layout.seats), key=repr)), units, tuple(holds), pick)
+        ]
+        if len(free) < len(found):
+            self.board.narrowed()
+        return free
 
     def _kinds(self, number: int, row: Row, sharing: Sharing) -> tuple[Kind, ...]:
         """The kinds of seats that somebody could want of a row in a sharing."""
@@ -289,7 +306,9 @@ class Seats:
         if demand.zone is not None and not demand.zone.issuperset(row.ids):
             return None
         use = use_for(self.board.scene.cluster, demand.ask, demand.needs, row.gpu, sharing)
-        return None if use is None else Kind(number, sharing, use, key if demand.apart else None)
+        return None if use is None else Kind(
+            number, sharing, use, key if demand.apart else None, demand.tied and sharing in POSITIONAL
+        )
 
     def _serve(self, supply: Mapping[Kind, list[Term]]) -> None:
         """Let every demand be served from the kinds that can, and no kind serve more than its layouts offer."""
@@ -340,10 +359,12 @@ class Seats:
         seats: dict[Kind, list[tuple[int, str, int | None]]] = defaultdict(list)
         leaving: set[str] = {name for row in self.rows for names in row.names for name in names}
         left = {id(row): list(zip(row.ids, row.names, strict=True)) for row in self.rows}
+        standing: dict[str, Held] = {}
         for choice in self.choices:
             for _ in range(value(choice.count)):
                 gpu, names = left[id(choice.row)].pop(0)
                 leaving.difference_update(_staying(choice, names))
+                standing[gpu] = (*choice.row.fixed, *((resident.use, resident.slot) for resident in choice.staying))
                 for order, (index, slot) in enumerate(choice.layout.seats):
                     seats[choice.kinds[index]].append((order, gpu, slot))
         taken: dict[int, list[dict[int, list[tuple[int, Hold]]]]] = {}
@@ -356,7 +377,20 @@ class Seats:
                 last = max(order for order, _ in ordered)
                 arrived.append((last, rank, vms, tuple(hold for _, hold in ordered)))
         arrived.sort(key=lambda entry: entry[:2])
-        return [(vms, holds) for _, _, vms, holds in arrived], leaving
+        in_turn = [(vms, holds) for _, _, vms, holds in arrived]
+        if self.pick == "first" and any(demand.tied for demand in self.demands.values()):
+            in_turn = [(vms, tuple(self._put(hold, standing) for hold in holds)) for vms, holds in in_turn]
+        return in_turn, leaving
+
+    def _put(self, hold: Hold, standing: dict[str, Held]) -> Hold:
+        """The hold at the slot that the manager gives it, the first legal one."""
+        cluster, gpu = self.board.scene.cluster, self.place.host.gpu[hold.gpu]
+        use = use_of(cluster, gpu, hold)
+        if use is None or hold.sharing not in POSITIONAL:
+            return hold
+        slot = free_slots(use, model_of(cluster, gpu).row_units(hold.sharing), standing[gpu.id])[0]
+        standing[gpu.id] = (*standing[gpu.id], (use, slot))
+        return replace(hold, slot=slot)
 
     def _deal(
         self,
@@ -387,6 +421,46 @@ class Seats:
                     mine.append({})
                 mine[number][index] = drawn[at : at + demand.ask.count]
                 at += demand.ask.count
+
+
+def one_kind_each(uses: list[Use], units: int, holds: Held, pick: Pick) -> list[Layout]:
+    """Layouts that add items of one use only: what is offered where there are too many to list all."""
+    found = [Layout((0,) * len(uses), ())]
+    for i, use in enumerate(uses):
+        for layout in layouts([use], units, holds, maximal=False, pick=pick) or ():
+            if layout.seats:
+                counts = tuple(len(layout.seats) if j == i else 0 for j in range(len(uses)))
+                found.append(Layout(counts, tuple((i, slot) for _, slot in layout.seats)))
+    return found
+
+
+def in_any_order(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> bool:
+    """Whether these items all find room in whatever order they come; where the manager takes the first legal slots,
+    also on the same units.
+    """
+    ends = _ends(uses, units, holds, pick)
+    return ends is not None and (pick != "first" or len(ends) == 1)
+
+
+@lru_cache(maxsize=65536)
+def _ends(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> frozenset[int] | None:
+    """The units that may be taken in the end, as bit masks; None: some order leaves an item without a slot."""
+    if not uses:
+        return frozenset([sum(((1 << use.units) - 1) << (slot or 0) for use, slot in holds)])
+    found: set[int] = set()
+    for i, use in enumerate(uses):
+        if use in uses[:i]:
+            continue
+        slots = free_slots(use, units, holds)
+        if not slots:
+            return None
+        for slot in slots[:1] if pick == "first" else slots:
+            after = tuple(sorted((*holds, (use, slot)), key=repr))
+            ends = _ends(uses[:i] + uses[i + 1 :], units, after, pick)
+            if ends is None:
+                return None
+            found |= ends
+    return frozenset(found)
 
 
 def _staying(choice: Choice, names: tuple[str, ...]) -> set[str]:

@@ -31,6 +31,9 @@ class HostState(Rule):
     def host_key(self, host: Host) -> Hashable:
         return host.state
 
+    def scene_key(self, scene: Scene, host: Host) -> Hashable:
+        return ()
+
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         return host.state == "up"
 

@@ -105,6 +105,9 @@ class Board(Protocol):
     def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
         """Tell the board that `count` of the GPUs like `gpu` come to hold this (`seating.Held`) in this sharing."""
 
+    def narrowed(self) -> None:
+        """Tell the board that what is posted allows less than the rule does: then it proves no bound."""
+
     def soft_breaches(self) -> tuple[list[Term], int]:
         """The breaches of rules that only should hold: terms and a constant."""
 
@@ -162,6 +165,12 @@ class Rule(Document):
     def host_key(self, host: Host) -> Hashable:
         """What the rule sees of a host: two hosts with equal keys are alike to it."""
         return ()
+
+    def scene_key(self, scene: Scene, host: Host) -> Hashable | None:
+        """What the rule sees of who stands on a host: where the keys of VM, host and scene are equal, `why` says the
+        same but for names. None: it sees more than that.
+        """
+        return None
 
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         """Whether the VM may stand on the host at all, whoever else does. A false "no" is a bug; a false "yes" is
