@@ -72,14 +72,14 @@ def _traffic(replay: TimedReplay) -> Iterator[str]:
     links: dict[tuple[str, str], list[Load]] = defaultdict(list)
     for act in moves:
         load = (act.start, act.end, 1, act.path)
-        ends = {str(act.step.leaves), str(act.step.reaches)}
+        ends = (str(act.step.leaves), str(act.step.reaches))
         for host in ends:
             at_once[host].append(load)
-        for label in {link.label for link in limits.links}:
-            values = {hosts[host].labels.get(label) for host in ends}
-            if len(values) > 1:
-                for value in values - {None}:
-                    links[label, str(value)].append(load)
+        for label in dict.fromkeys(link.label for link in limits.links):
+            values = [hosts[host].labels.get(label) for host in ends]
+            if values[0] != values[1]:
+                for value in (value for value in values if value is not None):
+                    links[label, value].append(load)
     for host, loads in at_once.items():
         for instant, count, who in _crowded(loads, limits.moves_at_once_per_host):
             most = limits.moves_at_once_per_host

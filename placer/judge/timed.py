@@ -114,7 +114,7 @@ class TimedReplay:
         self.off: dict[str, Stand] = {}
         """Likewise, those that it has powered off."""
         runs = {run.vm: _job_vm(run) for run in self.timeline.runs}
-        self.faults.extend(f"{name}: a VM of the cluster has this name" for name in runs.keys() & cluster.vms.keys())
+        self.faults.extend(f"{name}: a VM of the cluster has this name" for name in runs if name in cluster.vms)
         self.first = cluster
         self.scene = Scene.now(replace(cluster, vms={**runs, **cluster.vms}))
         self._rules = list(rules)
@@ -380,9 +380,11 @@ class TimedReplay:
 
     def _judge(self, path: str, touched: Collection[str], *, at_rest: bool) -> None:
         if touched:
-            self._say(path, worse(self._always, self._first_always, self._broken(self._always, touched)))
+            self._say(path, worse(self._always, self._first_always, self._broken(self._always, sorted(touched))))
         if at_rest and self._changed:
-            self._say(path, worse(self._resting, self._first_resting, self._broken(self._resting, self._changed)))
+            self._say(
+                path, worse(self._resting, self._first_resting, self._broken(self._resting, sorted(self._changed)))
+            )
             self._changed = set()
 
     def _say(self, path: str, breaches: Iterable[Breach]) -> None:
