@@ -46,7 +46,7 @@ class Instance:
             [[_left(scene, host, gpu) for gpu in host.gpus] for host in snapshot.hosts],
             [_kind(host) for host in snapshot.hosts],
         )
-        vms = (cluster.vms[request.vm] for request in snapshot.requests)
+        vms = (cluster.vms[name] for name in cluster.asked)
         return cls(snapshot, world, tuple(_pod(snapshot, vm, kinds) for vm in vms))
 
     @property

@@ -95,7 +95,7 @@ class Race:
             "instance": self.snapshot.cluster,
             "snapshot_sha256": self.snapshot.sha256,
             "hosts": len(self.snapshot.hosts),
-            "asked": len(self.snapshot.requests),
+            "asked": len(self.snapshot.content.asked),
             "peer": peer,
             "status": "none",
             "gpu_milli": 0,
