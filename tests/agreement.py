@@ -21,12 +21,13 @@ from placer.solve.board import CountBoard
 from placer_models.cluster import Ask, Gpu, Host, Vm
 from placer_models.decision import shipped_decision
 from placer_models.goals import GOALS, Goal
+from placer_models.gpus import SHARINGS
 from placer_models.moving import immovable, unreachable
 from placer_models.plan import Placed, PlacedGpu, Placements
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import VmClass
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import model_of
+from placer_models.seating import model_of, use_of
 from placer_models.snapshot import Snapshot
 
 GPU = [GpuRule()]
@@ -39,7 +40,9 @@ Where = Mapping[str, str | None]
 class World:
     """A tiny cluster; all its VMs that are off are asked for, and `movable` ones that run may be moved.
 
-    `goals` are the kinds of the goals whose best scores are compared.
+    `goals` are the kinds of the goals whose best scores are compared. With `groups` of hosts that are alike the board
+    is a relaxation: it must allow what the judge accepts, and may allow more. Where a world is `narrow` the board says
+    that it allows less than the judge, and so it may.
     """
 
     name: str
@@ -49,6 +52,8 @@ class World:
     platform: Mapping[str, Any] = field(default_factory=dict)
     movable: tuple[str, ...] = ()
     goals: tuple[str, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    narrow: bool = False
 
     def snapshot(self) -> Snapshot:
         """Its document."""
@@ -88,13 +93,15 @@ class Agreement:
             assert immovable(self.cluster, self.cluster.vms[name], self.now.of(name)[0]) is None, f"{name} cannot move"
         self.by_turn = self.cluster.platform.slot_choice != "chosen"
         self.all_seatings = any(goal.exact for goal in self.goals) or any(rule.exact for rule in self.rules)
-        self.board = CountBoard(self.now, self.rules, self.goals, self.cluster.asked, world.movable)
+        groups = world.groups or tuple((name,) for name in self.cluster.hosts)
+        self.place = {name: names[0] for names in groups for name in names}
+        self.board = CountBoard(self.now, self.rules, self.goals, self.cluster.asked, world.movable, groups=groups)
         self.free = [name for name in self.cluster.vms if name in self.cluster.asked or name in world.movable]
-        self.classes: dict[str, VmClass] = {}
+        self.classes: dict[tuple[str, bool], VmClass] = {}
         self.counts: dict[tuple[int, str], Any] = {}
         for vms, place, count in self.board.where():
             if not vms.fixed:
-                self.classes |= dict.fromkeys(vms.names, vms)
+                self.classes |= {(name, bool(vms.stands)): vms for name in vms.names}
                 self.counts[id(vms), place.host.name] = count
         self._stands: dict[tuple[str, str], list[Stand]] = {}
         self._asked: dict[Any, tuple[tuple[int, ...] | None, list[str]]] = {}
@@ -156,11 +163,13 @@ class Agreement:
         return self._stands[key]
 
     def _holds(self, ask: Ask, gpu: Gpu) -> Iterator[Hold]:
-        for sharing in gpu.sharings:
+        for sharing in SHARINGS:
             slotless = sharing in ("passthrough", "fraction")
             slots = [None] if slotless else range(model_of(self.cluster, gpu).row_units(sharing))
             for slot in slots:
-                yield Hold(gpu.id, sharing, ask.profile, slot, ask.milli)
+                hold = Hold(gpu.id, sharing, ask.profile, slot, ask.milli)
+                if use_of(self.cluster, gpu, hold) is not None:
+                    yield hold
 
     def _accepts(self, scene: Scene, stands: list[Stand]) -> bool:
         if self.by_turn:
@@ -169,19 +178,32 @@ class Agreement:
 
     def _replayed(self, stands: Sequence[Stand]) -> list[str]:
         """The faults of starting VMs in this order."""
-        return Replay(self.cluster, self.rules, Placements(status="feasible", placed=tuple(map(_placed, stands)))).faults
+        return Replay(
+            self.cluster, self.rules, Placements(status="feasible", placed=tuple(map(_placed, stands)))
+        ).faults
 
     # the solver's side
 
     def solved(self, where: Where) -> tuple[tuple[int, ...] | None, list[str]]:
         """The best scores with these counts fixed (None: not possible), and what is wrong with what is read back."""
-        numbers = Counter((id(self.classes[name]), host) for name, host in where.items() if host and name in self.classes)
-        if any(host and name not in self.classes for name, host in where.items()) or numbers.keys() - self.counts.keys():
+        numbers = self._numbers(where)
+        if numbers.keys() - self.counts.keys():
             return None, []
         key = frozenset(numbers.items())
         if key not in self._asked:
             self._asked[key] = self._solve({count: numbers[spot] for spot, count in self.counts.items()}, where)
         return self._asked[key]
+
+    def _numbers(self, where: Where) -> Counter[tuple[int, str]]:
+        """How many of each class of the board this puts on each of its places."""
+        return Counter(
+            (id(self._class_of(vm, host)), self.place[host]) for vm, host in where.items() if host is not None
+        )
+
+    def _class_of(self, name: str, host: str) -> VmClass | None:
+        """The class in which a VM is counted on a host: with those who stay there, or with those who come."""
+        was = self.now.of(name)
+        return self.classes.get((name, bool(was) and was[0].host == host))
 
     def _solve(self, numbers: Mapping[Any, int], where: Where) -> tuple[tuple[int, ...] | None, list[str]]:
         scores: list[int] = []
@@ -199,10 +221,13 @@ class Agreement:
             if status == cp_model.INFEASIBLE:
                 return None, []
             assert status == cp_model.OPTIMAL, solver.status_name(status)
+            if aim is not None:
+                scores.append(sum(f * (u if isinstance(u, int) else solver.value(u)) for f, u in aim[0]) + aim[1])
+            if self.world.groups:
+                continue
             read = self.board.read(lambda unknown: unknown if isinstance(unknown, int) else solver.value(unknown))
             faults += self._faults(read, where)
-            if aim is not None and goal is not None:
-                scores.append(sum(f * (u if isinstance(u, int) else solver.value(u)) for f, u in aim[0]) + aim[1])
+            if goal is not None:
                 recount = goal.score(self.now, self._scene(read), self.rules)
                 if recount != scores[-1]:
                     faults.append(f"{goal.kind}: the solver counts {scores[-1]}, the judge {recount} of the same scene")
@@ -223,9 +248,8 @@ class Agreement:
         faults = [breach.said for breach in worse(self.rules, self.broken_now, broken(scene, self.rules))]
         if not self.world.movable:
             faults += self._replayed(stands)
-        wanted = Counter((id(self.classes[name]), host) for name, host in where.items() if host)
-        found = Counter((id(self.classes[name]), scene.of(name)[0].host) for name in self.free if scene.of(name))
-        if wanted != found:
+        found = {name: next((at.host for at in scene.of(name)), None) for name in self.free}
+        if self._numbers(found) != self._numbers(where):
             faults.append("other counts are read back than were found")
         return [f"read back: {fault}" for fault in faults]
 
@@ -234,8 +258,8 @@ class Agreement:
     def disagreements(self) -> Iterator[str]:
         """A sentence for each distribution of which the two say different things.
 
-        VMs of a class are alike in every way, but for running ones that hold GPUs: there it matters which of them
-        leaves, so those are compared by their number.
+        VMs of a class that are started are alike in every way. Of those that may move, some may do and others not (it
+        matters which of them leaves a GPU): they are compared by their number.
         """
         judged: dict[Any, list[tuple[Where, tuple[int, ...] | None]]] = defaultdict(list)
         for where in self.arrangements():
@@ -245,18 +269,18 @@ class Agreement:
             mine = tuple(map(_best, self.goals, zip(*scores, strict=True))) if scores else None
             where = next((where for where, best in found if best is not None), found[0][0])
             theirs, faults = self.solved(where)
-            if mine != theirs:
+            agree = mine == theirs
+            if self.world.groups:  # a relaxation: never less, never worse
+                agree = mine is None or (theirs is not None and theirs == tuple(map(_better, self.goals, mine, theirs)))
+            if self.world.narrow and theirs is None:
+                agree = self.board.narrow
+            if not agree:
                 yield f"{self.world.name}: {_told(where)}: the judge says {_verdict(mine)}, the solver {_verdict(theirs)}"
             yield from (f"{self.world.name}: {_told(where)}: {fault}" for fault in faults)
 
     def _key(self, where: Where) -> Any:
-        by_name, by_number = [], []
-        for name, host in where.items():
-            if self.now.of(name) and self.cluster.vms[name].gpus:
-                by_number.append((id(self.classes[name]), str(host)))
-            else:
-                by_name.append((name, host))
-        return tuple(by_name), tuple(sorted(by_number))
+        started = tuple((name, host) for name, host in where.items() if not self.now.of(name))
+        return started, frozenset(self._numbers(where).items())
 
 
 def disagreements(world: World) -> list[str]:

@@ -276,7 +276,11 @@ PASSTHROUGH = [
     ),
     World(
         "an NVLink group is taken whole",
-        [host("h1", *[gpu("H100 SXM5 80GB")] * 4, nvlink_groups=[["g0", "g2"], ["g1", "g3"], ["g0", "g1", "g2", "g3"]])],
+        [
+            host(
+                "h1", *[gpu("H100 SXM5 80GB")] * 4, nvlink_groups=[["g0", "g2"], ["g1", "g3"], ["g0", "g1", "g2", "g3"]]
+            )
+        ],
         [
             vm("pair", want(models=["H100 SXM5 80GB"], count=2), needs={"nvlink": True}),
             vm("pair-2", want(models=["H100 SXM5 80GB"], count=2), needs={"nvlink": True}),
@@ -316,12 +320,12 @@ SAME_SIZE = [
     ),
     World(
         "several vGPUs in one VM",
-        [host("h1", gpu("A40", "same-size"), gpu("A40", "same-size")), host("h2", gpu("A40", "same-size"))],
+        [host("h1", gpu("T4", "same-size"), gpu("T4", "same-size")), host("h2", gpu("T4", "same-size"))],
         [
-            vm("pair", want("A40-24Q"), want("A40-24Q")),
-            vm("mixed", want("A40-48Q"), want("A40-24Q")),
-            vm("series", want("A40-24Q"), want("A40-24C")),
-            vm("one", want("A40-24C")),
+            vm("pair", want("T4-8Q"), want("T4-8Q")),
+            vm("mixed", want("T4-16Q"), want("T4-8Q")),
+            vm("series", want("T4-8Q"), want("T4-8C")),
+            vm("one", want("T4-8C")),
         ],
     ),
     World(
@@ -469,39 +473,70 @@ SHARINGS = [
     ),
 ]
 
-BY_TURN = [
+BY_TURN = (
+    [
+        World(
+            f"A30 {slots}",
+            [host("h1", gpu("A30", "mig"))],
+            [
+                vm("old", want("1g.6gb", at="g0/1"), on="h1"),
+                vm("a", want("1g.6gb")),
+                vm("b", want("2g.12gb")),
+                vm("c", want("1g.6gb+me")),
+            ],
+            platform={"kind": "vsphere", "slots": slots},
+        )
+        for slots in ("first-legal", "worst-case")
+    ]
+    + [
+        World(
+            f"L4 {slots}",
+            [host("h1", gpu("L4", "mixed-size")), host("h2", gpu("L4", "mixed-size"))],
+            [vm("a", want("L4-8Q")), vm("b", want("L4-12Q")), vm("c", want("L4-6Q"))],
+            platform={"kind": "vsphere", "slots": slots},
+        )
+        for slots in ("first-legal", "worst-case")
+    ]
+    + [
+        World(
+            f"several in one VM, {slots}",
+            [host("h1", gpu("A30", "mig"), gpu("A30", "mig"))],
+            [
+                vm("old", want("1g.6gb", at="g0/2"), on="h1"),
+                vm("pair", want("1g.6gb"), want("2g.12gb")),
+                vm("a", want("2g.12gb")),
+            ],
+            platform={"kind": "vsphere", "slots": slots},
+            narrow=True,
+        )
+        for slots in ("first-legal", "worst-case")
+    ]
+)
+
+ALIKE = [
     World(
-        f"A30 {slots}",
-        [host("h1", gpu("A30", "mig"))],
+        "two hosts as one place, with rules by host",
+        [host("h1", gpu("T4", "fraction"), cpus=2), host("h2", gpu("T4", "fraction"), cpus=2), host("h3")],
+        [vm("a", want(milli=600)), vm("b", want(milli=600)), vm("c"), vm("d", want(milli=400, models=["T4"]))],
+        [{"kind": "apart", "vms": ["a", "b"]}, {"kind": "limit", "most_vms": 2, "most_hosts": 2}],
+        goals=("placed", "gpu-milli", "hosts-touched", "balance"),
+        groups=(("h1", "h2"), ("h3",)),
+    ),
+    World(
+        "two hosts as one place, with instances and shares apart",
         [
-            vm("old", want("1g.6gb", at="g0/1"), on="h1"),
-            vm("a", want("1g.6gb")),
-            vm("b", want("2g.12gb")),
-            vm("c", want("1g.6gb+me")),
+            *(host(name, gpu("A30", "mig"), *[gpu("T4", "fraction")] * 2, cpus=4) for name in ("h1", "h2")),
+            host("h3", cpus=4, labels={"rack": "r3"}),
         ],
-        platform={"kind": "vsphere", "slots": slots},
-    )
-    for slots in ("first-legal", "worst-case")
-] + [
-    World(
-        f"L4 {slots}",
-        [host("h1", gpu("L4", "mixed-size")), host("h2", gpu("L4", "mixed-size"))],
-        [vm("a", want("L4-8Q")), vm("b", want("L4-12Q")), vm("c", want("L4-6Q"))],
-        platform={"kind": "vsphere", "slots": slots},
-    )
-    for slots in ("first-legal", "worst-case")
-] + [
-    World(
-        f"several in one VM, {slots}",
-        [host("h1", gpu("A30", "mig"), gpu("A30", "mig"))],
         [
-            vm("old", want("1g.6gb", at="g0/2"), on="h1"),
-            vm("pair", want("1g.6gb"), want("2g.12gb")),
-            vm("a", want("2g.12gb")),
+            vm("a", want("2g.12gb"), cpus=2),
+            vm("b", want("4g.24gb"), cpus=2),
+            vm("c", want(milli=600, count=2), cpus=2),
+            vm("d", want(milli=600, count=2), cpus=2),
         ],
-        platform={"kind": "vsphere", "slots": slots},
-    )
-    for slots in ("first-legal", "worst-case")
+        [{"kind": "apart", "vms": ["a", "b"], "by": "rack"}],
+        groups=(("h1", "h2"), ("h3",)),
+    ),
 ]
 
 WORLDS: Mapping[str, list[World]] = {
@@ -519,4 +554,5 @@ WORLDS: Mapping[str, list[World]] = {
     "fraction": FRACTION,
     "other sharings": SHARINGS,
     "slots by turn": BY_TURN,
+    "hosts alike": ALIKE,
 }

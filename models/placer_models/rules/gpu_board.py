@@ -306,8 +306,10 @@ class Seats:
         if demand.zone is not None and not demand.zone.issuperset(row.ids):
             return None
         use = use_for(self.board.scene.cluster, demand.ask, demand.needs, row.gpu, sharing)
-        return None if use is None else Kind(
-            number, sharing, use, key if demand.apart else None, demand.tied and sharing in POSITIONAL
+        return (
+            None
+            if use is None
+            else Kind(number, sharing, use, key if demand.apart else None, demand.tied and sharing in POSITIONAL)
         )
 
     def _serve(self, supply: Mapping[Kind, list[Term]]) -> None:

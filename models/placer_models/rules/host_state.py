@@ -47,7 +47,9 @@ class HostState(Rule):
             host = scene.cluster.hosts[name]
             if host.state != "up":
                 for stand in scene.on(name):
-                    yield Breach(self.kind, (name, stand.vm), 1, f"{name}: is {_state(host)} and has {stand.vm}", (stand.vm,))
+                    yield Breach(
+                        self.kind, (name, stand.vm), 1, f"{name}: is {_state(host)} and has {stand.vm}", (stand.vm,)
+                    )
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         said = _state(scene.cluster.hosts[stand.host])
