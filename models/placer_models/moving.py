@@ -7,6 +7,8 @@ manager version (NV5 5.3, NVC, RH10); AHV and KubeVirt are not confirmed to move
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.scene import Stand
 
@@ -45,3 +47,12 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
         if any(other.ecc != gpu.ecc for other in alike):
             return "ECC state differs"
     return None
+
+
+def reach_key(cluster: Cluster, stand: Stand) -> Hashable:
+    """What `unreachable` looks at of where a VM stands: VMs alike with equal keys can reach the same hosts."""
+    gpus = cluster.hosts[stand.host].gpu
+    alike = tuple(
+        (cluster.catalogue.find(gpus[hold.gpu].model).name, gpus[hold.gpu].ecc) for hold in stand.holds if hold.profile
+    )
+    return (cluster.hosts[stand.host].vgpu_manager, alike) if alike else ()

@@ -2,8 +2,9 @@
 slots.
 
 Rules post their conditions on counts (`placer_models.rules.rule.Board`), so VMs that no rule tells apart are never
-told apart here: that is what lets CP-SAT prove answers for large clusters. With `hosts` only some hosts are decided
-about and the rest stand still.
+told apart here: that is what lets CP-SAT prove answers for large clusters. One board has four uses: over all hosts it
+is the whole problem; over some, with the rest standing still, a neighbourhood; over one, the pricing of a column; and
+with `groups` of hosts that are alike, a relaxation.
 """
 
 from __future__ import annotations
@@ -14,16 +15,27 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
-from placer_models.cluster import Gpu, Host, Vm
+from placer.solve.movers import Movers, matched
+from placer.solve.survey import Survey
+from placer_models.cluster import Gpu, Host
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
-from placer_models.moving import unreachable
+from placer_models.moving import reach_key
 from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
 
+class TooLarge(Exception):
+    """The board would have more unknowns than were allowed."""
+
+
 class CountBoard:
-    """A board over a scene: `asked` VMs may be started, `movable` ones may be moved, all others stay as they are."""
+    """A board over a scene: `asked` VMs may be started, `movable` ones may be moved, all others stay as they are.
+
+    `hosts` are those about which something is decided (default: all), or `groups` of hosts that are alike, each decided
+    about as one place (a relaxation, for nobody moving). `survey` saves working it out again. Raises TooLarge where
+    more than `most` unknowns would come about.
+    """
 
     def __init__(
         self,
@@ -33,10 +45,17 @@ class CountBoard:
         asked: Mapping[str, int],
         movable: Collection[str] = (),
         hosts: Collection[str] | None = None,
+        *,
+        groups: Sequence[Sequence[str]] | None = None,
+        survey: Survey | None = None,
+        most: int | None = None,
     ) -> None:
         self.model = cp_model.CpModel()
+        self._survey = survey or Survey(scene.cluster, rules, goals)
+        self._limit = most
         self._scene, self._asked = scene, asked
         self.exact = any(goal.exact for goal in goals) or any(rule.exact for rule in rules)
+        self.narrow = False
         self._rules, self._goals = rules, goals
         self._soft: list[Term] = []
         self._soft_constant = 0
@@ -44,8 +63,12 @@ class CountBoard:
         self._now: dict[int, int] = {}
         self._most: dict[int, int] = {}
         self._readers: list[tuple[Place, Callable[[Callable[[Var], int]], Any]]] = []
+        self.left_over: list[list[str]] = []
         self._layouts: list[tuple[Place, Gpu, Sharing, Any, Var]] = []
-        self._make_columns(hosts)
+        if groups is None:
+            every = scene.cluster.hosts
+            groups = [(name,) for name in every if hosts is None or name in hosts]
+        self._make_places(groups)
         self._make_classes(movable)
         for rule in rules:
             self._softly = rule.soft
@@ -84,11 +107,13 @@ class CountBoard:
 
     def integer(self, most: int, name: str, now: int = 0) -> Var:
         unknown = self.model.new_int_var(0, most, name)
+        if self._limit is not None and unknown.index >= self._limit:
+            raise TooLarge
         self._now[unknown.index], self._most[unknown.index] = now, most
         return unknown
 
     def at_most(self, terms: Iterable[Term], bound: int, *, eased: bool = True) -> None:
-        factors, unknowns, constant = self._sorted(terms)
+        factors, unknowns, constant = self.merged(terms)
         if eased and self._softly:
             most = constant + sum(f * self._most[u.index] for f, u in zip(factors, unknowns, strict=True) if f > 0)
             if most <= bound:
@@ -103,11 +128,15 @@ class CountBoard:
         elif eased:
             present = constant + sum(f * self._now[u.index] for f, u in zip(factors, unknowns, strict=True))
             bound = max(bound, present)
-        self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) <= bound - constant)
+        if unknowns or constant > bound:
+            self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) <= bound - constant)
 
     def equal(self, terms: Iterable[Term], value: int) -> None:
-        factors, unknowns, constant = self._sorted(terms)
+        factors, unknowns, constant = self.merged(terms)
         self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) == value - constant)
+
+    def narrowed(self) -> None:
+        self.narrow = True
 
     def soft_breaches(self) -> tuple[list[Term], int]:
         return list(self._soft), self._soft_constant
@@ -124,7 +153,8 @@ class CountBoard:
     # how it is made
 
     @staticmethod
-    def _sorted(terms: Iterable[Term]) -> tuple[list[int], list[cp_model.IntVar], int]:
+    def merged(terms: Iterable[Term]) -> tuple[list[int], list[cp_model.IntVar], int]:
+        """Terms as factors, unknowns (each once) and a constant."""
         factors: dict[int, int] = defaultdict(int)
         unknowns: dict[int, cp_model.IntVar] = {}
         constant = 0
@@ -136,91 +166,127 @@ class CountBoard:
                 unknowns[unknown.index] = unknown
         return list(factors.values()), list(unknowns.values()), constant
 
-    def _make_columns(self, hosts: Collection[str] | None) -> None:
-        every = self._scene.cluster.hosts.values()
-        self._places = [Place(host, (host.name,)) for host in every if hosts is None or host.name in hosts]
-        self._elsewhere = [] if hosts is None else [host for host in every if host.name not in hosts]
-        self._columns = {place.host.name: place for place in self._places}
+    def _make_places(self, groups: Sequence[Sequence[str]]) -> None:
+        hosts = self._scene.cluster.hosts
+        self._places = [Place(hosts[names[0]], tuple(names)) for names in groups]
+        self._columns = {name: place for place in self._places for name in place.names}
+        self._live = frozenset(self._columns)
+        self._elsewhere = [host for host in hosts.values() if host.name not in self._live]
         self._columns |= {host.name: Place(host, (host.name,)) for host in self._elsewhere}
-        self._live = {place.host.name for place in self._places}
 
     def _make_classes(self, movable: Collection[str]) -> None:
-        cluster = self._scene.cluster
+        cluster, survey = self._scene.cluster, self._survey
         groups: dict[Hashable, list[str]] = defaultdict(list)
+        movers: dict[Hashable, list[Stand]] = defaultdict(list)
         stands: dict[str, Stand] = {}
-        for name, vm in cluster.vms.items():
+        for name in cluster.vms:
             present = self._scene.of(name)
-            if present:
+            if not present:
+                if name in self._asked:
+                    groups[(survey.vm(name), self._asked[name])].append(name)
+            elif name in movable and present[0].host in self._live:
+                movers[(survey.vm(name), reach_key(cluster, present[0]), self._like(present[0]))].append(present[0])
+            else:
                 stands[name] = present[0]
-                fixed = name not in movable or present[0].host not in self._live
-                alone = None if fixed else self._apart(present[0])
-                groups[(self._key(vm), present[0].host, fixed, alone)].append(name)
-            elif name in self._asked:
-                groups[(self._key(vm), self._asked[name])].append(name)
-        self._here: dict[str, list[tuple[VmClass, Var]]] = {name: [] for name in self._columns}
+                groups[(survey.vm(name), present[0].host, "fixed")].append(name)
+        self._here: dict[str, list[tuple[VmClass, Var]]] = {place.host.name: [] for place in self._columns.values()}
         self._where: list[tuple[VmClass, list[tuple[Place, Var]]]] = []
-        self._admitted: dict[Hashable, bool] = {}
-        self._host_keys = {
-            name: tuple(rule.host_key(place.host) for rule in self._rules) for name, place in self._columns.items()
-        }
-        for key, names in groups.items():
+        self._movers: list[Movers] = []
+        for names in groups.values():
             present = tuple(stands[name] for name in names if name in stands)
-            fixed = len(key) == 4 and bool(key[2])  # type: ignore[arg-type,index]
-            vms = VmClass(cluster.vms[names[0]], tuple(names), present, fixed)
-            self._spread(vms, key)
+            self._spread(VmClass(cluster.vms[names[0]], tuple(names), present, bool(present)))
+        for alike in movers.values():
+            self._set_moving(alike)
 
-    def _apart(self, stand: Stand) -> Hashable:
-        """What tells VMs that may move apart from others on their host: several GPUs to leave at once, or another ECC
-        state.
-        """
-        gpus = self._scene.cluster.hosts[stand.host].gpu
-        return (stand.vm if len(stand.holds) > 1 else None, *(gpus[hold.gpu].ecc for hold in stand.holds))
+    def _like(self, stand: Stand) -> Hashable:
+        """What else tells a VM that may move from others: several GPUs, which it must leave at once."""
+        return stand.vm if len(stand.holds) > 1 else None
 
-    def _key(self, vm: Vm) -> Hashable:
-        return (*(rule.vm_key(vm) for rule in self._rules), *(goal.vm_key(vm) for goal in self._goals))
-
-    def _spread(self, vms: VmClass, key: Any) -> None:
-        """Give a class its unknowns: one for each place where it may stand."""
+    def _spread(self, vms: VmClass) -> None:
+        """Give a class its unknowns: one for each place where it may stand; fixed ones are plain numbers."""
         spots: list[tuple[Place, Var]] = []
-        size = len(vms.names)
-        if vms.fixed:
-            assert vms.host is not None
+        size, one = len(vms.names), vms.names[0]
+        if vms.host is not None:
             spots.append((self._columns[vms.host], size))
         else:
-            for place in self._places:
-                at_home = place.host.name == vms.host
-                if at_home or (self._admits(key[0], vms.vm, place.host) and self._reaches(vms, place.host)):
-                    spots.append((place, self.integer(size, f"{vms.names[0]}@{place.host.name}", size * at_home)))
-            if vms.stands:
-                self.equal([(1, count) for _, count in spots], size)
-            elif spots:
+            spots = [
+                (place, self.integer(size, f"{one}@{place.host.name}"))
+                for place in self._places
+                if self._survey.admits(one, place.host.name)
+            ]
+            if spots:
                 self.at_most([(1, count) for _, count in spots], size, eased=False)
+        self._seat(vms, spots)
+
+    def _seat(self, vms: VmClass, spots: list[tuple[Place, Var]]) -> None:
         for place, count in spots:
             self._here[place.host.name].append((vms, count))
         self._where.append((vms, spots))
 
-    def _reaches(self, vms: VmClass, host: Host) -> bool:
-        return not vms.stands or unreachable(self._scene.cluster, vms.stands[0], host) is None
+    def _set_moving(self, alike: Sequence[Stand]) -> None:
+        """Give VMs that may move their unknowns. None may arrive at the host that it left: on each host, those who come
+        and those who go are together at most all who go anywhere (then, and only then, they can be matched so).
+        """
+        vm, one = self._scene.cluster.vms[alike[0].vm], alike[0].vm
+        by_host: dict[str, list[Stand]] = defaultdict(list)
+        for stand in alike:
+            by_host[stand.host].append(stand)
+        stay: list[tuple[VmClass, Place, Var]] = []
+        for host, here in by_host.items():
+            vms = VmClass(vm, tuple(stand.vm for stand in here), tuple(here))
+            count = self.integer(len(here), f"{one} stays {host}", len(here))
+            stay.append((vms, self._columns[host], count))
+            self._seat(vms, [(self._columns[host], count)])
+        travel = VmClass(vm, tuple(stand.vm for stand in alike), moving=True)
+        arrive = [
+            (place, self.integer(len(alike), f"{one}>{place.host.name}"))
+            for place in self._places
+            if self._travels(alike[0], place.host.name)
+        ]
+        self._seat(travel, arrive)
+        movers = Movers(stay, travel, arrive, self._away(alike[0], len(alike)))
+        self._movers.append(movers)
+        every = [count for _, _, count in stay] + [count for _, count in arrive] + list(movers.away.values())
+        self.equal([(1, count) for count in every], len(alike))
+        total = self.integer(len(alike), f"{one} stay", len(alike))
+        self.equal([(-1, total), *((1, count) for _, _, count in stay)], 0)
+        at_home = {place.host.name: (count, len(vms.names)) for vms, place, count in stay}
+        for place, count in arrive:
+            if place.host.name in at_home:
+                mine, size = at_home[place.host.name]
+                self.at_most([(1, count), (1, total), (-1, mine)], len(alike) - size, eased=False)
 
-    def _admits(self, vm_key: Hashable, vm: Vm, host: Host) -> bool:
-        key = (vm_key, self._host_keys[host.name])
-        if key not in self._admitted:
-            cluster = self._scene.cluster
-            self._admitted[key] = all(rule.soft or rule.admits(cluster, vm, host) for rule in self._rules)
-        return self._admitted[key]
+    def _travels(self, stand: Stand, host: str) -> bool:
+        """Whether VMs like this one may move to a host."""
+        return self._survey.admits(stand.vm, host) and self._survey.reaches((stand,), host)
+
+    def _away(self, stand: Stand, size: int) -> dict[str, Var]:
+        """Further ways off the host for VMs like this one: none on a board that only starts and moves."""
+        return {}
+
+    def hint(self, stands: Iterable[Stand]) -> None:
+        """Tell the solver of an arrangement: these VMs start or move so, all others stay as they are."""
+        for vms, place, count in self.where():
+            if not isinstance(count, int):
+                self.model.add_hint(count, self._count(vms, place, {stand.vm: stand.host for stand in stands}))
 
     def forbid(self, stands: Sequence[Stand]) -> None:
         """Post that not all of these stands come about (some VMs of a class, as many as are named here)."""
-        wanted: dict[int, int] = defaultdict(int)
-        spots: dict[int, Var] = {}
         target = {stand.vm: stand.host for stand in stands}
-        for vms, place, count in self.where():
-            moving = sum(target.get(name) == place.host.name for name in vms.names)
-            if moving and not isinstance(count, int):
-                wanted[count.index] += moving
-                spots[count.index] = count
+        spots = [
+            (count, wanted)
+            for vms, place, count in self.where()
+            if not vms.stands and (wanted := self._count(vms, place, target))
+        ]
         if spots:
-            self.at_most([(1, count) for count in spots.values()], sum(wanted.values()) - 1, eased=False)
+            self.at_most([(1, count) for count, _ in spots], sum(wanted for _, wanted in spots) - 1, eased=False)
+
+    @staticmethod
+    def _count(vms: VmClass, place: Place, target: Mapping[str, str]) -> int:
+        """How many of a class stand on a place when these VMs start or move to these hosts."""
+        if vms.stands:
+            return sum(name not in target for name in vms.names)
+        return sum(target.get(name) in place.names for name in vms.names)
 
     # how it is read
 
@@ -233,22 +299,21 @@ class CountBoard:
         for place, read in self._readers:
             arriving[place.host.name], gone = read(value)
             leaving |= gone
-        names: dict[int, list[str]] = {}
-        for vms, spots in self._where:
-            if vms.fixed:
-                continue
-            stay = sum(value(count) for place, count in spots if place.host.name == vms.host) if vms.stands else 0
-            if vms.vm.gpus and vms.stands:
-                names[id(vms)] = [name for name in vms.names if name in leaving]
-                assert len(names[id(vms)]) == len(vms.names) - stay, f"{vms.names[0]}: its GPUs say otherwise"
-            else:
-                names[id(vms)] = list(vms.names[stay:])
+        names: dict[int, dict[str, list[str]]] = {}
+        self.left_over = []
+        for movers in self._movers:
+            coming = {place.host.name: value(count) for place, count in movers.arrive if value(count)}
+            names[id(movers.travel)], rest = matched(movers.leavers(value, leaving), coming)
+            self.left_over.append(rest)
+        waiting = {id(vms): list(vms.names) for vms, _ in self._where if not vms.stands and not vms.moving}
         stands: list[Stand] = []
         for place in self._places:
             host = place.host.name
-            for vms, holds in arriving.get(host, ()):
-                stands.append(Stand(names[id(vms)].pop(0), host, holds))
+            entering = list(arriving.get(host, ()))
             for vms, count in self._here[host]:
-                if not vms.fixed and not vms.vm.gpus and vms.host != host:
-                    stands.extend(Stand(names[id(vms)].pop(0), host) for _ in range(value(count)))
+                if not vms.stands and not vms.vm.gpus:
+                    entering.extend((vms, ()) for _ in range(value(count)))
+            for vms, holds in entering:
+                queue = names[id(vms)][host] if vms.moving else waiting[id(vms)]
+                stands.append(Stand(queue.pop(0), host, holds))
         return stands

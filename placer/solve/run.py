@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
+from placer.solve.budget import Budget
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
+from placer_models.goals.night import NightGoal
 from placer_models.scene import Stand
 
 SUBSOLVERS = ("max_lp", "reduced_costs")
@@ -21,7 +23,7 @@ SUBSOLVERS = ("max_lp", "reduced_costs")
 class Tier:
     """What a search knows of one goal: the score that it reached, and the bound that it proved (None: nothing)."""
 
-    goal: Goal
+    goal: Goal | NightGoal
     score: int
     bound: int | None
 
@@ -53,23 +55,35 @@ Progress = Callable[[str, int, int | None], None]
 class Watch(cp_model.CpSolverSolutionCallback):
     """Passes better scores on while CP-SAT searches."""
 
-    def __init__(self, label: str, progress: Progress) -> None:
+    def __init__(self, label: str, progress: Progress, constant: int = 0) -> None:
         super().__init__()
-        self._label, self._progress = label, progress
+        self._label, self._progress, self._constant = label, progress, constant
 
     def on_solution_callback(self) -> None:
-        self._progress(self._label, round(self.objective_value), round(self.best_objective_bound))
+        score, bound = round(self.objective_value), round(self.best_objective_bound)
+        self._progress(self._label, score + self._constant, bound + self._constant)
 
 
 def solve_board(
-    board: CountBoard, goals: Sequence[Goal], search: Search, deadline: float, progress: Progress | None = None
+    board: CountBoard,
+    goals: Sequence[Goal | NightGoal],
+    search: Search,
+    deadline: float,
+    progress: Progress | None = None,
+    *,
+    budget: Budget | None = None,
+    work: float | None = None,
 ) -> Outcome:
-    """Solve a board tier by tier until `deadline` (of `time.monotonic`)."""
-    model = board.model
+    """Solve a board tier by tier until `deadline` (of `time.monotonic`), or until `budget` is used up.
+
+    `work` bounds the deterministic time of each tier, so that the same search ends in the same place on any machine.
+    """
+    model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
     values: list[int] | None = None
+    begun = budget.work
     for number, (goal, (terms, constant)) in enumerate(zip(goals, board.aims, strict=True)):
-        factors, unknowns, fixed = board._sorted(terms)
+        factors, unknowns, fixed = board.merged(terms)
         aim = cp_model.LinearExpr.weighted_sum(unknowns, factors)
         constant += fixed
         if goal.sense == "most":
@@ -80,16 +94,15 @@ def solve_board(
             model.clear_hints()
             for index, value in enumerate(values):
                 model.add_hint(model.get_int_var_from_proto_index(index), value)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            outcome.stopped = "time limit"
+        if budget.over():
+            outcome.stopped = budget.why
             break
-        solver = _solver(search, left, hinted=values is not None)
-        watch = None if progress is None else Watch(goal.label, progress)
-        status = solver.solve(model, watch)
-        outcome.seconds += solver.response_proto.deterministic_time
+        solver = _solver(search, hinted=values is not None)
+        if work is not None:
+            solver.parameters.max_deterministic_time = work
+        status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            outcome.stopped = "time limit" if status == cp_model.UNKNOWN else "no arrangement keeps every rule"
+            outcome.stopped = budget.why if status == cp_model.UNKNOWN else "no arrangement keeps every rule"
             break
         values = list(solver.response_proto.solution)
         score = sum(f * values[u.index] for f, u in zip(factors, unknowns, strict=True)) + constant
@@ -98,24 +111,24 @@ def solve_board(
         if number + 1 < len(goals):
             model.add(aim >= score - constant) if goal.sense == "most" else model.add(aim <= score - constant)
         if status != cp_model.OPTIMAL:
-            outcome.stopped = "time limit"
+            outcome.stopped = budget.why
+    outcome.seconds = budget.work - begun
     if values is not None:
         found = values
         outcome.stands = board.read(lambda unknown: unknown if isinstance(unknown, int) else found[unknown.index])
         proven = len(outcome.tiers) == len(goals) and all(tier.closed for tier in outcome.tiers)
         outcome.status = "optimal" if proven else "feasible"
         outcome.stopped = outcome.stopped or "proven"
-    return outcome
+    return outcome.without_bounds() if board.narrow else outcome
 
 
-def _rounded(bound: float, goal: Goal) -> int:
-    return int(bound + 1e-6) if goal.sense == "most" else -int(-bound + 1e-6)
+def _rounded(bound: float, goal: Goal | NightGoal) -> int:
+    return math.floor(bound + 1e-6) if goal.sense == "most" else math.ceil(bound - 1e-6)
 
 
-def _solver(search: Search, seconds: float, *, hinted: bool) -> cp_model.CpSolver:
+def _solver(search: Search, *, hinted: bool) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
     parameters = solver.parameters
-    parameters.max_time_in_seconds = seconds
     parameters.random_seed = search.seed
     parameters.num_workers = search.workers
     if search.workers > 1:

@@ -18,11 +18,7 @@ class Moves(Goal):
     unit: ClassVar[str] = "moves"
 
     def encode(self, board: Board) -> tuple[list[Term], int]:
-        return [
-            (1, count)
-            for vms, place, count in board.where()
-            if vms.stands and not vms.fixed and vms.host not in place.names
-        ], 0
+        return [(1, count) for vms, _, count in board.where() if vms.moving], 0
 
     def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
         return sum({now.host for now in after.of(stand.vm)} != {stand.host} for stand in before.stands())

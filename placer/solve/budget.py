@@ -1,0 +1,104 @@
+"""Until when a search may go on: its deadline, and Ctrl-C.
+
+Solvers run in a thread of their own, so that the main thread stays awake for both: CP-SAT does not look at the clock
+inside presolve, and a signal must reach it at any moment.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+from ortools.sat.python import cp_model
+
+T = TypeVar("T")
+
+GRACE_SECONDS = 2.0
+"""How long a solver that was told to stop is waited for before it is left alone."""
+
+
+class Budget:
+    """A search's time until `deadline` (of `time.monotonic`). As a context, Ctrl-C inside it (in the main thread) sets
+    `interrupted` and stops the solver that runs, instead of raising KeyboardInterrupt. `work` adds up the deterministic
+    time of every solve.
+    """
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.interrupted = False
+        self.work = 0.0
+        self._stops: list[Callable[[], None]] = []
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        self.interrupted = True
+        for stop in tuple(self._stops):
+            stop()
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left: none after Ctrl-C."""
+        return 0.0 if self.interrupted else max(0.0, self.deadline - time.monotonic())
+
+    def over(self) -> bool:
+        """Whether the search has to end now."""
+        return self.left <= 0
+
+    @property
+    def why(self) -> str:
+        """Why it ended, where it ended early."""
+        return "interrupted" if self.interrupted else "time limit"
+
+    def run(self, work: Callable[[], T], stop: Callable[[], None]) -> T | None:
+        """What `work` returns, run in a thread; None where it does not end in time although it was told to `stop`."""
+        found: list[T] = []
+        raised: list[BaseException] = []
+
+        def body() -> None:
+            try:
+                found.append(work())
+            except BaseException as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=body, daemon=True)
+        self._stops.append(stop)
+        try:
+            thread.start()
+            patience = GRACE_SECONDS
+            while thread.is_alive() and patience > 0:
+                if not self.over():
+                    thread.join(min(self.left, 0.25))
+                    continue
+                stop()
+                thread.join(0.25)
+                patience -= 0.25
+        finally:
+            self._stops.remove(stop)
+        if raised:
+            raise raised[0]
+        return found[0] if found else None
+
+    def solve(
+        self, solver: cp_model.CpSolver, model: cp_model.CpModel, watch: cp_model.CpSolverSolutionCallback | None = None
+    ) -> cp_model.CpSolverStatus:
+        """CP-SAT's status for a model; UNKNOWN where it did not end in time."""
+        solver.parameters.max_time_in_seconds = max(0.01, self.left)
+        solver.parameters.catch_sigint_signal = False
+        status = self.run(lambda: solver.solve(model, watch), solver.stop_search)
+        if status is None:
+            return cp_model.UNKNOWN
+        self.work += solver.response_proto.deterministic_time
+        return status

@@ -1,0 +1,215 @@
+"""An answer made better, some hosts at a time: a board over them, with all others standing still.
+
+The next hosts are those with much left over, beside some by chance; how many, follows from how fast the last board was
+solved. Every answer is counted over the whole cluster before it replaces the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from random import Random
+
+from placer.judge.check import scores
+from placer.solve.board import CountBoard, TooLarge
+from placer.solve.budget import Budget
+from placer.solve.run import Outcome, Progress, solve_board
+from placer.solve.start import Fit, Start, free_on
+from placer.solve.survey import Survey
+from placer_models.decision import Search
+from placer_models.goals.goal import Goal
+from placer_models.goals.moves import Moves
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+
+FIRST_SIZE, MOST_SIZE = 4, 40
+"""Hosts of the first neighbourhood, and of the largest."""
+
+MOST_UNKNOWNS = 20_000
+"""Unknowns of a neighbourhood's board at most."""
+
+NOISE = 0.5
+"""How far chance may bring a host forward among those with more left over, in shares of a host."""
+
+WORK = 0.3
+"""Deterministic seconds for a goal on a neighbourhood at most."""
+
+
+class Answer:
+    """An answer in the making: the stands of VMs that start or move, in the order in which they start on each host."""
+
+    def __init__(self, before: Scene, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
+        self.before, self._rules, self._goals = before, rules, goals
+        self.scene = before.copy()
+        self.stands: dict[str, Stand] = {}
+        self.scores = self._count()
+
+    def _count(self) -> list[int]:
+        """The goals' scores, so that more is always better."""
+        counted = scores(self._goals, self.before, self.scene, self._rules)
+        return [score if goal.sense == "most" else -score for goal, score in zip(self._goals, counted, strict=True)]
+
+    def counted(self) -> list[int]:
+        """The goals' scores as they are told."""
+        return [score if goal.sense == "most" else -score for goal, score in zip(self._goals, self.scores, strict=True)]
+
+    def waiting(self) -> list[str]:
+        """The requests that stay off."""
+        return [name for name in self.before.cluster.asked if name not in self.stands]
+
+    def change(self, away: Iterable[str], stands: Iterable[Stand]) -> bool:
+        """Take some VMs back to where they were, and let others stand so; undone unless the scores get better."""
+        old = dict(self.stands)
+        for name in away:
+            self._drop(name)
+        for stand in stands:
+            self._put(stand)
+        counted = self._count()
+        if counted > self.scores:
+            self.scores = counted
+            return True
+        for name in [name for name in self.stands if old.get(name) != self.stands[name]]:
+            self._drop(name)
+        for name, stand in old.items():
+            if name not in self.stands:
+                self._put(stand)
+        self.stands = {name: self.stands[name] for name in old}
+        return False
+
+    def _put(self, stand: Stand) -> None:
+        for was in self.scene.of(stand.vm):
+            self.scene.remove(was)
+        self.scene.put(stand)
+        self.stands[stand.vm] = stand
+
+    def _drop(self, name: str) -> None:
+        self.scene.remove(self.stands.pop(name))
+        for was in self.before.of(name):
+            self.scene.put(was)
+
+
+class Improver:
+    """Improves an answer until its budget ends, or until nothing has helped for a while."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        survey: Survey,
+        rules: Sequence[Rule],
+        goals: Sequence[Goal],
+        search: Search,
+        budget: Budget,
+        progress: Progress | None = None,
+    ) -> None:
+        self.answer, self._survey, self._rules, self._goals = answer, survey, rules, goals
+        self._search, self._budget, self._progress = search, budget, progress
+        self._chance = Random(search.seed)
+        self._cluster = answer.before.cluster
+        self._open = [host.name for host in self._cluster.hosts.values() if host.state == "up"]
+        self._size = float(FIRST_SIZE)
+
+    def first(self, groups: Sequence[Sequence[str]], fit: Fit) -> list[Stand]:
+        """One first answer, from the beginning; it becomes the answer where it is better."""
+        if self._cluster.platform.slot_choice == "worst-case":
+            return []
+        start = Start(self.answer.before.copy(), self._survey, self._rules, self._open)
+        start.fill(groups, fit, self._budget.over)
+        self.adopt(list(self.answer.stands), start.stands)
+        return start.stands
+
+    def fill(self, groups: Sequence[Sequence[str]], fit: Fit) -> None:
+        """Start what finds room as it is, without moving anybody."""
+        off = set(self.answer.waiting())
+        left = [kept for names in groups if (kept := [name for name in names if name in off])]
+        if not left or self._cluster.platform.slot_choice == "worst-case":
+            return
+        start = Start(self.answer.scene.copy(), self._survey, self._rules, self._open)
+        start.fill(left, fit, self._budget.over)
+        self.adopt((), start.stands)
+
+    def adopt(self, away: Iterable[str], stands: Sequence[Stand]) -> bool:
+        """Change the answer where that makes it better, and tell."""
+        if not self.answer.change(away, stands):
+            return False
+        if self._progress is not None:
+            for goal, score in zip(self._goals[:1], self.answer.counted(), strict=False):
+                self._progress(goal.label, score, None)
+        return True
+
+    def run(
+        self, bounds: Sequence[int | None], *, patience: int, movable: Collection[str] = (), moves: int = 0
+    ) -> None:
+        """Neighbourhood after neighbourhood, until `patience` of them in a row have brought nothing."""
+        idle = 0
+        while idle < patience and not self._budget.over():
+            if self.answer.counted() == list(bounds) or not self._open:
+                return
+            chosen = self._pick()
+            if self._solve(chosen, movable, moves):
+                idle = 0
+            else:
+                idle += 1
+            if len(chosen) == len(self._open):
+                return
+
+    def _pick(self) -> list[str]:
+        """Some hosts with much left over, and others by chance."""
+        size = min(int(self._size), len(self._open))
+        slack = {host: self._slack(host) + self._chance.random() * NOISE for host in self._open}
+        ranked = sorted(self._open, key=lambda host: -slack[host])
+        first = ranked[: (size + 1) // 2]
+        return first + self._chance.sample(ranked[len(first) :], size - len(first))
+
+    def _slack(self, host: str) -> float:
+        cpus, memory, gpus = free_on(self.answer.scene, host)
+        return gpus if self._cluster.hosts[host].gpus else min(cpus, memory)
+
+    def _solve(self, hosts: Sequence[str], movable: Collection[str], moves: int) -> bool:
+        answer, live = self.answer, set(hosts)
+        free = [name for name, stand in answer.stands.items() if stand.host in live and self._frees(name, live)]
+        scene = answer.scene
+        now = [answer.stands[name] for name in free]
+        was = [stand for name in free for stand in answer.before.of(name)]
+        asked = {name: self._cluster.asked[name] for name in [*answer.waiting(), *free] if name in self._cluster.asked}
+        for stand in now:
+            scene.remove(stand)
+        for stand in was:
+            scene.put(stand)
+        moved = {name for name in answer.stands if name not in asked and name not in free}
+        may = {name for host in hosts for name in (stand.vm for stand in scene.on(host)) if name in movable} - moved
+        try:
+            outcome = self._solved(scene, now, asked, may, hosts, moves - len(moved))
+        finally:
+            for stand in was:
+                scene.remove(stand)
+            for stand in now:
+                scene.put(stand)
+        if outcome is None:
+            self._size = max(2.0, self._size * 0.7)
+            return False
+        self._size = min(MOST_SIZE, self._size * 1.15) if outcome.status == "optimal" else max(2.0, self._size * 0.9)
+        return self.adopt(free, outcome.stands)
+
+    def _frees(self, name: str, live: Collection[str]) -> bool:
+        """Whether a VM of the answer may be decided about anew: one that moved, only where its old host is there too."""
+        return all(was.host in live for was in self.answer.before.of(name))
+
+    def _solved(
+        self,
+        scene: Scene,
+        now: Sequence[Stand],
+        asked: Mapping[str, int],
+        movable: Collection[str],
+        hosts: Sequence[str],
+        moves: int,
+    ) -> Outcome | None:
+        try:
+            board = CountBoard(
+                scene, self._rules, self._goals, asked, movable, hosts, survey=self._survey, most=MOST_UNKNOWNS
+            )
+        except TooLarge:
+            return None
+        if movable:
+            board.at_most(Moves().encode(board)[0], moves, eased=False)
+        board.hint(now)
+        outcome = solve_board(board, self._goals, self._search, 0.0, budget=self._budget, work=WORK)
+        return outcome if outcome.tiers else None
