@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -13,10 +13,10 @@ from pydantic import Field, field_validator
 from placer_models.cluster import Cluster
 from placer_models.document import Document, Faults, Name, parse, quote
 from placer_models.goals import GOALS, Goal
+from placer_models.goals.night import NIGHT_GOALS, NightGoal
 from placer_models.goals.placed import Placed
 from placer_models.rules import RULES, STANDING, Rule, kind_of
 from placer_models.shipped import DECISIONS, shipped
-
 
 __all__ = ["Decision", "Search", "read_decision", "shipped", "shipped_decision"]
 
@@ -52,8 +52,9 @@ class Decision(Document):
     @classmethod
     def _known_goals(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         for kind in kinds:
-            if kind not in GOALS:
-                raise ValueError(f"found {quote(kind)}, expected some of {', '.join(GOALS)}")
+            if kind not in (*GOALS, *NIGHT_GOALS):
+                known = dict.fromkeys((*GOALS, *NIGHT_GOALS))
+                raise ValueError(f"found {quote(kind)}, expected some of {', '.join(known)}")
         return kinds
 
     def holds(self, kind: str) -> bool:
@@ -68,7 +69,11 @@ class Decision(Document):
         return sorted(wanted, key=lambda rule: order.index(rule.kind))
 
     def goals_of(self, cluster: Cluster) -> list[Goal]:
-        """The goals in their order; `placed` once for each priority among the requests."""
+        """The goals of a placement in their order; `placed` once for each priority among the requests.
+
+        Raises Faults where the decision wishes for what only a night's plan can have.
+        """
+        self._only(GOALS, "placements")
         found: list[Goal] = []
         for kind in self.goals:
             priorities = sorted(set(cluster.asked.values()), reverse=True)
@@ -77,6 +82,19 @@ class Decision(Document):
             else:
                 found.append(GOALS[kind].model_validate({}))
         return found
+
+    def night_goals(self) -> list[NightGoal]:
+        """The goals of a night's plan in their order. Raises Faults where the decision wishes for what only
+        placements can have.
+        """
+        self._only(NIGHT_GOALS, "a night's plan")
+        return [NIGHT_GOALS[kind] for kind in self.goals]
+
+    def _only(self, known: Mapping[str, object], what: str) -> None:
+        strange = [kind for kind in self.goals if kind not in known]
+        if strange:
+            said = f"goals: found {', '.join(strange)}, which is no goal of {what}; expected some of {', '.join(known)}"
+            raise Faults(f"decision {quote(self.name)}", [said])
 
 
 def read_decision(data: bytes, source: str) -> Decision:

@@ -28,12 +28,18 @@ class Parts:
     vms: Mapping[int, Vm]
     rules: Mapping[int, Document]
     requests: Mapping[int, Document]
+    jobs: Mapping[int, Document]
     host_names: Mapping[int, str]
     vm_names: Mapping[int, str]
 
     @classmethod
     def whole(
-        cls, hosts: Sequence[Host], vms: Sequence[Vm], rules: Sequence[Document], requests: Sequence[Document]
+        cls,
+        hosts: Sequence[Host],
+        vms: Sequence[Vm],
+        rules: Sequence[Document],
+        requests: Sequence[Document],
+        jobs: Sequence[Document],
     ) -> Parts:
         """The parts of a snapshot that is right in itself."""
         return cls(
@@ -41,6 +47,7 @@ class Parts:
             dict(enumerate(vms)),
             dict(enumerate(rules)),
             dict(enumerate(requests)),
+            dict(enumerate(jobs)),
             host_names={i: host.name for i, host in enumerate(hosts)},
             vm_names={i: vm.name for i, vm in enumerate(vms)},
         )
@@ -53,7 +60,7 @@ class Parts:
         host_names, vm_names = (
             {i: name for i, part in enumerate(lists[key]) if (name := _name(part))} for key in ("hosts", "vms")
         )
-        return cls(right["hosts"], right["vms"], right["rules"], right["requests"], host_names, vm_names)
+        return cls(right["hosts"], right["vms"], right["rules"], right["requests"], right["jobs"], host_names, vm_names)
 
 
 def _list(values: object, key: str) -> Sequence[object]:
@@ -114,6 +121,7 @@ class References:
             yield from self._label(f"rules[{i}].by", getattr(rule, "by", "host"))
         for i, request in self.parts.requests.items():
             yield from self._names(f"requests[{i}]", request)
+        yield from _twice("jobs", "name", {i: str(getattr(job, "name", "")) for i, job in self.parts.jobs.items()})
         for i, name in started.items():
             vm = self.vms.get(name)
             if vm is not None and vm.power == "on":
@@ -129,8 +137,9 @@ class References:
         for what, one, several, known in (
             ("VM", "vm", "vms", self.vm_names),
             ("host", "host", "hosts", self.host_names),
+            ("host", "", "free", self.host_names),
         ):
-            name, names = getattr(part, one, None), getattr(part, several, None)
+            name, names = getattr(part, one or several, None), getattr(part, several, None)
             if isinstance(name, str) and name not in known:
                 yield f"{path}.{one}: {self._unknown(what, name, known)}"
             if isinstance(names, tuple):

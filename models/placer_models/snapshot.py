@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, Field, PrivateAttr
 from placer_models.cluster import Cluster, Host, Platform, Vm
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
+from placer_models.night import Consolidate, Evacuate, Job, SetMode
 from placer_models.references import Parts, References, unknown
 from placer_models.rules import STATED, Rule
 
@@ -39,6 +40,9 @@ class PowerOn(Document):
     priority: int = Field(default=0, ge=-(10**6), le=10**6)
 
 
+Request = Annotated[PowerOn | Consolidate | Evacuate | SetMode, Field(discriminator="kind")]
+
+
 class Snapshot(Document):
     """One moment of a cluster and what is asked of it. Read one with `Snapshot.load`."""
 
@@ -49,7 +53,8 @@ class Snapshot(Document):
     hosts: tuple[Host, ...]
     vms: tuple[Vm, ...] = ()
     rules: tuple[StatedRule, ...] = ()
-    requests: tuple[PowerOn, ...] = ()
+    requests: tuple[Request, ...] = ()
+    jobs: tuple[Job, ...] = ()
     labels: Mapping[Name, str] = Field(default_factory=dict)
     notes: str | None = None
 
@@ -78,11 +83,11 @@ class Snapshot(Document):
         except Faults as faults:
             if faults.more:  # enough to read already
                 raise
-            parts = Parts.right_ones(values, {key: _item(key) for key in ("hosts", "vms", "rules", "requests")})
+            parts = Parts.right_ones(values, {key: _item(key) for key in ("hosts", "vms", "rules", "requests", "jobs")})
             between = islice(References(parts, models).faults(), MOST_CROSSED)
             raise Faults(source, [*faults.sentences, *between], at_least=faults.at_least) from None
         snapshot._catalogue, snapshot._digest = models, sha256
-        parts = Parts.whole(snapshot.hosts, snapshot.vms, snapshot.rules, snapshot.requests)
+        parts = Parts.whole(snapshot.hosts, snapshot.vms, snapshot.rules, snapshot.requests, snapshot.jobs)
         found = list(islice(References(parts, models).faults(), MOST_CROSSED + 1))
         if found:
             more = len(found[MOST_CROSSED:])
@@ -107,7 +112,7 @@ class Snapshot(Document):
             platform=self.platform,
             hosts={host.name: host for host in self.hosts},
             vms={vm.name: vm for vm in self.vms},
-            asked={request.vm: request.priority for request in self.requests},
+            asked={ask.vm: ask.priority for ask in self.requests if isinstance(ask, PowerOn)},
             catalogue=self._catalogue,
         )
 

@@ -24,7 +24,7 @@ from placer.cli.options import (
 @click.argument("vm", metavar="VM")
 @click.option("--placements", metavar="FILE", help="Look at the cluster as it is after this answer.")
 @output_option
-@decision_option
+@decision_option("power_on")
 @models_option
 @quiet_option
 def explain_command(
@@ -63,7 +63,7 @@ def explain_command(
     help="A table, or JSON (default: a table, with -o JSON).",
 )
 @output_option
-@decision_option
+@decision_option("power_on")
 @models_option
 def show_command(snapshot: str, form: str | None, output: str | None, decision: str, gpu_models: str | None) -> None:
     """Show each host's GPUs: who holds them, what is free, what could still start, what is stranded."""

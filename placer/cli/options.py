@@ -25,19 +25,23 @@ models_option = click.option(
     "--gpu-models", metavar="FILE", help="A site's own GPU models (JSON), beside the shipped catalogue."
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no tables, only what is wrong.")
-decision_option = click.option(
-    "--decision",
-    metavar="NAME|FILE",
-    default="power_on",
-    show_default=True,
-    help=f"Which rules hold and which goals are wished for: a TOML file, or one of {', '.join(shipped())}.",
-)
 
 
-def search_options(command: Command) -> Command:
+def decision_option(default: str) -> Callable[[Command], Command]:
+    """The option that names a decision."""
+    return click.option(
+        "--decision",
+        metavar="NAME|FILE",
+        default=default,
+        show_default=True,
+        help=f"Which rules hold and which goals are wished for: a TOML file, or one of {', '.join(shipped())}.",
+    )
+
+
+def search_options(command: Command, default: str = "power_on") -> Command:
     """Add --decision, --time-limit, --seed and --workers to a command."""
     options = (
-        decision_option,
+        decision_option(default),
         click.option(
             "--time-limit",
             metavar="SECONDS",

@@ -47,7 +47,7 @@ def snapshot(file: Path) -> Snapshot:
 def test_openb_csvs_become_a_snapshot_that_asks_for_every_pod(folder: Path) -> None:
     out = folder / "out.json"
     assert run("openb", "--nodes", folder / "nodes.csv", "--pods", folder / "pods.csv", "-o", out) == 0
-    assert [request.vm for request in snapshot(out).requests] == ["whole", "plain"]
+    assert list(snapshot(out).content.asked) == ["whole", "plain"]
 
 
 def test_openb_with_a_placement_has_pods_that_run(folder: Path) -> None:

@@ -1,0 +1,135 @@
+"""Which job runs when on which freed host: the target's counts given their hours, then whatever else still fits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from placer.judge.check import broken, worse
+from placer_models.cluster import Cluster, Vm
+from placer_models.rules.rule import Rule
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import stand_on
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A job in whole seconds from the window's start: what one instance is, how many are left to do (numbered from
+    `first`), how long each runs, and when it may.
+    """
+
+    name: str
+    vm: Vm
+    instances: int
+    first: int
+    seconds: int
+    value: int
+    earliest: int
+    latest: int
+    whole_host: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """One instance on a freed host from `start` to `end`, with the GPUs that it holds."""
+
+    errand: Errand
+    instance: int
+    host: str
+    start: int
+    end: int
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def job(self) -> str:
+        """The job's name."""
+        return self.errand.name
+
+    @property
+    def name(self) -> str:
+        """The instance's name, as it stands on the host."""
+        return f"job/{self.errand.name}/{self.instance}"
+
+    @property
+    def whole_host(self) -> bool:
+        """Whether it has the host to itself."""
+        return self.errand.whole_host
+
+
+class FreedHosts:
+    """The freed hosts with their hours, and the runs that are on them so far."""
+
+    def __init__(self, cluster: Cluster, rules: Sequence[Rule], hours: Mapping[str, tuple[int, int]]) -> None:
+        self._cluster = cluster
+        self._always = [rule for rule in rules if rule.always]
+        self._hours = hours
+        self._runs: dict[str, list[Run]] = defaultdict(list)
+
+    def fit(self, errand: Errand, host: str, instance: int) -> Run | None:
+        """The earliest run of an instance on a host, added to it; None: there is none."""
+        opens, closes = self._hours[host]
+        latest = min(closes, errand.latest) - errand.seconds
+        starts = sorted({max(opens, errand.earliest), *(run.end for run in self._runs[host])})
+        for start in starts:
+            if max(opens, errand.earliest) <= start <= latest:
+                run = self._at(errand, host, instance, start)
+                if run is not None:
+                    self._runs[host].append(run)
+                    return run
+        return None
+
+    def _at(self, errand: Errand, host: str, instance: int, start: int) -> Run | None:
+        end = start + errand.seconds
+        beside = [run for run in self._runs[host] if run.start < end and start < run.end]
+        if beside and (errand.whole_host or any(run.whole_host for run in beside)):
+            return None
+        holds = self._seat(errand, host, beside)
+        return None if holds is None else Run(errand, instance, host, start, end, holds)
+
+    def _seat(self, errand: Errand, host: str, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
+        """The GPUs that one more instance could have beside these runs; None: there is no room."""
+        new, one = errand.vm.name, self._cluster
+        vms = {run.name: run.errand.vm.model_copy(update={"name": run.name}) for run in beside} | {new: errand.vm}
+        alone = Cluster(one.name, one.platform, {host: one.hosts[host]}, vms, {}, one.catalogue)
+        scene = Scene(alone, [Stand(run.name, host, run.holds) for run in beside])
+        stand = stand_on(scene, errand.vm, alone.hosts[host])
+        if stand is None:
+            return None
+        scene.put(stand)
+        wrong = worse(self._always, [[] for _ in self._always], broken(scene, self._always))
+        return None if wrong else stand.holds
+
+    def at_once(self, errand: Errand, host: str) -> int:
+        """How many instances of a job could run at the same time on an empty host."""
+        most = 1 if errand.whole_host else errand.instances
+        runs: list[Run] = []
+        while len(runs) < most:
+            holds = self._seat(errand, host, runs)
+            if holds is None:
+                break
+            runs.append(Run(errand, len(runs), host, 0, errand.seconds, holds))
+        return len(runs)
+
+    def take(self, errands: Sequence[Errand], wanted: Mapping[tuple[str, str], int]) -> list[Run]:
+        """Run what the target wants on each host, then whatever is left on any host, the most valuable first."""
+        done: dict[str, int] = defaultdict(int)
+        runs: list[Run] = []
+        order = sorted(errands, key=lambda errand: (errand.latest, -errand.value / errand.seconds, errand.name))
+        for host in self._hours:
+            for errand in order:
+                for _ in range(wanted.get((errand.name, host), 0)):
+                    run = self.fit(errand, host, errand.first + done[errand.name])
+                    if run is None:
+                        break
+                    runs.append(run)
+                    done[errand.name] += 1
+        for errand in sorted(errands, key=lambda errand: (-errand.value / errand.seconds, errand.latest, errand.name)):
+            for host in self._hours:
+                while done[errand.name] < errand.instances:
+                    run = self.fit(errand, host, errand.first + done[errand.name])
+                    if run is None:
+                        break
+                    runs.append(run)
+                    done[errand.name] += 1
+        return sorted(runs, key=lambda run: (run.start, run.job, run.instance))

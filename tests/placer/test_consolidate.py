@@ -1,0 +1,119 @@
+"""Nights of two to four hosts: what is freed, what runs there, and that everything is back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from placer.consolidate import consolidate
+from placer.judge.timed import TimedReplay
+from placer_models.decision import shipped_decision
+from placer_models.document import dump
+from placer_models.night import Consolidate
+from placer_models.plan import Plan
+from placer_models.snapshot import Snapshot
+
+WINDOW = {"from": "2026-11-20T22:00:00+01:00", "until": "2026-11-21T06:30:00+01:00"}
+
+
+def host(name: str, **more: Any) -> dict[str, Any]:
+    gpus = [{"id": f"g{i}", "model": "Tesla M60", "sharing": "same-size", "board": "b"} for i in range(2)]
+    return {"name": name, "cpus": 32, "memory_mib": 131072, "gpus": gpus, **more}
+
+
+def desk(name: str, at: str, gpu: str = "g0", slot: int = 0, profile: str = "M60-2Q", **may: bool) -> dict[str, Any]:
+    held = [{"profile": profile, "at": [{"gpu": gpu, "slot": slot}]}]
+    return {
+        "name": name,
+        "power": "on",
+        "host": at,
+        "cpus": 2,
+        "memory_mib": 4096,
+        "gpus": held,
+        "may": may or {"live_migrate": True},
+    }
+
+
+def night(
+    hosts: list[dict[str, Any]], vms: list[dict[str, Any]], jobs: list[dict[str, Any]], **request: Any
+) -> tuple[Snapshot, Plan]:
+    """The snapshot of a night, and its plan; the judge has replayed it, and does so again here."""
+    asked = {"kind": "consolidate", "windows": [WINDOW], **request}
+    values = {
+        "format": "placer.snapshot/1",
+        "cluster": "night",
+        "taken_at": "2026-11-20T18:00:00Z",
+        "platform": {"kind": "vsphere", "version": "8.0.3"},
+        "hosts": hosts,
+        "vms": vms,
+        "requests": [asked],
+        "jobs": jobs,
+    }
+    snapshot = Snapshot.of(values)
+    (wanted,) = snapshot.requests
+    assert isinstance(wanted, Consolidate)
+    plan = consolidate(snapshot, wanted, snapshot.jobs)
+    assert dump(consolidate(snapshot, wanted, snapshot.jobs)) == dump(plan)
+    rules = shipped_decision("consolidate").rules_of(snapshot.rules)
+    assert TimedReplay(snapshot.content, rules, wanted, snapshot.jobs, plan).faults == []
+    return snapshot, plan
+
+
+def test_one_of_two_hosts_is_freed_for_a_job_and_its_desktop_is_back_by_morning() -> None:
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    _, plan = night([host("esx01"), host("esx02")], vms, [{"name": "farm", "whole_host": True, "hours": 8, "value": 5}])
+    assert (plan.score["job-value"], plan.score["hosts-freed"], plan.score["moves"]) == (5, 1, 2)
+    assert plan.bound["job-value"] == 5
+    moved = [step for step in plan.steps if step.kind == "migrate"]
+    assert [moved[0].from_, moved[0].to] == [moved[1].to, moved[1].from_]
+
+
+def test_a_pass_through_vm_keeps_its_host() -> None:
+    render = desk("render", "esx01", may=True)
+    render |= {"gpus": [{"models": ["M60"], "at": [{"gpu": "g0"}]}], "may": {"live_migrate": True}}
+    hosts = [host("esx01"), host("esx02")]
+    hosts[0]["gpus"][0]["sharing"] = "passthrough"
+    _, plan = night(hosts, [render, desk("desk", "esx02")], [])
+    assert [freed.host for freed in plan.freed] == ["esx02"]
+    assert [(one.vm, one.host) for one in plan.unmoved] == [("render", "esx01")]
+    assert "pass-through" in plan.unmoved[0].reasons[0]
+
+
+def test_a_desktop_that_fits_nowhere_else_is_suspended_and_resumed() -> None:
+    full = [desk(f"full-{i}", "esx01", f"g{i // 4}", i % 4) for i in range(8)]
+    idle = desk("idle", "esx02", live_migrate=True, suspend=True)
+    _, plan = night([host("esx01"), host("esx02")], [*full, idle], [{"name": "farm", "whole_host": True, "hours": 6}])
+    assert [step.kind for step in plan.steps if step.vm == "idle"] == ["suspend", "resume"]
+    assert plan.score["job-value"] == 1
+    assert plan.score["moves"] == 0
+
+
+def test_without_room_in_the_store_the_idle_desktop_stays_on() -> None:
+    full = [desk(f"full-{i}", "esx01", f"g{i // 4}", i % 4) for i in range(8)]
+    idle = desk("idle", "esx02", live_migrate=True, suspend=True)
+    _, plan = night([host("esx01"), host("esx02")], [*full, idle], [], limits={"store_mib": 1024})
+    assert plan.freed == ()
+    assert plan.steps == ()
+
+
+def test_a_window_too_short_for_the_drain_frees_nothing_and_moves_nobody() -> None:
+    short = {"from": "2026-11-20T22:00:00+01:00", "until": "2026-11-20T22:00:20+01:00"}
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    _, plan = night([host("esx01"), host("esx02")], vms, [], windows=[short])
+    assert plan.freed == ()
+    assert plan.steps == ()
+
+
+def test_a_stun_limit_keeps_a_desktop_where_it_is() -> None:
+    slow = desk("slow", "esx01", live_migrate=True) | {"stun_limit_seconds": 1}
+    _, plan = night([host("esx01"), host("esx02")], [slow, desk("desk", "esx02")], [])
+    assert [freed.host for freed in plan.freed] == ["esx02"]
+    assert "stunned" in plan.unmoved[0].reasons[0]
+
+
+def test_two_nights_share_the_instances_of_a_job() -> None:
+    first = {"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    jobs = [{"name": "farm", "whole_host": True, "hours": 8, "instances": 3, "value": 5}]
+    _, plan = night([host("esx01"), host("esx02")], vms, jobs, windows=[first])
+    assert plan.score["job-value"] == 10
+    assert {run.start.day for run in plan.jobs} == {20, 21}
