@@ -341,7 +341,7 @@ class _Replay:
             found = 60 if measured.power_off_seconds is None else measured.power_off_seconds
         else:
             found = 60 if measured.power_on_seconds is None else measured.power_on_seconds
-        return max(1, math.ceil(found))
+        return max(1, math.ceil(found - 1e-6))
 
     def _frame_buffer(self, vm: Vm) -> int:
         if vm.measured.migrate_data_mib is not None:

@@ -48,6 +48,7 @@ class Span(Document):
     def _forward(self) -> Self:
         if self.until <= self.from_:
             raise ValueError(f"found an end at {self.until.isoformat()}, expected one after {self.from_.isoformat()}")
+        _in_calendar(self)
         return self
 
     def spans(self) -> list[tuple[datetime, datetime]]:
@@ -60,7 +61,8 @@ class Nightly(Document):
     night begins.
 
     As in calendars (RFC 5545, 3.3.5): a time that the clock shows twice is the first of the two, and one that it
-    skips is told by the clock from before it was put forward (02:30 becomes 03:30).
+    skips is told by the clock from before it was put forward (02:30 becomes 03:30). A night of which nothing is left
+    by that is left out.
     """
 
     from_: WallTime = Field(alias="from")
@@ -69,15 +71,28 @@ class Nightly(Document):
     first: date
     nights: int = Field(default=1, ge=1, le=366)
 
+    @model_validator(mode="after")
+    def _in_calendar(self) -> Self:
+        _in_calendar(self)
+        return self
+
     def spans(self) -> list[tuple[datetime, datetime]]:
         """Each night's stretch, in UTC."""
         begin, end = time.fromisoformat(self.from_), time.fromisoformat(self.until)
         overnight = timedelta(days=int(end <= begin))
         days = (self.first + timedelta(days=number) for number in range(self.nights))
-        return [(self._instant(day, begin), self._instant(day + overnight, end)) for day in days]
+        nights = [(self._instant(day, begin), self._instant(day + overnight, end)) for day in days]
+        return [(begin, end) for begin, end in nights if begin < end]
 
     def _instant(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, ZoneInfo(self.zone)).astimezone(UTC)
+
+
+def _in_calendar(window: Span | Nightly) -> None:
+    try:
+        window.spans()
+    except OverflowError:
+        raise ValueError("found a window at the end of the calendar, expected one in the years 1 to 9999") from None
 
 
 def _which(value: object) -> str:

@@ -86,14 +86,19 @@ def _between(points: Sequence[float], values: Sequence[float], at: float) -> flo
     return values[i - 1] + slope * (at - points[i - 1])
 
 
+def _whole(seconds: float) -> int:
+    """Whole seconds, rounded up; what only a float's last digits add does not count."""
+    return math.ceil(round(seconds, 6))
+
+
 def migrate_seconds(cluster: Cluster, vm: Vm, limits: Limits) -> int:
     """How long a live migration holds both hosts."""
     if vm.measured.migrate_seconds is not None:
-        return math.ceil(vm.measured.migrate_seconds)
+        return _whole(vm.measured.migrate_seconds)
     rate = limits.mib_per_second
     dirty = min(vm.measured.dirty_mib_per_second or 0.0, 0.9 * rate)
     size = vm.memory_mib + frame_buffer_mib(cluster, vm)
-    return math.ceil(size / (rate - dirty) + stun_seconds(cluster, vm) + SET_UP_SECONDS)
+    return _whole(size / (rate - dirty) + stun_seconds(cluster, vm) + SET_UP_SECONDS)
 
 
 def state_mib(cluster: Cluster, vm: Vm) -> int:
@@ -104,18 +109,18 @@ def state_mib(cluster: Cluster, vm: Vm) -> int:
 def suspend_seconds(cluster: Cluster, vm: Vm, limits: Limits) -> int:
     """How long it takes to suspend a VM, and to resume it."""
     if vm.measured.suspend_seconds is not None:
-        return math.ceil(vm.measured.suspend_seconds)
-    return math.ceil(state_mib(cluster, vm) / limits.store_mib_per_second + SET_UP_SECONDS)
+        return _whole(vm.measured.suspend_seconds)
+    return _whole(state_mib(cluster, vm) / limits.store_mib_per_second + SET_UP_SECONDS)
 
 
 def power_off_seconds(vm: Vm) -> int:
     """How long it takes to shut a VM down."""
-    return math.ceil(vm.measured.power_off_seconds if vm.measured.power_off_seconds is not None else POWER_OFF_SECONDS)
+    return _whole(vm.measured.power_off_seconds if vm.measured.power_off_seconds is not None else POWER_OFF_SECONDS)
 
 
 def power_on_seconds(vm: Vm) -> int:
     """How long it takes until a VM that is started is of use."""
-    return math.ceil(vm.measured.power_on_seconds if vm.measured.power_on_seconds is not None else POWER_ON_SECONDS)
+    return _whole(vm.measured.power_on_seconds if vm.measured.power_on_seconds is not None else POWER_ON_SECONDS)
 
 
 def flash_seconds(request: Request) -> int:
