@@ -85,7 +85,8 @@ def _search(
             progress=progress,
         )
         free = free or outcome
-        order = in_order(before, rules, [stand for stand in outcome.stands if before.of(stand.vm)])
+        targets = [stand for stand in outcome.stands if before.of(stand.vm)]
+        order = in_order(before, rules, targets, [stand for stand in outcome.stands if not before.of(stand.vm)])
         if not order.stuck:
             return _bounded(outcome, free), order
         forbidden.append(order.stuck)
@@ -104,10 +105,12 @@ def _bounded(outcome: Outcome, free: Outcome) -> Outcome:
     tiers, alike = [], True
     for number, tier in enumerate(outcome.tiers):
         other = free.tiers[number] if alike and number < len(free.tiers) else None
-        tiers.append(replace(tier, bound=other and other.bound))
+        tiers.append(replace(tier, bound=None if other is None else other.bound))
         alike = other is not None and other.score == tier.score
     closed = all(tier.closed for tier in tiers)
-    stopped = outcome.stopped if closed or outcome.stopped != "proven" else "no order of moves reaches the better targets"
+    stopped = (
+        outcome.stopped if closed or outcome.stopped != "proven" else "no order of moves reaches the better targets"
+    )
     return replace(outcome, status="optimal" if closed else "feasible", tiers=tiers, stopped=stopped)
 
 
@@ -126,7 +129,7 @@ def _answer(
 ) -> Placements:
     """The answer before it is judged."""
     cluster = snapshot.content
-    starts = [stand for stand in outcome.stands if not before.of(stand.vm)]
+    starts = order.starts
     numbers = {stand.vm: f"move-{i}" for i, stand in enumerate(order.moves, 1)}
     moves = [
         Move(

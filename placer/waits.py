@@ -6,23 +6,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import networkx as nx
 
 from placer.judge.check import broken, worse
+from placer.judge.slots import Worlds
+from placer_models.gpus import free_slots
 from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import POSITIONAL, held, model_of, use_of
 
 
 @dataclass
 class Order:
     """Moves in an order that can be carried out; `waits` has an edge from each VM to those whose leaving it waits for.
 
-    `stuck` are the moves that no order reaches: each waits for room that another of them holds.
+    `starts` follow them, with the slots that they then get. `stuck` are moves that lead nowhere: each waits for room
+    that another of them holds, or the manager's choice of slots after them leaves none for the starts.
     """
 
     moves: list[Stand] = field(default_factory=list)
+    starts: list[Stand] = field(default_factory=list)
     waits: nx.DiGraph[str] = field(default_factory=nx.DiGraph)
     stuck: list[Stand] = field(default_factory=list)
 
@@ -32,12 +37,12 @@ class Order:
         return sorted(self.waits.successors(vm), key=lambda other: rank[other]) if vm in self.waits else []
 
 
-def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand]) -> Order:
+def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts: Sequence[Stand] = ()) -> Order:
     """An order for moves to these stands.
 
     A VM on the move stands on both hosts, so each target must have room while the VM's source is still held. Moves
     are taken whenever they have room: leaving a host never takes room from anybody, so what this does not reach, no
-    order of these moves reaches.
+    order of these moves reaches. Where the manager picks slots, VMs get those that it picks in this order.
     """
     order, scene = Order(), now.copy()
     always = [rule for rule in rules if rule.always]
@@ -46,10 +51,11 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand]) -> Ord
     left = list(targets)
     while left:
         blocked: list[Stand] = []
-        for stand in left:
-            if not _has_room(scene, always, stand):
-                waited.add(stand.vm)
-                blocked.append(stand)
+        for target in left:
+            stand = _picked(scene, target)
+            if stand is None or not _has_room(scene, always, stand):
+                waited.add(target.vm)
+                blocked.append(target)
                 continue
             (source,) = scene.of(stand.vm)
             scene.put(stand)
@@ -60,9 +66,57 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand]) -> Ord
             gone_from[source.host].append(stand.vm)
         if len(blocked) == len(left):
             order.stuck = blocked
-            break
+            return order
         left = blocked
+    if not order.moves:  # then the starts are in order as they are
+        order.starts = list(starts)
+    elif not (_start(scene, always, order, starts) and _sure(now, order)):
+        order.stuck = list(targets)
     return order
+
+
+def _start(scene: Scene, always: Sequence[Rule], order: Order, starts: Sequence[Stand]) -> bool:
+    """Let VMs start after the moves; false where one finds no room."""
+    for target in starts:
+        stand = _picked(scene, target)
+        if stand is None or not _has_room(scene, always, stand):
+            return False
+        scene.put(stand)
+        order.starts.append(stand)
+    return True
+
+
+def _picked(scene: Scene, stand: Stand) -> Stand | None:
+    """The stand with the slots that the manager picks, where it picks the first legal ones; None: there is none."""
+    if scene.cluster.platform.slot_choice != "first-legal":
+        return stand
+    host, holds = scene.cluster.hosts[stand.host], list[Hold]()
+    for hold in stand.holds:
+        gpu = host.gpu[hold.gpu]
+        use = use_of(scene.cluster, gpu, hold)
+        if use is not None and hold.sharing in POSITIONAL:
+            own = [
+                (other, one.slot) for one in holds if one.gpu == gpu.id and (other := use_of(scene.cluster, gpu, one))
+            ]
+            row = model_of(scene.cluster, gpu).row_units(hold.sharing)
+            slot = next(iter(free_slots(use, row, (*held(scene, host, gpu), *own))), None)
+            if slot is None:
+                return None
+            hold = replace(hold, slot=slot)
+        holds.append(hold)
+    return replace(stand, holds=tuple(holds))
+
+
+def _sure(now: Scene, order: Order) -> bool:
+    """Whether all find slots in this order whatever legal ones the manager picks, where it may pick any."""
+    if now.cluster.platform.slot_choice != "worst-case":
+        return True
+    worlds = Worlds(now)
+    for stand in order.moves:
+        if worlds.arrive(stand):
+            return False
+        worlds.leave(now.of(stand.vm)[0])
+    return not any(worlds.arrive(stand) for stand in order.starts)
 
 
 def _has_room(scene: Scene, always: Sequence[Rule], stand: Stand) -> bool:
