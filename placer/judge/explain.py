@@ -37,7 +37,7 @@ class Against(NamedTuple):
 
 
 BARRED = 100.0
-"""What an obstacle weighs that no departure of other VMs removes."""
+"""What an obstacle weighs besides that no departure of other VMs removes."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ class Explainer:
         reason = rule.why(self.scene, Stand(vm.name, host.name, holds or ()))
         if reason is None:
             return None, 0.0
-        return reason, _weight(reason) if rule.admits(self.scene.cluster, vm, host) else BARRED
+        barred = 0.0 if rule.admits(self.scene.cluster, vm, host) else BARRED
+        return reason, _weight(reason) + barred
 
     def _unsure(self, vm: Vm, host: Host) -> Against | None:
         """Room that is there only if the manager picks the right slots is none."""

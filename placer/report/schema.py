@@ -30,6 +30,12 @@ def _placements() -> tuple[type[BaseModel], str]:
     return Placements, "urn:placer:placements:1"
 
 
+def _plan() -> tuple[type[BaseModel], str]:
+    from placer_models.plan import Plan
+
+    return Plan, "urn:placer:plan:1"
+
+
 def _explanation() -> tuple[type[BaseModel], str]:
     from placer_models.explanation import Explanation
 
@@ -63,6 +69,7 @@ def _gpu_models() -> tuple[type[BaseModel], str]:
 _MODELS: dict[str, Callable[[], tuple[type[BaseModel], str]]] = {
     "snapshot": _snapshot,
     "placements": _placements,
+    "plan": _plan,
     "explanation": _explanation,
     "view": _view,
     "capacity": _capacity,

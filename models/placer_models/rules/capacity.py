@@ -31,6 +31,8 @@ class Capacity(Rule):
     standing: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
+    holds_after_loss: ClassVar[bool] = True
+
     @property
     def by_host(self) -> bool:
         return True
@@ -96,7 +98,9 @@ class Capacity(Rule):
 
     def missing(self, reason: Reason) -> str:
         short = reason.numbers["asked"] - reason.numbers["free"]
-        return f"{short / 1000:g} CPUs short" if reason.code[0] == "cpus" else f"{short} MiB of memory short"
+        if reason.code[0] == "memory":
+            return f"{short} MiB of memory short"
+        return f"{short / 1000:g} CPU{'' if short == 1000 else 's'} short"
 
 
 _LONG = {"cpus": "CPUs", "memory": "memory"}
