@@ -51,7 +51,13 @@ def asks_of(cluster: Cluster) -> Mapping[str, tuple[Ask, Needs]]:
         for gpu in host.gpus:
             ask = Ask(models=(gpu.model,), mode=gpu.mode)
             found.setdefault(_name(ask, False), (ask, Needs()))
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: _rank(item[0], item[1][0])))
+
+
+def _rank(name: str, ask: Ask) -> tuple[bool, bool, str, int, str]:
+    """Profiles first, then shares from small to large, then whole GPUs."""
+    models = "" if ask.profile else str(ask.models)
+    return ask.profile is None, ask.whole, models, ask.milli or 0, name
 
 
 def _name(ask: Ask, cuda: bool) -> str:
