@@ -107,7 +107,7 @@ def test_answer_stands_before_the_judge(name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_every_request_is_answered_once(name: str) -> None:
     story, answer = told(name)
-    asked = sorted(request.vm for request in story.snapshot.requests if isinstance(request, PowerOn))
+    asked = sorted(story.snapshot.content.asked)
     assert sorted([*(one.vm for one in answer.placed), *(one.vm for one in answer.unplaced)]) == asked
     assert all(one.reasons for one in answer.unplaced)
 

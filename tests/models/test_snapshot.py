@@ -41,7 +41,7 @@ SOUND: dict[str, Any] = {
         {"name": "on", "power": "on", "host": "esx02", "cpus": 1, "memory_mib": 1024},
     ],
     "rules": [{"kind": "apart", "vms": ["off", "on"], "by": "rack"}],
-    "requests": [{"vm": "off"}],
+    "requests": [{"kind": "power-on", "vm": "off"}],
 }
 
 
@@ -349,15 +349,15 @@ REFERS_WRONGLY: dict[str, tuple[dict[str, Any], str]] = {
         "rules[0].by: found 'rakc', expected 'host' or a label that hosts have ('rack')",
     ),
     "a_request_for_nobody": (
-        {**sound(), "requests": [{"vm": "of"}]},
+        {**sound(), "requests": [{"kind": "power-on", "vm": "of"}]},
         "requests[0].vm: found 'of', expected a VM of this snapshot; did you mean 'off'?",
     ),
     "a_request_for_what_is_on": (
-        {**sound(), "requests": [{"vm": "on"}]},
+        {**sound(), "requests": [{"kind": "power-on", "vm": "on"}]},
         "requests[0].vm: found 'on', which is on; expected a VM that is off or suspended",
     ),
     "a_request_made_twice": (
-        {**sound(), "requests": [{"vm": "off"}, {"vm": "off", "priority": 3}]},
+        {**sound(), "requests": [{"kind": "power-on", "vm": "off"}, {"kind": "power-on", "vm": "off", "priority": 3}]},
         "requests[1].vm: found 'off' again, which requests[0] has; expected each once",
     ),
 }
@@ -373,7 +373,7 @@ def test_all_faults_are_told_together() -> None:
     values = with_vms(*({**vm, "name": f"x{i}"} for i, (vm,) in enumerate(wrong)))
     values["hosts"][1]["reserved_cpus"] = 9
     values["rules"].append({"kind": "affinity", "vms": ["nobody"], "hosts": ["nowhere"]})
-    values["requests"].append({"vm": "nobody"})
+    values["requests"].append({"kind": "power-on", "vm": "nobody"})
     said = faults(values)
     assert len(said) > len(wrong) // 2 + 4
     assert {sentence.split("[")[0] for sentence in said} == {"hosts", "vms", "rules", "requests"}
@@ -381,7 +381,7 @@ def test_all_faults_are_told_together() -> None:
 
 def test_wrong_types_and_wrong_references_are_told_together() -> None:
     values = with_vms(running(cpus="two"), running(name="y", host="esx07"), running(whole("whole"), name="z", host=7))
-    values["requests"].append({"vm": "z"})
+    values["requests"].append({"kind": "power-on", "vm": "z"})
     values["rules"].append({"kind": "apart", "vms": ["x", "y", "w"]})
     values["hosts"][1]["memory"] = 5
     said = faults(values)
