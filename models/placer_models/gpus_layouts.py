@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Pick = Literal["any", "first", "worst"]
@@ -138,6 +139,14 @@ def layouts(
 
     None: there would be more than `limit`, or the search would pass `limit` x `STATES_PER_LAYOUT` states.
     """
+    found = _layouts(tuple(uses), row_units, tuple(held), maximal, pick, limit)
+    return None if found is None else list(found)
+
+
+@lru_cache(maxsize=512)
+def _layouts(
+    uses: tuple[Use, ...], row_units: int, held: Held, maximal: bool, pick: Pick, limit: int
+) -> Sequence[Layout] | None:
     kinds = {use.lock for use, _ in held}
     if len(kinds) > 1:
         return [_layout(len(uses), ())]
