@@ -138,7 +138,7 @@ class Agreement:
         return best
 
     def _seatings(self, scene: Scene, left: list[tuple[Vm, Host]], put: list[Stand]) -> Iterator[list[Stand]]:
-        """Every choice of GPUs and slots; a breach of the gpu rule is never cured by further VMs, so it ends a branch."""
+        """Every choice of GPUs and slots; no further VM cures a breach of the gpu rule, so it ends a branch."""
         if not left:
             yield put
             return
@@ -149,7 +149,7 @@ class Agreement:
                     yield from self._seatings(scene, left[1:], [*put, stand])
 
     def stands(self, vm: Vm, host: Host) -> list[Stand]:
-        """Every stand of a VM on a host that can be written down, but for those that are wrong even on an empty host."""
+        """Every stand of a VM on a host that can be written down, but for what is wrong even on an empty host."""
         key = vm.name, host.name
         if key not in self._stands:
             choices = [[hold for gpu in host.gpus for hold in self._holds(ask, gpu)] for ask in items(vm)]
@@ -208,24 +208,26 @@ class Agreement:
     def _solve(self, numbers: Mapping[Any, int], where: Where) -> tuple[tuple[int, ...] | None, list[str]]:
         scores: list[int] = []
         faults: list[str] = []
-        for goal, aim in list(zip(self.goals, self.board.aims, strict=True)) or [(None, None)]:
+        aims: list[tuple[Goal | None, Any]] = list(zip(self.goals, self.board.aims, strict=True))
+        for goal, aim in aims or [(None, None)]:
             model = self.board.model.clone()
             for count, number in numbers.items():
                 model.add(count == number)
-            if aim is not None:
+            if goal is not None:
                 expression = sum(factor * unknown for factor, unknown in aim[0]) + aim[1]
-                model.maximize(expression) if goal and goal.sense == "most" else model.minimize(expression)
+                model.maximize(expression) if goal.sense == "most" else model.minimize(expression)
             solver = cp_model.CpSolver()
             solver.parameters.num_workers = 1
             status = solver.solve(model)
             if status == cp_model.INFEASIBLE:
                 return None, []
             assert status == cp_model.OPTIMAL, solver.status_name(status)
-            if aim is not None:
-                scores.append(sum(f * (u if isinstance(u, int) else solver.value(u)) for f, u in aim[0]) + aim[1])
+            value = _value(solver)
+            if goal is not None:
+                scores.append(sum(factor * value(unknown) for factor, unknown in aim[0]) + aim[1])
             if self.world.groups:
                 continue
-            read = self.board.read(lambda unknown: unknown if isinstance(unknown, int) else solver.value(unknown))
+            read = self.board.read(value)
             faults += self._faults(read, where)
             if goal is not None:
                 recount = goal.score(self.now, self._scene(read), self.rules)
@@ -275,7 +277,8 @@ class Agreement:
             if self.world.narrow and theirs is None:
                 agree = self.board.narrow
             if not agree:
-                yield f"{self.world.name}: {_told(where)}: the judge says {_verdict(mine)}, the solver {_verdict(theirs)}"
+                said = f"the judge says {_verdict(mine)}, the solver {_verdict(theirs)}"
+                yield f"{self.world.name}: {_told(where)}: {said}"
             yield from (f"{self.world.name}: {_told(where)}: {fault}" for fault in faults)
 
     def _key(self, where: Where) -> Any:
@@ -286,6 +289,10 @@ class Agreement:
 def disagreements(world: World) -> list[str]:
     """Where solver and judge say different things of a world; empty: nowhere."""
     return list(Agreement(world).disagreements())
+
+
+def _value(solver: cp_model.CpSolver) -> Callable[[Any], int]:
+    return lambda unknown: unknown if isinstance(unknown, int) else solver.value(unknown)
 
 
 def _better(goal: Goal, one: int, other: int) -> int:

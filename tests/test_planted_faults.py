@@ -1,4 +1,4 @@
-"""Faults planted in the rules, each on one side only (the solver's or the judge's): the agreement check must turn red."""
+"""Faults planted in the rules, on one side only (the solver's or the judge's): the agreement check must turn red."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from placer.solve import after_loss
 from placer_models.goals import balance, hosts_touched, moves, should
-from placer_models.rules import affinity, apart, capacity, gpu, gpu_board, host_state, limit, stay, together
+from placer_models.rules import affinity, apart, capacity, gpu, gpu_board, host_state, limit, reserve, stay, together
 from tests.agreement import Agreement, World
 from tests.worlds import WORLDS
 
@@ -143,11 +144,56 @@ FAULTS = [
     Fault("stay", "the judge looks at nobody", stay, 'vm.power == "on"', 'vm.power == "off"'),
     Fault("stay", "the goal moves counts who stays at home", moves, "if vms.moving]", "if vms.moving or vms.host]"),
     Fault(
-        "host-state",
-        "the goal hosts-touched sees the first class only",
+        "stay",
+        "the goal hosts-touched does not see moves",
         hosts_touched,
-        "for count, most in arriving:",
-        "for count, most in arriving[:1]:",
+        "if stand.host not in {was.host for was in before.of(stand.vm)}",
+        "if not before.of(stand.vm)",
+    ),
+    Fault(
+        "reserve",
+        "the solver forgets that the first host may be lost",
+        reserve,
+        "for host in cluster.hosts.values():\n            if not self.names_host(host) or",
+        "for host in list(cluster.hosts.values())[1:]:\n            if not self.names_host(host) or",
+    ),
+    Fault(
+        "reserve",
+        "the solver lets one VM more stay off",
+        reserve,
+        "0 if self.soft else len(missed)",
+        "0 if self.soft else len(missed) + 1",
+    ),
+    Fault(
+        "reserve",
+        "the judge starts VMs again on the lost host",
+        reserve,
+        'host.state == "up" and host.name != lost',
+        'host.state == "up"',
+    ),
+    Fault(
+        "reserve",
+        "the judge forgets what is broken now",
+        reserve,
+        "breach.amount <= amounts.get(breach.subject, 0)",
+        "breach.amount <= 0",
+    ),
+    Fault(
+        "reserve",
+        "the solver forgets that the lost host is gone",
+        after_loss,
+        'self._where.append((still, place, board.integer(0, "gone", board.present(count))))',
+        "self._where.append((still, place, count))",
+    ),
+    Fault(
+        "reserve of GPUs", "the solver forgets what other GPUs hold", after_loss, "tuple(holds), (), []", "(), (), []"
+    ),
+    Fault(
+        "reserve of GPUs",
+        "the judge never looks back",
+        reserve,
+        "for most in range(len(self.vms) - len(greedy)):",
+        "for most in ():",
     ),
     Fault(
         "passthrough",
@@ -319,5 +365,5 @@ def _functions(room: ModuleType) -> Iterator[tuple[Any, str]]:
             yield room, name
         if isinstance(value, type) and value.__module__ == room.__name__:
             for method, function in vars(value).items():
-                if isinstance(function, FunctionType) and not method.startswith("__"):
+                if isinstance(function, FunctionType) and (method == "__init__" or not method.startswith("__")):
                     yield value, method

@@ -8,6 +8,7 @@ from typing import Any
 from tests.agreement import World
 
 Values = dict[str, Any]
+KVM = {"kind": "kvm"}
 
 
 def host(name: str, *gpus: Values, cpus: float = 8, memory_mib: int = 8192, **more: Any) -> Values:
@@ -234,7 +235,126 @@ STAY = [
     ),
 ]
 
-KVM = {"kind": "kvm"}
+AGAIN = {"restart": True, "live_migrate": True}
+
+RESERVE = [
+    World(
+        "room for the VMs of either of two hosts",
+        [host("h1", cpus=3), host("h2", cpus=3), host("h3", cpus=1)],
+        [vm("old", on="h1", cpus=2, may=AGAIN), vm("a", may=AGAIN), vm("b", may=AGAIN), vm("c")],
+        [{"kind": "reserve"}],
+        goals=("placed",),
+    ),
+    World(
+        "what has no failover now has no less afterwards",
+        [host("h1", cpus=3), host("h2", cpus=2), host("h3", cpus=1)],
+        [
+            vm("one", on="h1", cpus=1, may=AGAIN),
+            vm("two", on="h1", cpus=2, may=AGAIN),
+            vm("a", may=AGAIN),
+            vm("b", cpus=2),
+        ],
+        [{"kind": "reserve", "hosts": ["h1", "h2"]}],
+        movable=("one",),
+        goals=("moves", "placed"),
+    ),
+    World(
+        "should: as few as can be stay off after a loss",
+        [host("h1", cpus=2), host("h2", cpus=3), host("h3", cpus=2)],
+        [vm("old", on="h1", cpus=2, may=AGAIN), vm("a", cpus=2, may=AGAIN), vm("b", may=AGAIN), vm("c", cpus=2)],
+        [{"kind": "reserve", "strength": "should"}],
+        goals=("should",),
+    ),
+    World(
+        "the other rules hold after the loss, the snapshot's breaches apart",
+        [host("h1", labels={"rack": "r1"}), host("h2", labels={"rack": "r2"}), host("h3", labels={"rack": "r2"})],
+        [
+            vm("dc1", on="h1", may=AGAIN),
+            vm("dc2", may=AGAIN),
+            vm("tied", may=AGAIN),
+            vm("guest"),
+        ],
+        [
+            {"kind": "apart", "vms": ["dc1", "dc2"], "by": "rack"},
+            {"kind": "affinity", "vms": ["tied"], "hosts": ["h1", "h3"]},
+            {"kind": "limit", "hosts": ["h3"], "most_vms": 1},
+            {"kind": "limit", "vms": ["dc1", "tied"], "most_hosts": 1},
+            {"kind": "together", "vms": ["tied", "guest"]},
+            {"kind": "reserve"},
+        ],
+    ),
+    World(
+        "a host in maintenance takes nobody, a scattered licence is no worse",
+        [host("h1"), host("h2", cpus=1), host("h3", state="maintenance")],
+        [vm("a", on="h1", may=AGAIN), vm("b", on="h2", may=AGAIN), vm("c", on="h3", may=AGAIN), vm("d", may=AGAIN)],
+        [{"kind": "limit", "most_hosts": 1}, {"kind": "reserve", "vms": ["b", "c", "d"]}],
+        movable=("b",),
+    ),
+]
+
+RESERVE_GPUS = [
+    World(
+        "failover of whole GPUs, on one board",
+        [
+            host("h1", *[gpu("Tesla M60", board=board) for board in "1122"]),
+            host("h2", *[gpu("Tesla M60", board="1")] * 3),
+        ],
+        [
+            vm("pair", want(count=2, models=["Tesla M60"], at="g0 g1"), on="h1", may=AGAIN, needs={"same_board": True}),
+            vm("one", want(models=["Tesla M60"]), may=AGAIN),
+            vm("two", want(models=["Tesla M60"])),
+        ],
+        [{"kind": "reserve"}],
+    ),
+    World(
+        "failover of MIG instances, where positions matter",
+        [host("h1", gpu("A30", "mig")), host("h2", gpu("A30", "mig"), cpus=3)],
+        [
+            vm("old", want("2g.12gb", at="g0/2"), on="h1", may=AGAIN),
+            vm("a", want("1g.6gb"), may=AGAIN),
+            vm("b", want("1g.6gb")),
+            vm("c", want("2g.12gb"), may=AGAIN),
+        ],
+        [{"kind": "reserve", "hosts": ["h1"]}],
+    ),
+    World(
+        "failover of shares on different GPUs, and of a GPU that is put in another sharing",
+        [
+            host("h1", gpu("T4", "fraction"), gpu("T4", "fraction")),
+            host("h2", gpu("T4", "fraction"), gpu("T4", "same-size", "fraction")),
+        ],
+        [
+            vm("two", want(milli=300, count=2, at="g0 g1"), on="h1", may=AGAIN),
+            vm("a", want(milli=800), may=AGAIN),
+            vm("b", want("T4-8Q")),
+        ],
+        [{"kind": "reserve"}],
+    ),
+    World(
+        "failover by should, of one size on a GPU",
+        [host("h1", gpu("T4", "same-size")), host("h2", gpu("T4", "same-size"), gpu("T4", "same-size"))],
+        [
+            vm("old", want("T4-8Q", at="g0/0"), on="h2", may=AGAIN),
+            vm("a", want("T4-8C"), may=AGAIN),
+            vm("b", want("T4-16Q"), may=AGAIN),
+        ],
+        [{"kind": "reserve", "strength": "should"}],
+        goals=("should",),
+    ),
+    World(
+        "a VM that leaves its GPU leaves it to a restart",
+        [host("h1", gpu("L4", "mixed-size")), host("h2", gpu("L4", "mixed-size")), host("h3", gpu("L4", "mixed-size"))],
+        [
+            vm("big", want("L4-12Q", at="g0/0"), on="h1", may=AGAIN),
+            vm("small", want("L4-6Q", at="g0/6"), on="h2"),
+            vm("sat", want("L4-6Q", at="g0/18"), on="h2"),
+            vm("new", want("L4-24Q"), may=AGAIN),
+        ],
+        [{"kind": "reserve", "hosts": ["h1"]}],
+        platform=KVM,
+        movable=("small",),
+    ),
+]
 
 PASSTHROUGH = [
     World(
@@ -547,6 +667,8 @@ WORLDS: Mapping[str, list[World]] = {
     "together": TOGETHER,
     "limit": LIMIT,
     "stay": STAY,
+    "reserve": RESERVE,
+    "reserve of GPUs": RESERVE_GPUS,
     "passthrough": PASSTHROUGH,
     "same-size": SAME_SIZE,
     "mixed-size": MIXED_SIZE,

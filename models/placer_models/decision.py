@@ -66,7 +66,7 @@ class Decision(Document):
         order = [kind_of(rule) for rule in RULES]
         standing = [rule.model_validate({}) for kind, rule in STANDING.items() if self.holds(kind)]
         wanted = standing + [rule for rule in stated if self.holds(rule.kind)]
-        return sorted(wanted, key=lambda rule: order.index(rule.kind))
+        return [rule.among(wanted) for rule in sorted(wanted, key=lambda rule: order.index(rule.kind))]
 
     def goals_of(self, cluster: Cluster) -> list[Goal]:
         """The goals of a placement in their order; `placed` once for each priority among the requests.

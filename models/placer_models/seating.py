@@ -171,33 +171,46 @@ def seat(scene: Scene, vm: Vm, host: Host) -> tuple[Hold, ...] | None:
     Among the possible ones it prefers GPUs that are in use already, the fullest first, and slots that leave the most
     open.
     """
+    return next(_seatings(scene, vm, host, anyhow=False), None)
+
+
+def seatings(scene: Scene, vm: Vm, host: Host) -> Iterator[tuple[Hold, ...]]:
+    """Every seating of a VM on a host, save that of GPUs that are alike in all that matters one is taken; slots as
+    anybody likes, whatever the platform.
+    """
+    return _seatings(scene, vm, host, anyhow=True)
+
+
+def _seatings(scene: Scene, vm: Vm, host: Host, *, anyhow: bool) -> Iterator[tuple[Hold, ...]]:
     if not vm.gpus:
-        return ()
+        yield ()
+        return
     if misfit(scene.cluster, vm):
-        return None
+        return
     allowed = zones(host, vm.needs)
     asked = items(vm)
     for zone in [None] if allowed is None else allowed:
         gpus = [gpu for gpu in host.gpus if zone is None or gpu.id in zone]
-        if vm.needs.nvlink and len(gpus) != len(asked):
-            continue
-        found = _Search(scene, vm, host, gpus).run()
-        if found is not None:
-            return found
-    return None
+        if not vm.needs.nvlink or len(gpus) == len(asked):
+            yield from _Search(scene, vm, host, gpus, anyhow).every()
 
 
 class _Search:
-    """Depth-first over the items, the hardest first; GPUs in the same state are tried once."""
+    """Depth-first over the items, the hardest first (in the VM's own order where the manager picks slots by it); GPUs
+    in the same state are tried once. `anyhow`: slots are chosen freely, and GPUs on different boards, NUMA nodes or
+    NVLink groups are told apart.
+    """
 
-    def __init__(self, scene: Scene, vm: Vm, host: Host, gpus: Sequence[Gpu]) -> None:
+    def __init__(self, scene: Scene, vm: Vm, host: Host, gpus: Sequence[Gpu], anyhow: bool) -> None:
         self.cluster, self.vm, self.gpus = scene.cluster, vm, gpus
+        self.first_legal = scene.cluster.platform.slot_choice == "first-legal" and not anyhow
+        self.apart = {gpu.id: _whereabouts(host, gpu) if anyhow else None for gpu in gpus}
         self.asked = items(vm)
         self.of = [number for number, ask in enumerate(vm.wants) for _ in range(ask.count)]
         self.held = {gpu.id: held(scene, host, gpu) for gpu in gpus}
         self.sharing = {gpu.id: scene.sharing(host.name, gpu) for gpu in gpus}
         self.order = list(range(len(self.asked)))
-        if any(ask is not self.asked[0] for ask in self.asked):
+        if not self.first_legal and any(ask is not self.asked[0] for ask in self.asked):
             self.order.sort(key=lambda i: (-self._size(self.asked[i]), str(self.asked[i]), i))
         self.found: dict[int, Hold] = {}
 
@@ -207,18 +220,16 @@ class _Search:
         )
         return max((use.share_milli for use in uses if use is not None), default=0)
 
-    def run(self) -> tuple[Hold, ...] | None:
-        if not self._place(0):
-            return None
-        return tuple(self.found[i] for i in range(len(self.asked)))
-
-    def _place(self, at: int) -> bool:
+    def every(self, at: int = 0) -> Iterator[tuple[Hold, ...]]:
+        """The seatings, the preferred first."""
         if at == len(self.order):
-            return True
+            yield tuple(self.found[i] for i in range(len(self.asked)))
+            return
         index = self.order[at]
         seen = set()
         for gpu, sharing, use in self._candidates(self.asked[index], index):
-            state = (gpu.model, gpu.mode, sharing, self.held[gpu.id], self._taken_by_ask(index, gpu))
+            alike = gpu.model, gpu.mode, gpu.sharings, self.apart[gpu.id]
+            state = (alike, sharing, self.held[gpu.id], self._taken_by_ask(index, gpu))
             if state in seen:
                 continue
             seen.add(state)
@@ -229,11 +240,9 @@ class _Search:
                 ask = self.asked[index]
                 kept = None if sharing == "passthrough" else slot
                 self.found[index] = Hold(gpu.id, sharing, ask.profile, kept, ask.milli)
-                if self._place(at + 1):
-                    return True
+                yield from self.every(at + 1)
                 del self.found[index]
                 self.held[gpu.id], self.sharing[gpu.id] = before
-        return False
 
     def _candidates(self, ask: Ask, index: int) -> Iterator[tuple[Gpu, Sharing, Use]]:
         rank = {gpu.id: (-sum(use.share_milli for use, _ in self.held[gpu.id]), i) for i, gpu in enumerate(self.gpus)}
@@ -255,11 +264,16 @@ class _Search:
     def _slots(self, gpu: Gpu, sharing: Sharing, use: Use) -> Sequence[int | None]:
         model = model_of(self.cluster, gpu)
         free = free_slots(use, model.row_units(sharing), self.held[gpu.id])
-        if self.cluster.platform.slot_choice == "first-legal":
+        if self.first_legal:
             return free[:1]
         if len(free) < 2 or sharing in ("same-size", "passthrough", "fraction"):
             return free[:1]
         return sorted(free, key=lambda slot: (-_openness(model, sharing, (*self.held[gpu.id], (use, slot))), slot or 0))
+
+
+def _whereabouts(host: Host, gpu: Gpu) -> tuple[object, ...]:
+    """What tells a GPU of a host from others like it for VMs whose GPUs must be together."""
+    return gpu.board, gpu.numa_node, tuple(i for i, group in enumerate(host.nvlink_groups) if gpu.id in group)
 
 
 @lru_cache(maxsize=65536)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
@@ -22,6 +22,8 @@ class Affinity(Vms, Hosts, Rule):
 
     kind: Literal["affinity"] = "affinity"
     strength: Literal["must", "should", "must-not", "should-not"] = "must"
+
+    holds_after_loss: ClassVar[bool] = True
 
     @property
     def by_host(self) -> bool:

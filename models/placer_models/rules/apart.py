@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from placer_models.cluster import Host, Vm
 from placer_models.document import Name
@@ -26,6 +26,8 @@ class Apart(Vms, Rule):
     kind: Literal["apart"] = "apart"
     by: Name = "host"
     strength: Strength = "must"
+
+    holds_after_loss: ClassVar[bool] = True
 
     @property
     def by_host(self) -> bool:

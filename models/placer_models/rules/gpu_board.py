@@ -46,8 +46,8 @@ class Resident:
 
 @dataclass
 class Row:
-    """GPUs of a place in the same state: how many there are (a number or an unknown), and what every one of them
-    holds.
+    """GPUs of a place in the same state: how many there are (a number or an unknown, at most `most`), and what every
+    one of them holds.
     """
 
     gpu: Gpu
@@ -57,6 +57,7 @@ class Row:
     residents: tuple[Resident, ...]
     names: list[tuple[str, ...]]
     size: Var
+    most: int = 0
 
     def leavings(self, narrowed: Callable[[], None]) -> Iterator[tuple[Resident, ...]]:
         """Each set of residents that may stay (those alike are told apart by number only, unless they have slots)."""
@@ -80,8 +81,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of seat: a use of a row in a sharing; shares that must be on different GPUs are a kind of their own, and so
-    are the `tied` items of VMs with several, where the manager picks the slots.
+    """A kind of seat: a use of a row in a sharing. Shares that must be on different GPUs are a kind of their own, and
+    so are the `tied` items of VMs with several, where the manager picks the slots.
     """
 
     row: int
@@ -174,14 +175,20 @@ def rows_of(board: Board, place: Place) -> list[Row]:
         row.ids.append(gpu.id)
         row.names.append(tuple(name for _, name in residents))
         row.size += place.m
+        row.most = row.size
     return list(rows.values())
 
 
 def _zone_marks(board: Board, place: Place) -> dict[str, tuple[int, ...]]:
-    """Which zones each GPU is in, for the needs of those who may arrive: GPUs in different zones are not alike."""
+    """Which zones each GPU is in, for the needs of those who may arrive: GPUs in different zones are not alike. Where
+    somebody looks at what is left of GPUs, for the needs of all VMs.
+    """
     marks: dict[str, list[int]] = defaultdict(list)
     number = 0
-    for needs in dict.fromkeys(vms.vm.needs for vms, _ in board.here(place) if vms.vm.gpus and not vms.fixed):
+    arriving = (vms.vm for vms, _ in board.here(place) if not vms.fixed)
+    for needs in dict.fromkeys(
+        vm.needs for vm in (board.scene.cluster.vms.values() if board.exact else arriving) if vm.gpus
+    ):
         for zone in zones(place.host, needs) or ():
             number += 1
             for gpu in zone:
@@ -199,7 +206,7 @@ class Seats:
 
     def post(self) -> None:
         """Post everything."""
-        self.pick = PICKS[self.board.scene.cluster.platform.slot_choice]
+        self.pick = PICKS[self.board.slot_choice]
         self._collect()
         self.exact = self._must_be_exact()
         supply: dict[Kind, list[Term]] = defaultdict(list)
@@ -259,7 +266,6 @@ class Seats:
 
     def _choices(self, number: int, row: Row) -> Iterator[Choice]:
         model = self.board.scene.cluster.catalogue.find(row.gpu.model)
-        most = row.size if isinstance(row.size, int) else len(row.ids) * self.place.m
         for stay in row.leavings(self.board.narrowed):
             holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
             for sharing in row.sharings[:1] if holds else row.sharings:
@@ -269,7 +275,7 @@ class Seats:
                 for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
                     if sharing != row.sharings[0] and not any(layout.counts):
                         continue
-                    count = self.board.integer(most, f"row {number}")
+                    count = self.board.integer(row.most, f"row {number}")
                     added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
                     self.board.layout(self.place, row.gpu, sharing, (*holds, *added), count)
                     yield Choice(row, sharing, stay, layout, kinds, count)
@@ -351,8 +357,7 @@ class Seats:
                     if copies not in several:
                         several[copies] = self.board.integer(1, f"{copies} at least")
                         self.board.at_most([(copies, several[copies]), *_minus(asking)], 0, eased=False)
-                    most = len(choice.row.ids) * self.place.m
-                    self.board.at_most([(1, choice.count), (-most, several[copies])], 0, eased=False)
+                    self.board.at_most([(1, choice.count), (-choice.row.most, several[copies])], 0, eased=False)
 
     def read(self, value: Value) -> tuple[list[tuple[VmClass, tuple[Hold, ...]]], set[str]]:
         """The holds of those who arrive, in the order in which they are to be started, and the names of those who

@@ -24,6 +24,8 @@ class HostState(Rule):
     standing: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
+    holds_after_loss: ClassVar[bool] = True
+
     @property
     def by_host(self) -> bool:
         return True

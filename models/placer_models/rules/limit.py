@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,8 @@ class Limit(Vms, Hosts, Rule):
         if self.most_vms is None and self.most_hosts is None:
             raise ValueError("found neither, expected 'most_vms' or 'most_hosts'")
         return self
+
+    holds_after_loss: ClassVar[bool] = True
 
     @property
     def by_host(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from placer_models.cluster import Cluster, Gpu, Host, Labels, Vm
 from placer_models.document import Document, Name
@@ -99,11 +99,23 @@ class Board(Protocol):
     def equal(self, terms: Iterable[Term], value: int) -> None:
         """Post sum(coefficient x unknown) = value; never eased."""
 
+    def gate(self, place: Place, arriving: Iterable[Var], touched: Var) -> None:
+        """Tell the board that these unknowns, all who may arrive on a place, are 0 while `touched` is: it may sharpen the
+        rules' conditions by that.
+        """
+
     def rows(self, place: Place) -> Any:
         """The GPU rows of a place where they are not those of the scene (`gpu_board.Row`), else None."""
 
     def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
         """Tell the board that `count` of the GPUs like `gpu` come to hold this (`seating.Held`) in this sharing."""
+
+    @property
+    def slot_choice(self) -> str:
+        """Who picks slots (`Platform.slot_choice`)."""
+
+    def after_loss(self, host: Host, again: Callable[[Vm], bool], to: Collection[str]) -> Loss:
+        """A host is lost: a board on which those of its VMs that are to start `again` may do so on the hosts `to`."""
 
     def narrowed(self) -> None:
         """Tell the board that what is posted allows less than the rule does: then it proves no bound."""
@@ -121,6 +133,14 @@ class Board(Protocol):
         """Leave a function that reads, from the unknowns' values, who holds what on a place, and who leaves it."""
 
 
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The board after a host is lost, and how many VMs do not start again there, as terms."""
+
+    board: Board
+    missing: Sequence[Term]
+
+
 class Rule(Document):
     """What must hold, or should. A subclass names its `kind` (`kind: Literal["apart"] = "apart"`), by which documents
     say it.
@@ -132,6 +152,13 @@ class Rule(Document):
     standing: ClassVar[bool] = False
     always: ClassVar[bool] = False
     """Whether it holds at every instant, with a VM on the move standing on both hosts; else in the end scene only."""
+
+    holds_after_loss: ClassVar[bool] = False
+    """Whether it must also hold when VMs of a lost host have been started again elsewhere (rule `reserve`)."""
+
+    def among(self, rules: Sequence[Rule]) -> Self:
+        """The rule as it stands beside these: for a rule that asks the others."""
+        return self
 
     @property
     def soft(self) -> bool:
