@@ -7,7 +7,8 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal
@@ -203,6 +204,26 @@ class Platform(Document):
     def slot_choice(self) -> Literal["chosen", "first-legal", "worst-case"]:
         """Who picks slots: as said, else the manager on vSphere and AHV, where no interface takes a slot."""
         return self.slots or ("first-legal" if self.kind in ("vsphere", "ahv") else "chosen")
+
+
+def wants_one_type(platform: Platform, hosts: Iterable[Host]) -> bool:
+    """Whether a same-size GPU takes vGPUs of one *type* only, not of one size: vSphere before 8.0 U2 (VM-83), and any
+    manager before vGPU 15, driver 525 (UG8). Versions that are not said are taken to be newer.
+    """
+    if platform.kind == "vsphere" and _older(platform.version, (8, 0, 2)):
+        return True
+    managers = {host.vgpu_manager for host in hosts}
+    return any(_older(manager, (525,) if _numbers(manager)[:1] >= (100,) else (15,)) for manager in managers)
+
+
+def _older(version: str | None, than: tuple[int, ...]) -> bool:
+    numbers = _numbers(version)
+    return bool(numbers) and numbers < than
+
+
+def _numbers(version: str | None) -> tuple[int, ...]:
+    found = re.match(r"\d+(\.\d+)*", version or "")
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -77,6 +78,10 @@ class Catalogue:
         else:
             source, data = "the GPU models", file
         return Catalogue(_models(gpus_file.read(data, source)), self)
+
+    def of_one_type(self) -> Catalogue:
+        """The same models under managers that want all vGPUs of a same-size GPU to be of one type (UG8)."""
+        return Catalogue([replace(model, same_size_rule="type") for model in self.models])
 
     def find(self, name: str) -> GpuModel:
         """The model of this name: the catalogue's own, a board code, an alias, or one with the vendor's name in front.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, Field, PrivateAttr
 
-from placer_models.cluster import Cluster, Host, Platform, Vm
+from placer_models.cluster import Cluster, Host, Platform, Vm, wants_one_type
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
 from placer_models.night import Consolidate, Evacuate, Job, SetMode
@@ -86,6 +86,8 @@ class Snapshot(Document):
             parts = Parts.right_ones(values, {key: _item(key) for key in ("hosts", "vms", "rules", "requests", "jobs")})
             between = islice(References(parts, models).faults(), MOST_CROSSED)
             raise Faults(source, [*faults.sentences, *between], at_least=faults.at_least) from None
+        if wants_one_type(snapshot.platform, snapshot.hosts):
+            models = models.of_one_type()
         snapshot._catalogue, snapshot._digest = models, sha256
         parts = Parts.whole(snapshot.hosts, snapshot.vms, snapshot.rules, snapshot.requests, snapshot.jobs)
         found = list(islice(References(parts, models).faults(), MOST_CROSSED + 1))

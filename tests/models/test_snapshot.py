@@ -458,3 +458,39 @@ def test_a_cluster_of_wrong_references_is_refused_in_seconds() -> None:
         Snapshot.of(values)
     assert time.monotonic() - started < 30
     assert len(str(refused.value).splitlines()) == 51
+
+
+@pytest.mark.parametrize(
+    ("platform", "manager", "fits"),
+    [
+        ({"kind": "vsphere", "version": "8.0.3"}, "550.90.05", True),
+        ({"kind": "vsphere", "version": "8.0.1"}, "550.90.05", False),
+        ({"kind": "vsphere", "version": "7.0"}, None, False),
+        ({"kind": "kvm"}, "510.47.03", False),
+        ({"kind": "kvm"}, "14.2", False),
+        ({"kind": "kvm"}, "17.0", True),
+        ({"kind": "kvm"}, None, True),
+    ],
+)
+def test_older_managers_want_one_type_on_a_gpu_and_newer_ones_one_size(
+    platform: dict[str, str], manager: str | None, fits: bool
+) -> None:
+    held = [
+        {"name": name, "power": "on", "host": "h", "cpus": 1, "memory_mib": 1024}
+        | {"gpus": [{"profile": profile, "at": [{"gpu": "g", "slot": slot}]}]}
+        for slot, (name, profile) in enumerate((("b", "A40-2B"), ("q", "A40-2Q")))
+    ]
+    gpu = {"id": "g", "model": "A40", "sharing": "same-size"}
+    values = {
+        "format": "placer.snapshot/1",
+        "cluster": "c",
+        "taken_at": "2026-11-20T18:00:00Z",
+        "platform": platform,
+        "hosts": [{"name": "h", "cpus": 8, "memory_mib": 8192, "gpus": [gpu], "vgpu_manager": manager}],
+        "vms": held,
+    }
+    if fits:
+        Snapshot.of(values)
+    else:
+        with pytest.raises(Faults, match="A40-2B and A40-2Q"):
+            Snapshot.of(values)
