@@ -199,11 +199,22 @@ class Platform(Document):
     version: str | None = None
     slots: Literal["chosen", "first-legal", "worst-case"] | None = None
     vgpu_live_migration: bool | None = None
+    most_vgpus_per_vm: Positive | None = None
 
     @property
     def slot_choice(self) -> Literal["chosen", "first-legal", "worst-case"]:
         """Who picks slots: as said, else the manager on vSphere and AHV, where no interface takes a slot."""
         return self.slots or ("first-legal" if self.kind in ("vsphere", "ahv") else "chosen")
+
+    @property
+    def vgpus_per_vm(self) -> int:
+        """How many vGPUs one VM may have: as said, else 4 before vSphere 8 and 8 otherwise (no more is confirmed)."""
+        return self.most_vgpus_per_vm or (8 if self.has_fractional_multi_vgpu else 4)
+
+    @property
+    def has_fractional_multi_vgpu(self) -> bool:
+        """Whether several vGPUs of one VM may be less than the whole frame buffer: from vSphere 8 on."""
+        return not (self.kind == "vsphere" and _older(self.version, (8,)))
 
 
 def wants_one_type(platform: Platform, hosts: Iterable[Host]) -> bool:
@@ -218,7 +229,7 @@ def wants_one_type(platform: Platform, hosts: Iterable[Host]) -> bool:
 
 def _older(version: str | None, than: tuple[int, ...]) -> bool:
     numbers = _numbers(version)
-    return bool(numbers) and numbers < than
+    return bool(numbers) and numbers < than[: len(numbers)]  # "8.0" may be any update of it
 
 
 def _numbers(version: str | None) -> tuple[int, ...]:

@@ -137,8 +137,8 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
     """Why a VM's vGPUs can never be together in one VM, wherever it stands; None: they can.
 
     NVIDIA: several vGPUs of a VM are of the same board type and series, of types that allow it, and an exclusive type
-    is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML; see domain facts 1.5 in
-    the catalogue's sources).
+    is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML). The platform says how
+    many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC).
     """
     asked = [ask for ask in items(vm) if ask.profile is not None]
     found = []
@@ -149,8 +149,12 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
             found.append((ask.profile, models[0], profile))
     if len(found) < 2:
         return None
+    if len(found) > cluster.platform.vgpus_per_vm:
+        return f"{len(found)} vGPUs are more than the {cluster.platform.vgpus_per_vm} that one VM can have"
     first = found[0]
     for name, model, profile in found:
+        if not cluster.platform.has_fractional_multi_vgpu and profile.max_per_gpu != 1:
+            return f"{name} is no whole frame buffer, and before vSphere 8 one VM has several only of those"
         if model.name != first[1].name:
             return f"{first[0]} and {name} are of different boards and cannot be in one VM"
         if profile.series != first[2].series:
