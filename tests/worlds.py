@@ -633,6 +633,47 @@ BY_TURN = (
     ]
 )
 
+STRANDED = [
+    World(
+        "a MIG GPU keeps the places of large instances open",
+        [host("h1", gpu("A30", "mig")), host("h2", gpu("A30", "passthrough", "mig")), host("h3", gpu("A30"))],
+        [
+            vm("a", want("1g.6gb")),
+            vm("b", want("1g.6gb")),
+            vm("c", want("2g.12gb")),
+            vm("d", want("4g.24gb")),
+        ],
+        goals=("stranded",),
+    ),
+    World(
+        "sizes are kept together, and a host in maintenance strands nothing",
+        [
+            host("h1", gpu("T4", "same-size"), gpu("T4", "same-size", "fraction")),
+            host("h2", gpu("T4", "same-size"), state="maintenance"),
+        ],
+        [vm("a", want("T4-8Q")), vm("b", want("T4-8C")), vm("c", want("T4-16Q")), vm("d", want(milli=300))],
+        goals=("stranded",),
+    ),
+    World(
+        "shares on GPUs of two models, one of which serves nobody else",
+        [host("h1", gpu("T4", "fraction"), gpu("T4", "fraction")), host("h2", gpu("P100", "fraction"))],
+        [
+            vm("old", want(milli=500, at="g0"), on="h1"),
+            vm("a", want(milli=300)),
+            vm("b", want(milli=600, models=["T4"])),
+            vm("c", want(models=["T4"])),
+        ],
+        movable=("old",),
+        goals=("stranded", "moves"),
+    ),
+    World(
+        "mixed sizes: an item at the wrong start strands more",
+        [host("h1", gpu("L4", "mixed-size"))],
+        [vm("old", want("L4-6Q", at="g0/6"), on="h1"), vm("a", want("L4-6Q")), vm("b", want("L4-12Q"))],
+        goals=("stranded",),
+    ),
+]
+
 ALIKE = [
     World(
         "two hosts as one place, with rules by host",
@@ -677,4 +718,5 @@ WORLDS: Mapping[str, list[World]] = {
     "other sharings": SHARINGS,
     "slots by turn": BY_TURN,
     "hosts alike": ALIKE,
+    "stranded": STRANDED,
 }

@@ -1,0 +1,107 @@
+"""Goal `stranded`: least GPU is left that the asks of this cluster cannot use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+from placer_models.cluster import Ask, Cluster, Gpu, Needs
+from placer_models.goals.goal import Goal
+from placer_models.gpus import GpuModel, Sharing, Use, free_slots
+from placer_models.rules.rule import Board, Rule, Term
+from placer_models.scene import Scene
+from placer_models.seating import Held, held, model_of, use_for
+
+Typical = tuple[tuple[Ask, Needs, int], ...]
+"""Each ask that VMs of the cluster make, whether it needs CUDA, and how many VMs make it."""
+
+
+class Stranded(Goal):
+    """The thousandths of a GPU that are free and that the typical asks cannot use, over all GPUs of hosts that are up.
+
+    The typical asks are those of all VMs of the snapshot, each weighted by the number of VMs that make it. Of a GPU, an
+    ask that its model could serve strands what is free less what as many further items of that ask as possible would
+    take: in the sharing in which the GPU stands or, where it is empty, in the best of those open to it. The score is
+    the weighted mean over the asks (an ask that a GPU could never serve strands nothing there), rounded down.
+    """
+
+    kind: Literal["stranded"] = "stranded"
+    sense: ClassVar[Literal["least"]] = "least"
+    unit: ClassVar[str] = "thousandths of a GPU"
+    exact: ClassVar[bool] = True
+
+    def encode(self, board: Board) -> tuple[list[Term], int]:
+        cluster = board.scene.cluster
+        typical = typical_asks(cluster)
+        weight = sum(times for _, _, times in typical)
+        if not weight:
+            return [], 0
+        terms = [
+            (_loss(cluster, typical, gpu, sharing, tuple(holds)), count)
+            for place, gpu, sharing, holds, count in board.layouts()
+            if place.host.state == "up"
+        ]
+        constant = sum(
+            _loss(cluster, typical, gpu, board.scene.sharing(host.name, gpu), held(board.scene, host, gpu))
+            for host in board.elsewhere()
+            if host.state == "up"
+            for gpu in host.gpus
+        )
+        gpus = sum(len(place.host.gpus) * place.m for place in board.places)
+        score = board.integer(1000 * gpus + constant // weight, "stranded")
+        # weight x score >= loss - (weight - 1): the least such score is the loss / weight, rounded down
+        board.at_most([*terms, (-weight, score)], weight - 1 - constant, eased=False)
+        return [(1, score)], 0
+
+    def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
+        cluster = after.cluster
+        typical = typical_asks(cluster)
+        losses = (
+            _loss(cluster, typical, gpu, after.sharing(host.name, gpu), held(after, host, gpu))
+            for host in cluster.hosts.values()
+            if host.state == "up"
+            for gpu in host.gpus
+        )
+        return sum(losses) // max(1, sum(times for _, _, times in typical))
+
+
+def typical_asks(cluster: Cluster) -> Typical:
+    """The asks of a cluster's VMs, one item of each, and how many VMs make it."""
+    found: Counter[tuple[Ask, Needs]] = Counter()
+    for vm in cluster.vms.values():
+        needs = Needs(cuda=vm.needs.cuda)
+        found.update({(ask.model_copy(update={"count": 1}), needs) for ask in vm.wants})
+    return tuple((ask, needs, times) for (ask, needs), times in found.items())
+
+
+def _loss(cluster: Cluster, typical: Typical, gpu: Gpu, sharing: Sharing, holds: Held) -> int:
+    """What is stranded of a GPU that holds this, times the weights."""
+    free = 1000 - sum(use.share_milli for use, _ in holds)
+    if free <= 0:
+        return 0
+    model = model_of(cluster, gpu)
+    open_to = (sharing,) if holds else gpu.sharings
+    total = 0
+    for ask, needs, times in typical:
+        if all(use_for(cluster, ask, needs, gpu, other) is None for other in gpu.sharings):
+            continue
+        uses = ((how, use_for(cluster, ask, needs, gpu, how)) for how in open_to)
+        used = max((_usable(model, how, use, holds) for how, use in uses if use is not None), default=0)
+        total += times * (free - min(free, used))
+    return total
+
+
+@lru_cache(maxsize=65536)
+def _usable(model: GpuModel, sharing: Sharing, use: Use, holds: Held) -> int:
+    """The thousandths that as many items as possible would take of what is left. Items of one length are most where
+    each takes the lowest free start.
+    """
+    units = model.row_units(sharing)
+    if use.starts is None:
+        return max(0, units - sum(other.units for other, _ in holds)) // use.units * use.share_milli
+    items = 0
+    while slots := free_slots(use, units, holds):
+        holds, items = (*holds, (use, slots[0])), items + 1
+    return items * use.share_milli
