@@ -145,9 +145,7 @@ class TimedReplay:
         return self.scene.cluster
 
     def spells(self, vm: str) -> list[Spell]:
-        """When a VM that ran at the beginning was at rest on which host, or on the move."""
-        if vm not in self._spells:
-            return [Spell(EVER, NEVER, stand.host) for stand in self.scene.of(vm)]
+        """When a VM that the plan touches was at rest on which host, or on the move."""
         return self._spells[vm]
 
     # --- playing ------------------------------------------------------------------------------------------------------

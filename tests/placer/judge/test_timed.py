@@ -127,6 +127,24 @@ CASES = {
         [go(), go("n", 9, name="b", waits_for="m")],
         [f"step n: waits for m, which ends at {at(10)}; it starts at {at(9)}"],
     ),
+    "a_freed_host_is_known": Case(
+        pair(jobs=[JOB]),
+        [],
+        [
+            "freed[0].host: found 'h9', expected a host of this snapshot",
+        ],
+        [freed("h9", 0, 50)],
+    ),
+    "a_suspended_vm_leaves_a_host_that_is_known": Case(
+        pair(quick("a", on="h1", may="suspend")),
+        [step("s", "suspend", 0, 8, vm="a", host="x")],
+        ["step s: host: found 'x', expected a host of this snapshot"],
+    ),
+    "a_host_in_maintenance_is_known": Case(
+        pair(request=evacuate("h2")),
+        [step("in", "enter-maintenance", 0, host="x")],
+        ["step in: host: found 'x', expected a host of this snapshot"],
+    ),
     # --- VMs
     "who_is_off_stays_off": Case(
         pair(vm("a")),
@@ -206,6 +224,11 @@ CASES = {
     "who_may_not_be_suspended_is_not": Case(
         pair(), [step("s", "suspend", 0, 8, vm="a", host="h1")], ["step s: a may not be suspended"]
     ),
+    "who_is_suspended_is_not_suspended_again": Case(
+        pair(quick("a", on="h1", may="suspend")),
+        [step("s", "suspend", 0, 8, vm="a", host="h1"), step("t", "suspend", 8, 16, vm="a", host="h1")],
+        ["step t: a is to leave h1, and is suspended"],
+    ),
     "who_holds_a_whole_gpu_is_not_suspended": Case(
         pair(quick("a", want(at="g0"), on="h1", may="suspend"), hosts=[host("h1", gpu("A40")), host("h2")]),
         [step("s", "suspend", 0, 8, vm="a", host="h1")],
@@ -232,6 +255,16 @@ CASES = {
             step("on", "power-on", 6, 13, vm="a", host="h2", gpus="g0"),
         ],
     ),
+    "a_cold_vm_does_not_mind_another_manager": Case(
+        pair(
+            desk(may="power_cycle"),
+            hosts=[host("h1", m60(), vgpu_manager="16.1"), host("h2", m60(), vgpu_manager="17.0")],
+        ),
+        [
+            step("off", "power-off", 0, 6, vm="a", host="h1"),
+            step("on", "power-on", 6, 13, vm="a", host="h2", gpus="g0/M60-1Q/0"),
+        ],
+    ),
     # --- GPUs and rules
     "a_gpu_is_on_the_host": Case(
         pair(desk(), hosts=M60), [go(gpus="g7/M60-1Q/0")], ["step m: a gets GPU 'g7', which h2 does not have"]
@@ -247,6 +280,17 @@ CASES = {
         ),
         [go(gpus="g0/1g.10gb/3")],
         ["step m: the manager puts a at slot 0 of GPU g0, not at 3"],
+    ),
+    "then_that_slot_is_right": Case(
+        pair(
+            quick("a", want("1g.10gb", "g0/0"), on="h1"),
+            hosts=[host("h1", gpu("A100 PCIe 80GB", "mig")), host("h2", gpu("A100 PCIe 80GB", "mig"))],
+            platform={"kind": "vsphere"},
+        ),
+        [go(gpus="g0/1g.10gb/0")],
+    ),
+    "slots_of_one_size_are_all_the_same": Case(
+        pair(desk(), hosts=M60, platform={"kind": "vsphere"}), [go(gpus="g0/M60-1Q/3")]
     ),
     "the_manager_may_take_any_slot": Case(
         pair(
@@ -324,6 +368,11 @@ CASES = {
             f"{at(0)}, step m: h1: 10 CPUs are given, 8 can be",
             f"{at(0)}, step m: h1: b alone has more CPUs than can be given",
         ],
+    ),
+    "what_stays_broken_is_said_once": Case(
+        pair(quick("a", on="h1"), quick("b", on="h2", cpus=8), hosts=[host("h1"), host("h2")]),
+        [go(), go("n", 20, src="h2", to="h1")],
+        [f"{at(0)}, step m: h2: 9 CPUs are given, 8 can be"],
     ),
     # --- limits
     "a_step_is_inside_a_window": Case(
@@ -705,6 +754,14 @@ CASES = {
         pair(request=BACK), [go()], [f"a: does not run on h1 at {at(100)}, when it is due"]
     ),
     "back_anywhere": Case(pair(request={"way_back": "any-host"}), [go()]),
+    "who_is_migrated_runs": Case(
+        pair(request={"way_back": "any-host", "ready_by": at(5)}), [go(), go("n", 20, src="h2", to="h1")]
+    ),
+    "who_resumes_does_not_run_yet": Case(
+        pair(quick("a", on="h1", may="suspend"), request={"way_back": "any-host", "ready_by": at(15)}),
+        [step("s", "suspend", 0, 8, vm="a", host="h1"), step("r", "resume", 8, 16, vm="a", host="h1")],
+        [f"a: does not run at {at(15)} and until {at(100)}, when it is due"],
+    ),
     "suspended_and_not_back": Case(
         pair(quick("a", on="h1", may="suspend"), request={"way_back": "any-host"}),
         [step("s", "suspend", 0, 8, vm="a", host="h1")],
@@ -744,6 +801,13 @@ CASES = {
 def test_the_judge_says_what_is_wrong_and_nothing_else(name: str) -> None:
     case = CASES[name]
     assert said(case.night, case.steps, case.free, case.jobs, case.now) == list(case.faults)
+
+
+def test_maintenance_is_kept_where_a_decision_leaves_the_rule_out() -> None:
+    night = pair(request=evacuate("h1"))
+    made = plan(care("h1", 0, 60))
+    faults = TimedReplay(night.cluster, [], night.asked, night.work, made).faults
+    assert faults == [f"{at(0)}: h1: is in maintenance and has a"]
 
 
 def test_no_vm_has_the_name_of_a_run() -> None:
