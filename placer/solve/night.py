@@ -17,10 +17,10 @@ from typing import Literal
 from placer.solve.board import CountBoard
 from placer.solve.movers import Movers
 from placer.solve.run import Outcome, Progress, solve_board
-from placer_models.cluster import Vm
+from placer_models.cluster import Host, Vm
 from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
-from placer_models.rules.rule import Rule, Term, Var
+from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
 Way = Literal["suspend", "power-off"]
@@ -99,6 +99,22 @@ class Target:
     jobs: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
+def _cpus(vm: Vm) -> int:
+    return vm.cpu_milli
+
+
+def _least_memory(vm: Vm) -> int:
+    """A VM's memory times a thousand: what it takes of a host at least, whatever the host's memory ratio."""
+    return vm.memory_mib * 1000
+
+
+RESOURCES: tuple[tuple[Callable[[Host], int], Callable[[Vm], int]], ...] = (
+    (lambda host: host.cpu_room_milli, _cpus),
+    (lambda host: host.memory_room_mib * host.memory_ratio_milli, _least_memory),
+)
+"""What a host has room for, and what a VM takes of it at least."""
+
+
 class NightBoard(CountBoard):
     """A board on which VMs may also be away, and hosts be emptied for jobs."""
 
@@ -123,33 +139,36 @@ class NightBoard(CountBoard):
         return {way: self.integer(size, f"{stand.vm} {way}") for way, _ in self._ask.ways[stand.vm].away}
 
     def _free_hosts(self) -> None:
-        """An emptied host has no VM; what stays open must have room for those who stay."""
+        """An emptied host has no VM. Said of the room, too: it is what lets the search see how many must stay open."""
         for place in self._places:
             name, here = place.host.name, self._here[place.host.name]
             if name not in self._ask.may_free or any(vms.fixed for vms, _ in here):
                 continue
-            empty = self.integer(1, f"{name} empty")
-            self._empty[name] = empty
+            empty = self._empty[name] = self.integer(1, f"{name} empty")
             for vms, count in here:
-                self.at_most([(1, count), (len(vms.names), empty)], len(vms.names), eased=False)
-        for room, amount in (
-            (lambda host: host.cpu_room_milli, lambda vm: vm.cpu_milli),
-            (lambda host: host.memory_room_mib * host.memory_ratio_milli, _least_memory),
-        ):
+                most = min(len(vms.names), *self._fitting(vms, place)) if vms.moving else len(vms.names)
+                self.at_most([(1, count), (most, empty)], most, eased=False)
+            for room, amount in RESOURCES:
+                if not self._over(name, room, amount):
+                    full = [(amount(vms.vm), count) for vms, count in here]
+                    self.at_most([*full, (room(place.host), empty)], room(place.host), eased=False)
+        for room, amount in RESOURCES:
             self._open_enough(room, amount)
 
-    def _open_enough(self, room: Callable[..., int], amount: Callable[[Vm], int]) -> None:
-        """A redundant cut: what stays open has room for what stands (so the search sees how many hosts must)."""
-        rooms = [(room(place.host), place.host.name) for place in self._places]
-        standing = [(vms, count) for vms, place, count in self.where()]
-        if not self._empty or any(self._over(name, room, amount) for _, name in rooms):
-            return
-        total = sum(r for r, _ in rooms)
-        terms: list[Term] = [(r, self._empty[name]) for r, name in rooms if name in self._empty]
-        terms += [(amount(vms.vm), count) for vms, count in standing]
-        self.at_most(terms, total, eased=False)
+    def _fitting(self, vms: VmClass, place: Place) -> list[int]:
+        """How many VMs of a class have room on a host by each resource, if nothing else stands there."""
+        return [room(place.host) // amount(vms.vm) for room, amount in RESOURCES if amount(vms.vm)] or [len(vms.names)]
 
-    def _over(self, host: str, room: Callable[..., int], amount: Callable[[Vm], int]) -> bool:
+    def _open_enough(self, room: Callable[[Host], int], amount: Callable[[Vm], int]) -> None:
+        """A redundant cut: what stays open has room for what stands."""
+        hosts = [place.host for place in self._places]
+        if not self._empty or any(self._over(host.name, room, amount) for host in hosts):
+            return
+        terms: list[Term] = [(room(host), self._empty[host.name]) for host in hosts if host.name in self._empty]
+        terms += [(amount(vms.vm), count) for vms, _, count in self.where()]
+        self.at_most(terms, sum(map(room, hosts)), eased=False)
+
+    def _over(self, host: str, room: Callable[[Host], int], amount: Callable[[Vm], int]) -> bool:
         """Whether more stands on a host now than it has room for (then the cut would not hold)."""
         stands = sum(amount(self.scene.cluster.vms[stand.vm]) for stand in self.scene.on(host))
         return stands > room(self.scene.cluster.hosts[host])
@@ -229,11 +248,6 @@ class NightBoard(CountBoard):
         self.target.emptied = [host for host, empty in self._empty.items() if value(empty)]
         self.target.jobs = {spot: value(count) for spot, count in self._jobs.items() if value(count)}
         return stands
-
-
-def _least_memory(vm: Vm) -> int:
-    """A VM's memory times a thousand: what it takes of a host at least, whatever the host's memory ratio."""
-    return vm.memory_mib * 1000
 
 
 def solve_target(
