@@ -15,13 +15,15 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
+from placer.solve.after_loss import AfterLoss
 from placer.solve.movers import Movers, matched
+from placer.solve.sharpen import Room, Side, departures, gate, room_of
 from placer.solve.survey import Survey
-from placer_models.cluster import Gpu, Host
+from placer_models.cluster import Gpu, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
 from placer_models.moving import reach_key
-from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
+from placer_models.rules.rule import Loss, Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
 
@@ -62,6 +64,8 @@ class CountBoard:
         self._softly = False
         self._now: dict[int, int] = {}
         self._most: dict[int, int] = {}
+        self._rooms: dict[int, list[Room]] = defaultdict(list)
+        self._unknowns: dict[int, cp_model.IntVar] = {}
         self._readers: list[tuple[Place, Callable[[Callable[[Var], int]], Any]]] = []
         self.left_over: list[list[str]] = []
         self._layouts: list[tuple[Place, Gpu, Sharing, Any, Var]] = []
@@ -74,6 +78,7 @@ class CountBoard:
             self._softly = rule.soft
             rule.encode(self)
         self._softly = False
+        self._sharpen()
         self.aims = [goal.encode(self) for goal in goals]
 
     # what rules ask of a board
@@ -110,6 +115,7 @@ class CountBoard:
         if self._limit is not None and unknown.index >= self._limit:
             raise TooLarge
         self._now[unknown.index], self._most[unknown.index] = now, most
+        self._unknowns[unknown.index] = unknown
         return unknown
 
     def at_most(self, terms: Iterable[Term], bound: int, *, eased: bool = True) -> None:
@@ -128,6 +134,7 @@ class CountBoard:
         elif eased:
             present = constant + sum(f * self._now[u.index] for f, u in zip(factors, unknowns, strict=True))
             bound = max(bound, present)
+            self._note(factors, unknowns, bound - constant)
         if unknowns or constant > bound:
             self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) <= bound - constant)
 
@@ -135,8 +142,35 @@ class CountBoard:
         factors, unknowns, constant = self.merged(terms)
         self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) == value - constant)
 
+    @property
+    def slot_choice(self) -> str:
+        return self._scene.cluster.platform.slot_choice
+
     def narrowed(self) -> None:
         self.narrow = True
+
+    def after_loss(self, host: Host, again: Callable[[Vm], bool], to: Collection[str]) -> Loss:
+        after = AfterLoss(self, host.name, again, to)
+        return Loss(after, after.missing)
+
+    @property
+    def survey(self) -> Survey:
+        """What is alike in its cluster."""
+        return self._survey
+
+    def columns(self) -> Iterable[Place]:
+        """The places of all hosts, also of those about which nothing is decided."""
+        return self._columns.values()
+
+    def present(self, count: Var) -> int:
+        """What an unknown is in the present scene."""
+        return count if isinstance(count, int) else self._now[count.index]
+
+    def at_most_hard(self, terms: Iterable[Term], bound: int, *, eased: bool) -> None:
+        """Post for a rule that must hold, whichever rule is posting."""
+        softly, self._softly = self._softly, False
+        self.at_most(terms, bound, eased=eased)
+        self._softly = softly
 
     def soft_breaches(self) -> tuple[list[Term], int]:
         return list(self._soft), self._soft_constant
@@ -150,7 +184,31 @@ class CountBoard:
     def reader(self, place: Place, read: Callable[[Callable[[Var], int]], Any]) -> None:
         self._readers.append((place, read))
 
+    def gate(self, place: Place, arriving: Iterable[Var], touched: Var) -> None:
+        indexes = {unknown.index: None for unknown in arriving}
+        for room in [room for index in indexes for room in self._rooms.get(index, ()) if place.m == 1]:
+            terms = gate(room, self._unknowns, indexes, touched)
+            if terms is not None:
+                self.at_most(terms, room.bound - room.free, eased=False)
+
     # how it is made
+
+    def _note(self, factors: Sequence[int], unknowns: Sequence[cp_model.IntVar], bound: int) -> None:
+        """Keep a condition for sharper ones that follow from it."""
+        numbers = [unknown.index for unknown in unknowns]
+        sides = [Side(f, i, self._now[i], self._most[i]) for f, i in zip(factors, numbers, strict=True)]
+        room = room_of(sides, bound)
+        if room is not None:
+            self._rooms[room.arrivals[0].index].append(room)
+
+    def _sharpen(self) -> None:
+        """Say how many must leave where VMs are to be started: only where somebody may."""
+        if not self._movers:
+            return
+        started = frozenset(count.index for vms, _, count in self.where() if not vms.stands and not vms.moving)
+        for room in [room for rooms in self._rooms.values() for room in rooms]:
+            for terms, bound in departures(room, self._unknowns, started):
+                self.at_most(terms, bound, eased=False)
 
     @staticmethod
     def merged(terms: Iterable[Term]) -> tuple[list[int], list[cp_model.IntVar], int]:
@@ -295,10 +353,10 @@ class CountBoard:
         unknowns' values.
         """
         arriving: dict[str, list[tuple[VmClass, tuple[Any, ...]]]] = {}
-        leaving: set[str] = set()
+        leaving: dict[str, None] = {}
         for place, read in self._readers:
             arriving[place.host.name], gone = read(value)
-            leaving |= gone
+            leaving |= dict.fromkeys(gone)
         names: dict[int, dict[str, list[str]]] = {}
         self.left_over = []
         for movers in self._movers:

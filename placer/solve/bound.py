@@ -1,17 +1,16 @@
-"""What nobody can beat where a board is too large to be solved: its linear relaxation over groups of hosts that are
-alike.
+"""What nobody can beat where a board is too large to be solved: its linear relaxation over groups of hosts alike.
 
-The bound is worked out from the duals, so it holds however loosely the linear solver ended (Neumaier & Shcherbina, "Safe
-bounds in linear and mixed-integer linear programming", 2004).
+The bound is worked out from the duals, so it holds however loosely the linear solver ended (Neumaier & Shcherbina,
+"Safe bounds in linear and mixed-integer linear programming", 2004).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ortools.linear_solver.python import model_builder
-from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
@@ -61,7 +60,7 @@ def bound_of(board: CountBoard, goal: Goal, budget: Budget) -> int | None:
     return None if duals is None else sign * safe(ends, rows, aim, duals) + constant
 
 
-def _row(constraint: cp_model.ConstraintProto) -> Row:
+def _row(constraint: Any) -> Row:
     linear = constraint.linear
     return list(linear.vars), list(linear.coeffs), linear.domain[0], linear.domain[-1]
 
@@ -87,17 +86,21 @@ def safe(ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, in
 def _duals(
     ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, int], budget: Budget
 ) -> list[float] | None:
-    model = model_builder.Model()
+    model = model_builder.Model()  # type: ignore[no-untyped-call]
     unknowns = [model.new_num_var(low, high, "") for low, high in ends]
     posted = []
     for indexes, factors, least, most in rows:
-        total = model_builder.LinearExpr.weighted_sum([unknowns[index] for index in indexes], factors)
+        total = model_builder.LinearExpr.weighted_sum([unknowns[index] for index in indexes], _floats(factors))
         low = -math.inf if least <= -(2**62) else least
         high = math.inf if most >= 2**62 else most
         posted.append(model.add_linear_constraint(total, low, high))
-    model.maximize(model_builder.LinearExpr.weighted_sum([unknowns[index] for index in aim], list(aim.values())))
+    model.maximize(model_builder.LinearExpr.weighted_sum([unknowns[index] for index in aim], _floats(aim.values())))
     solver = model_builder.Solver("glop")
     solver.set_time_limit_in_seconds(max(0.1, budget.left))
     if budget.run(lambda: solver.solve(model), solver.stop_search) != model_builder.SolveStatus.OPTIMAL:
         return None
     return [solver.dual_value(row) for row in posted]
+
+
+def _floats(values: Iterable[int]) -> list[float]:
+    return list(map(float, values))

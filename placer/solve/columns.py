@@ -1,16 +1,16 @@
 """Columns: the contents of whole hosts, for clusters in which many hosts are alike.
 
 Hosts that nothing tells apart form a group; a column is what may come to one host of a group. A master problem chooses
-columns (`placer.solve.master`); which further column would help is asked of the same board as everywhere, over one host,
-with the master's prices as the VMs' values. What the pricing boards prove bounds what anybody can reach: for any prices,
+columns (`placer.solve.master`); which further column would help is asked of the same board as everywhere, over one
+host, with the master's prices as the VMs' values. What the pricing boards prove bounds what anybody can reach: for any
+prices,
 
     sum over groups of (hosts x the best content at these prices) + sum over VMs of max(0, value - price).
 
-Rules that tie hosts together are not part of this: dropping them leaves the bound a bound, and the VMs that they name
-are left to others.
+Rules that tie hosts together are not part of this: dropping them leaves the bound a bound; answers come from elsewhere.
 
 Sources: Gilmore & Gomory, "A linear programming approach to the cutting-stock problem", 1961; the bound is the
-Lagrangian one (Lübbecke & Desrosiers, "Selected topics in column generation", 2005).
+Lagrangian one (Luebbecke & Desrosiers, "Selected topics in column generation", 2005).
 """
 
 from __future__ import annotations
@@ -44,11 +44,18 @@ SPREAD = 0.04
 
 @dataclass
 class Pricing:
-    """What a pricing board found: contents with their worth, and what no content exceeds."""
+    """What a pricing board found: contents, and what none exceeds at its prices."""
 
     group: int
-    found: list[tuple[int, Column, tuple[int, ...]]] = field(default_factory=list)
+    found: list[tuple[Column, tuple[int, ...]]] = field(default_factory=list)
     bound: int = 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """What comes to a host, seated."""
+
+    stands: tuple[Stand, ...]
 
 
 class Contents(cp_model.CpSolverSolutionCallback):
@@ -57,12 +64,12 @@ class Contents(cp_model.CpSolverSolutionCallback):
     def __init__(self, group: int, counts: Sequence[tuple[int, cp_model.IntVar]]) -> None:
         super().__init__()
         self._group, self._counts = group, counts
-        self.found: list[tuple[int, Column, tuple[int, ...]]] = []
+        self.found: list[tuple[Column, tuple[int, ...]]] = []
 
     def on_solution_callback(self) -> None:
         values = tuple(self.response_proto.solution)
         counts = tuple((number, values[count.index]) for number, count in self._counts if values[count.index])
-        self.found.append((round(self.objective_value), Column(self._group, counts), values))
+        self.found.append((Column(self._group, counts), values))
 
 
 class Columns:
@@ -95,7 +102,7 @@ class Columns:
         ]
         self.room = Room(tuple(map(len, groups)), tuple(map(len, waiting)))
         self.columns: list[Column] = []
-        self._seats: dict[Column, tuple[int, ...] | tuple[Stand, ...]] = {}
+        self._seats: dict[Column, tuple[int, ...] | Content] = {}
 
     def values(self, goal: int) -> Values | None:
         """What a VM of each class counts for in a goal (given by its number); None where it counts something else than
@@ -120,9 +127,9 @@ class Columns:
                 hosts[stand.host].append(stand)
         for host, content in hosts.items():
             counts = Counter(self._number[stand.vm] for stand in content)
-            self._add(Column(self._group[host], tuple(sorted(counts.items()))), tuple(content))
+            self._add(Column(self._group[host], tuple(sorted(counts.items()))), Content(tuple(content)))
 
-    def _add(self, column: Column, seats: tuple[int, ...] | tuple[Stand, ...]) -> bool:
+    def _add(self, column: Column, seats: tuple[int, ...] | Content) -> bool:
         if column in self._seats:
             return False
         self._seats[column] = seats
@@ -149,8 +156,8 @@ class Columns:
             bound = proven if bound is None else min(bound, proven)
             new = False
             for pricing in found:
-                for worth, column, seats in pricing.found:
-                    if worth / SCALE > prices.hosts[pricing.group] + 1e-6:
+                for column, seats in pricing.found:
+                    if _worth(column, prices) > prices.hosts[pricing.group] + 1e-6:
                         new = self._add(column, seats) or new
             if not new or bound - prices.total <= close:
                 break
@@ -165,7 +172,7 @@ class Columns:
                 return
             shaken = [price * (1 + chance.uniform(-SPREAD, SPREAD)) for price in prices.vms]
             for pricing in self._price(Prices(0, tuple(shaken), prices.hosts, (), ())):
-                for _, column, seats in pricing.found[-3:]:
+                for column, seats in pricing.found[-3:]:
                     self._add(column, seats)
 
     def _price(self, prices: Prices) -> list[Pricing]:
@@ -186,6 +193,8 @@ class Columns:
         parameters = solver.parameters
         parameters.num_workers = 1
         parameters.linearization_level = 2
+        parameters.cp_model_probing_level = 0  # probing and symmetry cost more than they save on one host
+        parameters.symmetry_level = 0
         parameters.max_deterministic_time = PRICING_WORK
         parameters.max_time_in_seconds = max(0.01, self._budget.left)
         parameters.catch_sigint_signal = False
@@ -252,12 +261,13 @@ class Columns:
     def _content(self, column: Column) -> tuple[Stand, ...]:
         """A column's stands, on the first host of its group."""
         seats = self._seats[column]
-        if not seats or isinstance(seats[0], Stand):
-            return seats  # type: ignore[return-value]
-        read = tuple(
-            self._boards[column.group].read(
-                lambda unknown: unknown if isinstance(unknown, int) else seats[unknown.index]  # type: ignore[return-value]
-            )
-        )
-        self._seats[column] = read
-        return read
+        if isinstance(seats, Content):
+            return seats.stands
+        read = self._boards[column.group].read(lambda one: one if isinstance(one, int) else seats[one.index])
+        self._seats[column] = Content(tuple(read))
+        return tuple(read)
+
+
+def _worth(column: Column, prices: Prices) -> float:
+    """What a column's VMs are worth."""
+    return sum(prices.vms[number] * amount for number, amount in column.counts)

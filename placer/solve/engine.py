@@ -4,7 +4,7 @@ better: by columns where many hosts are alike, by neighbourhoods everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import relaxed
@@ -13,10 +13,11 @@ from placer.solve.columns import Columns
 from placer.solve.improve import Answer, Improver
 from placer.solve.master import Floor, Values
 from placer.solve.run import Outcome, Progress, Tier, solve_board
-from placer.solve.start import FITS
+from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey, tying
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
+from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.moves import Moves
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
@@ -142,26 +143,27 @@ class _Large:
 
     def start(self, columns: Columns | None = None) -> None:
         """The best of several first answers; their contents are the first columns."""
-        orders = [self._by(self._size), self._by(self._milli)]
-        for fit in FITS:
-            for order in orders:
-                if self.budget.over():
-                    return
-                first = self.improver.first(order, fit)
-                if columns is not None:
-                    columns.take(first)
+        big, light = self._by(self._size), self._by(self._milli)
+        for order, fit in ((big, lopsided), (light, lopsided), (big, tight), (light, aligned)):
+            if self.budget.over():
+                return
+            first = self.improver.first(order, fit)
+            if columns is not None:
+                columns.take(first)
 
-    def _by(self, key):  # type: ignore[no-untyped-def]
-        """The groups of VMs by priority, then by a key."""
+    def _by(self, key: Callable[[str], tuple[float, ...]]) -> list[tuple[str, ...]]:
+        """The groups of VMs that are alike, by priority, then by a key."""
         return sorted(self.waiting, key=lambda names: (-self.cluster.asked[names[0]], *key(names[0])))
 
     def _size(self, name: str) -> tuple[float, ...]:
+        """Most GPU first, then most CPUs."""
         vm = self.cluster.vms[name]
-        return -sum(ask.count * (ask.milli or 1000) for ask in vm.wants), -vm.cpu_milli, -vm.memory_mib
+        return -milli_of(self.cluster, vm), -vm.cpu_milli, -vm.memory_mib
 
     def _milli(self, name: str) -> tuple[float, ...]:
+        """Most GPU first, then fewest CPUs."""
         vm = self.cluster.vms[name]
-        return -sum(ask.count * (ask.milli or 1000) for ask in vm.wants), vm.cpu_milli, vm.memory_mib
+        return -milli_of(self.cluster, vm), vm.cpu_milli, vm.memory_mib
 
     def _columns(self) -> Columns | None:
         """Column generation, where there are groups of hosts that are alike: for the rules that look at one host at a
@@ -186,8 +188,7 @@ class _Large:
             return
         columns.shake(prices, SHAKEN, self.settings.seed)
         self.improver.adopt(list(self.answer.stands), columns.choose(values, nodes=NODES, gap=GAP))
-        for fit in FITS[:1]:
-            self.improver.fill(self._by(self._size), fit)
+        self.improver.fill(self._by(self._size), tight)
 
     def _bound_rest(self, columns: Columns, values: Values) -> None:
         """Bounds of the goals after the first, given the scores of those before."""

@@ -190,7 +190,7 @@ class Improver:
         return self.adopt(free, outcome.stands)
 
     def _frees(self, name: str, live: Collection[str]) -> bool:
-        """Whether a VM of the answer may be decided about anew: one that moved, only where its old host is there too."""
+        """Whether a VM of the answer may be decided about anew: one that moved only where its old host is there too."""
         return all(was.host in live for was in self.answer.before.of(name))
 
     def _solved(

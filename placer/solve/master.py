@@ -65,7 +65,7 @@ class _Model:
         self, room: Room, columns: Sequence[Column], values: Values, floors: Sequence[Floor], *, whole: bool
     ) -> None:
         expr = model_builder.LinearExpr
-        self.model = model_builder.Model()
+        self.model = model_builder.Model()  # type: ignore[no-untyped-call]
         count = self.model.new_int_var if whole else self.model.new_num_var
         self.taken = [count(0, room.hosts[column.group], "") for column in columns]
         self.placed = [self.model.new_num_var(0, most, "") for most in room.vms]
@@ -133,7 +133,7 @@ def whole(
 
 
 def _last(text: str, width: int) -> list[int] | None:
-    """The last solution of a file of improving ones: "Objective ...", "# Columns ...", then "name value index" lines."""
+    """The last solution of a file of improving ones: "Objective ...", "# Columns ...", lines of "name value index"."""
     found: list[int] | None = None
     for line in text[: text.rfind("\n") + 1].splitlines():  # it may have been stopped in the middle of a line
         if line.startswith("Objective"):

@@ -91,7 +91,7 @@ def solve_board(
         else:
             model.minimize(aim)
         if values is not None:
-            model.clear_hints()
+            model.clear_hints()  # type: ignore[no-untyped-call]
             for index, value in enumerate(values):
                 model.add_hint(model.get_int_var_from_proto_index(index), value)
         if budget.over():

@@ -3,14 +3,15 @@
 In the relaxation half a VM fits everywhere, and a tenth of a host is touched. Both are cured from any condition of the
 form sum(weight x VMs) <= room, whichever rule posted it:
 
-- departures: for a VMs of one kind to arrive where F is free and each takes W > F, those who leave must free a W - F; so
-  at least so many must leave as the heaviest of them need for it, which is posted for the a that asks least for each.
-- gates: where nobody arrives unless a host is touched, sum(weight of arrivals) - sum(weight of departures) <= F x touched.
+- departures: for a VMs of one kind to arrive where F is free and each takes W > F, those who leave must free a W - F.
+  At least so many must leave as the heaviest of them need for it: posted for the a that asks least for each.
+- gates: where nobody arrives unless a host is touched, the weight of those who arrive less the weight of those who
+  leave is at most F x touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,7 +20,7 @@ from placer_models.rules.rule import Term
 
 @dataclass(frozen=True)
 class Side:
-    """One unknown of a condition: its weight, its number, its value in the present scene, and the most that it can be."""
+    """One unknown of a condition: its weight, its number, its value in the present scene, the most that it can be."""
 
     weight: int
     index: int
@@ -29,8 +30,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Room:
-    """A condition sum(weight x unknown) <= bound of which all weights are positive, and no unknown that counts who stands
-    there now can grow.
+    """A condition sum(weight x unknown) <= bound: all weights are positive, and no unknown that counts who stands there
+    now can grow.
     """
 
     arrivals: tuple[Side, ...]
@@ -94,9 +95,9 @@ def _fewest(heaviest: Sequence[tuple[int, int]], weight: int) -> int | None:
     return number if weight <= 0 else None
 
 
-def gate(room: Room, unknowns: Mapping[int, object], arriving: frozenset[int], touched: object) -> list[Term] | None:
-    """The condition, as terms <= the weight of who stands there now, for unknowns that are 0 unless `touched` is 1; None
-    where others arrive, too.
+def gate(room: Room, unknowns: Mapping[int, object], arriving: Container[int], touched: object) -> list[Term] | None:
+    """The condition, as terms that are at most the weight of who stands there now, for unknowns that are 0 unless
+    `touched` is 1; None where others arrive, too.
     """
     if not all(side.index in arriving for side in room.arrivals):
         return None

@@ -31,6 +31,7 @@ class HostsTouched(Goal):
             terms.append((1, touched))
             for count, most in arriving:
                 board.at_most([(1, count), (-most, touched)], 0, eased=False)
+            board.gate(place, [count for count, _ in arriving], touched)
         return terms, 0
 
     def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
