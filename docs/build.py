@@ -8,18 +8,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from pydantic import BaseModel
 
 from placer.cli.commands import cli
 from placer.cli.exits import MEANINGS
-from placer_models.decision import shipped, shipped_decision
-from placer_models.goals import GOALS
+from placer.report.manual import keys
+from placer_models.decision import Decision, Search, shipped, shipped_decision
+from placer_models.goals import GOALS, Goal
+from placer_models.goals.night import NIGHT_GOALS, NightGoal
 from placer_models.rules import SHIPPED, kind_of
+from placer_models.shipped import DECISIONS
 
 HERE = Path(__file__).parent
 MADE = "<!-- written by docs/build.py; change the docstrings and options instead -->"
@@ -34,11 +36,23 @@ def rules_page() -> str:
         lines += [f"### {kind_of(rule)}", "", where, "", _text(rule), "", *_fields(rule)]
     lines += ["## Goals", ""]
     lines += ["What is wished for. A decision names goals in order; each is solved and held before the next.", ""]
+    lines += ["The goals of placements:", ""]
     for kind, goal in GOALS.items():
-        better = {"most": "the more the better", "least": "the fewer the better"}[goal.sense]
-        lines += [f"### {kind}", "", f"Counted in {goal.unit}, {better}.", "", _text(goal), ""]
+        lines += _goal(kind, goal)
+    lines += ["## Goals of a night", "", "Of the plans of `placer consolidate`, in the same way.", ""]
+    for kind, night_goal in NIGHT_GOALS.items():
+        lines += _goal(kind, type(night_goal))
     lines += ["## Shipped decisions", "", *_table(("decision", "about", "rules", "goals", "seconds"), _decisions())]
+    lines += ["`rules` are kinds, or `all`. A decision of your own is such a file, given to `--decision`:", ""]
+    lines += ["```toml", (DECISIONS / "power_on.toml").read_text(encoding="utf-8").strip(), "```", ""]
+    about = _text(Search)
+    lines += [*_fields(Decision), f"Under `search`: {about[0].lower()}{about[1:]}", "", *_fields(Search)]
     return _page(lines)
+
+
+def _goal(kind: str, goal: type[Goal] | type[NightGoal]) -> list[str]:
+    better = {"most": "the more the better", "least": "the fewer the better"}[goal.sense]
+    return [f"### {kind}", "", f"Counted in {goal.unit}, {better}.", "", _text(goal), ""]
 
 
 def commands_page() -> str:
@@ -82,37 +96,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def _fields(document: type[BaseModel]) -> Iterator[str]:
-    """The keys of a rule, but for its kind."""
-    schema = document.model_json_schema()
-    required = set(schema.get("required", ()))
-    rows = []
-    for name, part in schema.get("properties", {}).items():
-        if name != "kind":
-            default = "" if part.get("default") is None else f"`{part['default']}`"
-            given = "required" if name in required else default
-            rows.append((f"`{name}`", _kind(part, schema), given, part.get("description", "")))
-    if any(row[3] for row in rows):
+    """The keys of a rule or another document, but for its kind."""
+    rows = [
+        (f"`{name}`", kind, absent if absent in ("", "required") or absent[0] in "[{" else f"`{absent}`", about)
+        for name, kind, absent, about in keys(document)
+    ]
+    if any(about for *_, about in rows):
         yield from _table(("key", "is", "if absent", "means"), rows)
     elif rows:
         yield from _table(("key", "is", "if absent"), [row[:3] for row in rows])
-
-
-def _kind(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """A JSON Schema's type in a few words."""
-    if "$ref" in part:
-        return _kind(schema["$defs"][part["$ref"].rpartition("/")[2]], schema)
-    if "enum" in part:
-        return " or ".join(f"`{value}`" for value in part["enum"])
-    if "const" in part:
-        return f"`{part['const']}`"
-    if "anyOf" in part:
-        kinds = (_kind(one, schema) for one in part["anyOf"] if one.get("type") != "null")
-        return " or ".join(dict.fromkeys(kinds))
-    if part.get("type") == "array":
-        return f"list of {_kind(part.get('items', {}), schema)}"
-    if part.get("type") == "object":
-        return "object"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(part.get("type", ""), "number")
 
 
 def _decisions() -> Iterator[tuple[str, str, str, str, str]]:
@@ -134,7 +126,7 @@ def _usage(name: str, command: click.Command) -> str:
     words = [name, "[OPTIONS]"]
     for param in command.params:
         if isinstance(param, click.Argument):
-            word = param.metavar or (param.name or "").upper()
+            word = (param.metavar or (param.name or "").upper()).strip("[]")
             many = "..." if param.nargs == -1 else ""
             words.append((word if param.required else f"[{word}]") + many)
     return " ".join([*words, *(["COMMAND [ARGS]..."] if isinstance(command, click.Group) else [])])

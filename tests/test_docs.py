@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -45,6 +46,18 @@ def test_every_command_and_option_says_what_it_is_for(build: ModuleType) -> None
         for option in command.params:
             if isinstance(option, click.Option):
                 assert option.help, f"{name} {option.name}"
+
+
+CITED = re.compile(r"\((?=[A-Z])((?!VM-VM)(?:[A-Z]+\d[A-Z0-9.]*|[A-Z]{2,3}-[A-Z0-9]{2,}))[,);]")
+
+
+def test_every_source_that_is_cited_can_be_found() -> None:
+    page = (DOCS / "sources.md").read_text(encoding="utf-8")
+    known = {key for cell in re.findall(r"^\| (.*?) \|", page, re.MULTILINE) for key in cell.split(", ")}
+    packages = [DOCS.parent / "models" / "placer_models", DOCS.parent / "placer"]
+    cited = {key for package in packages for file in package.rglob("*.py") for key in CITED.findall(file.read_text())}
+    assert {"AHV-PT", "UG17", "NTX-ADS"} <= cited
+    assert cited - known == set()
 
 
 def _words(text: str) -> set[str]:

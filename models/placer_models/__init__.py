@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from placer_models.explanation import Explanation
     from placer_models.gpus import Catalogue
     from placer_models.plan import Breach, Placements, Reason
-    from placer_models.room import Room
+    from placer_models.room import Room, VmAsk
     from placer_models.scene import Hold, Scene, Stand
     from placer_models.snapshot import Snapshot
     from placer_models.view import View
@@ -40,6 +40,7 @@ _WHERE = {
     "Stand": "scene",
     "View": "view",
     "Vm": "cluster",
+    "VmAsk": "room",
 }
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Stand",
     "View",
     "Vm",
+    "VmAsk",
 ]
 
 
