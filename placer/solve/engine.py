@@ -118,7 +118,7 @@ class _Large:
             values = columns.values(0)
             if values is not None:
                 self._choose(columns, values)
-        else:
+        elif not movable:  # the relaxation lets nobody move, so it bounds only what is done without
             self.bounds[0] = relaxed(self.scene, self.survey, self.rules, self.goals, self.budget)
         self.improver.run(self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if columns is not None and values is not None:
