@@ -8,7 +8,7 @@ with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal
@@ -249,3 +249,5 @@ class Cluster:
     vms: Mapping[str, Vm]
     asked: Mapping[str, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue.shipped)
+    members: dict[Hashable, tuple[Vm, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Which VMs are meant where documents say some by name and label: found once, by whoever asks first."""

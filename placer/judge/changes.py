@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
@@ -19,7 +19,7 @@ from placer_models.seating import stand_on
 MOST_TRIES = 100
 """How many changes of one kind are tried for one VM."""
 
-MOST_TRIES_IN_ALL = 4_000
+MOST_TRIES_IN_ALL = 8_000
 """How many for all VMs of an answer: counted, not timed, so that the same question has the same answer."""
 
 MOST_TARGETS = 50
@@ -34,6 +34,7 @@ class Changes:
     def __init__(self, scene: Scene, rules: Sequence[Rule], before: Scene) -> None:
         self.scene, self.rules, self.before = scene, rules, before
         self._left_in_all = MOST_TRIES_IN_ALL
+        self._seen: dict[str, tuple[bool, Hashable]] = {}
 
     def smallest(self, vm: Vm, hosts: Sequence[str]) -> str | None:
         """A change that lets a VM in on one of these hosts (the nearest first), in the operator's words; None: none
@@ -111,8 +112,11 @@ class Changes:
         return None
 
     def _move_one(self, vm: Vm, host: Host) -> str | None:
+        vms = self.scene.cluster.vms
+        if not any(vms[stand.vm].may.live_migrate for stand in self.scene.on(host.name)):
+            return None
         for stand in self._leavers(vm, host):
-            other = self.scene.cluster.vms[stand.vm]
+            other = vms[stand.vm]
             if other.power != "on" or immovable(self.scene.cluster, other, stand):
                 continue
             with self.scene.lifted(stand):
@@ -159,12 +163,11 @@ class Changes:
         """VMs whose leaving might let this one in, those that may be stopped first, then the small; of those that no
         rule tells apart, one.
         """
+        self._left -= 1
         if not self._admits(vm, host):
             return
         vms, seen = self.scene.cluster.vms, set()
-        stands = [
-            stand for stand in self.scene.on(host.name) if not any(rule.pins(vms[stand.vm]) for rule in self.rules)
-        ]
+        stands = [stand for stand in self.scene.on(host.name) if not self._seen_by_rules(vms[stand.vm])[0]]
 
         def trouble(stand: Stand) -> tuple[bool, bool, int, int, str]:
             one = vms[stand.vm]
@@ -172,10 +175,17 @@ class Changes:
 
         for stand in sorted(stands, key=trouble):
             one = vms[stand.vm]
-            key = one.power == "on", one.may, tuple(rule.vm_key(one) for rule in self.rules), stand.holds
+            key = one.power == "on", one.may, self._seen_by_rules(one)[1], stand.holds
             if key not in seen:
                 seen.add(key)
                 yield stand
+
+    def _seen_by_rules(self, vm: Vm) -> tuple[bool, Hashable]:
+        """Whether a rule pins a VM, and what the rules see of it."""
+        if vm.name not in self._seen:
+            pinned = any(rule.pins(vm) for rule in self.rules)
+            self._seen[vm.name] = pinned, tuple(rule.vm_key(vm) for rule in self.rules)
+        return self._seen[vm.name]
 
     def _admits(self, vm: Vm, host: Host) -> bool:
         return all(rule.admits(self.scene.cluster, vm, host) for rule in self.rules)

@@ -6,7 +6,7 @@ cluster of a thousand hosts is explained in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,7 +91,7 @@ class Explainer:
         open_to: list[str] = []
         weights: list[tuple[float, int, str]] = []
         least = float("inf")
-        keys = tuple(rule.vm_key(vm) for rule in self.rules)
+        keys = {number: rule.vm_key(vm) for number, rule in enumerate(self.rules) if rule.concerns(vm)}
         for place, host in enumerate(self.scene.cluster.hosts.values()):
             first, weight = self._obstacle(vm, keys, host, least)
             if first is None:
@@ -115,14 +115,16 @@ class Explainer:
 
     # one VM on one host
 
-    def _obstacle(self, vm: Vm, keys: Sequence[Hashable], host: Host, least: float) -> tuple[Against | None, float]:
-        """The first obstacle, and what all weigh together (those after the first only while that is below `least`)."""
+    def _obstacle(self, vm: Vm, keys: Mapping[int, Hashable], host: Host, least: float) -> tuple[Against | None, float]:
+        """The first obstacle by the rules that concern the VM (whose keys these are), and what all weigh together:
+        those after the first are asked only while that is below `least`.
+        """
         first: Against | None = None
         weight = 0.0
-        for number in range(len(self.rules)):
+        for number, key in keys.items():
             if first is not None and weight >= least:
                 break
-            found, more = self._ask(number, vm, keys[number], host)
+            found, more = self._ask(number, vm, key, host)
             weight += more
             first = first or found
         if first is None and (unsure := self._unsure(vm, host)) is not None:
@@ -145,8 +147,6 @@ class Explainer:
 
     def _fresh(self, number: int, vm: Vm, host: Host) -> tuple[Reason | None, float]:
         rule = self.rules[number]
-        if not rule.concerns(vm):
-            return None, 0.0
         holds = None if rule.standing else seat(self.scene, vm, host)
         reason = rule.why(self.scene, Stand(vm.name, host.name, holds or ()))
         if reason is None:

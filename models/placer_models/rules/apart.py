@@ -46,7 +46,7 @@ class Apart(Vms, Rule):
         return (self.by, host.labels[self.by]) if self.by in host.labels else ("host", host.name)
 
     def encode(self, board: Board) -> None:
-        vms = {vm.name for vm in board.scene.cluster.vms.values() if self.names_vm(vm)}
+        vms = {vm.name for vm in self.members(board.scene.cluster)}
         domains: dict[tuple[str, str], list[Term]] = defaultdict(list)
         sizes: dict[tuple[str, str], int] = {}
         for _, place, count in board.where(vms):
@@ -59,10 +59,9 @@ class Apart(Vms, Rule):
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         changed = None if hosts is None else {self._domain(scene.cluster.hosts[name]) for name in hosts}
         domains: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for vm in scene.cluster.vms.values():
-            if self.names_vm(vm):
-                for stand in scene.of(vm.name):
-                    domains[self._domain(scene.cluster.hosts[stand.host])].append(vm.name)
+        for vm in self.members(scene.cluster):
+            for stand in scene.of(vm.name):
+                domains[self._domain(scene.cluster.hosts[stand.host])].append(vm.name)
         for domain, vms in domains.items():
             if len(vms) > 1 and (changed is None or domain in changed):
                 said = f"{' '.join(domain)}: {', '.join(vms)} are to be apart by {self.by}"

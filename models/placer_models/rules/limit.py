@@ -56,7 +56,7 @@ class Limit(Vms, Hosts, Rule):
             self._limit_hosts(board)
 
     def _limit_hosts(self, board: Board) -> None:
-        members = {vm.name for vm in board.scene.cluster.vms.values() if self.names_vm(vm)}
+        members = {vm.name for vm in self.members(board.scene.cluster)}
         counts: dict[str, list[Term]] = {}
         sizes: dict[str, int] = {}
         for _, place, count in board.where(members):
@@ -74,8 +74,8 @@ class Limit(Vms, Hosts, Rule):
 
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         using: list[str] = []
-        for name, host in scene.cluster.hosts.items():
-            if not self.names_host(host) or (self.most_hosts is None and hosts is not None and name not in hosts):
+        for name in scene.cluster.hosts if self.most_hosts is not None or hosts is None else hosts:
+            if not self.names_host(scene.cluster.hosts[name]):
                 continue
             vms = tuple(stand.vm for stand in scene.on(name) if self.names_vm(scene.cluster.vms[stand.vm]))
             if vms:

@@ -261,5 +261,12 @@ class Vms(Document):
             return False
         return all(vm.labels.get(key) == value for key, value in (self.vm_labels or {}).items())
 
+    def members(self, cluster: Cluster) -> Sequence[Vm]:
+        """These VMs of a cluster, in its order; looked for once in each cluster."""
+        key = self.vms, frozenset((self.vm_labels or {}).items())
+        if key not in cluster.members:
+            cluster.members[key] = tuple(vm for vm in cluster.vms.values() if self.names_vm(vm))
+        return cluster.members[key]
+
 
 Strength = Literal["must", "should"]

@@ -27,6 +27,9 @@ class Stay(Vms, Rule):
     def vm_key(self, vm: Vm) -> Hashable:
         return self.names_vm(vm)
 
+    def concerns(self, vm: Vm) -> bool:
+        return self.names_vm(vm)
+
     def pins(self, vm: Vm) -> bool:
         return self.names_vm(vm)
 
@@ -36,13 +39,10 @@ class Stay(Vms, Rule):
                 board.equal([(1, count)], len(vms.names))
 
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
-        for vm in scene.cluster.vms.values():
-            if vm.power == "on" and self.names_vm(vm):
-                was = stand_of(scene.cluster, vm)
-                if scene.of(vm.name) != (was,):
-                    yield Breach(
-                        self.kind, (vm.name,), 1, f"{vm.name} is to stay on {was.host} as it stands", (vm.name,)
-                    )
+        for vm in self.members(scene.cluster):
+            if vm.power == "on" and scene.of(vm.name) != ((was := stand_of(scene.cluster, vm)),):
+                said = f"{vm.name} is to stay on {was.host} as it stands"
+                yield Breach(self.kind, (vm.name,), 1, said, (vm.name,))
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         said = f"{breach.subject[0]} is to stay where it is"

@@ -39,7 +39,7 @@ class Together(Vms, Rule):
         return (self.by, host.labels[self.by]) if self.by in host.labels else ("host", host.name)
 
     def encode(self, board: Board) -> None:
-        vms = {vm.name for vm in board.scene.cluster.vms.values() if self.names_vm(vm)}
+        vms = {vm.name for vm in self.members(board.scene.cluster)}
         now = {self._domain(board.scene.cluster.hosts[stand.host]) for vm in vms for stand in board.scene.of(vm)}
         domains: dict[tuple[str, str], list[Term]] = defaultdict(list)
         for _, place, count in board.where(vms):
@@ -53,10 +53,9 @@ class Together(Vms, Rule):
 
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         domains: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for vm in scene.cluster.vms.values():
-            if self.names_vm(vm):
-                for stand in scene.of(vm.name):
-                    domains[self._domain(scene.cluster.hosts[stand.host])].append(vm.name)
+        for vm in self.members(scene.cluster):
+            for stand in scene.of(vm.name):
+                domains[self._domain(scene.cluster.hosts[stand.host])].append(vm.name)
         if len(domains) > 1:
             spread = "; ".join(f"{', '.join(vms)} on {domain[1]}" for domain, vms in domains.items())
             vms = tuple(name for names in domains.values() for name in names)
@@ -64,7 +63,7 @@ class Together(Vms, Rule):
             yield Breach(self.kind, (self.by, *sorted(self._members(scene))), len(domains) - 1, said, vms)
 
     def _members(self, scene: Scene) -> list[str]:
-        return [vm.name for vm in scene.cluster.vms.values() if self.names_vm(vm)]
+        return [vm.name for vm in self.members(scene.cluster)]
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
         here = self._domain(scene.cluster.hosts[stand.host])
