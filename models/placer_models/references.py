@@ -100,8 +100,8 @@ class References:
 
     def __post_init__(self) -> None:
         # Of two with one name the first is meant: that there are two is a fault of its own.
-        self.hosts = {host.name: host for host in reversed(self.parts.hosts.values())}
-        self.vms = {vm.name: vm for vm in reversed(self.parts.vms.values())}
+        self.hosts = {host.name: host for host in reversed([*self.parts.hosts.values()])}
+        self.vms = {vm.name: vm for vm in reversed([*self.parts.vms.values()])}
         self.host_names = dict.fromkeys(self.parts.host_names.values())
         self.vm_names = dict.fromkeys(self.parts.vm_names.values())
         self.cluster = Cluster("", Platform(), self.hosts, self.vms, {}, self.catalogue)
