@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class AfterLoss:
     """A board whose arriving classes are those that start again; see `Board` for what each method is."""
 
-    exact = False
+    exact = exact_for_rules = False
     slot_choice = "chosen"
 
     def __init__(self, board: CountBoard, lost: str, again: Callable[[Vm], bool], to: Collection[str]) -> None:
@@ -100,6 +100,12 @@ class AfterLoss:
 
     def gate(self, place: Place, arriving: Iterable[Var], touched: Var) -> None:
         """No goal counts here."""
+
+    def rough(self, place: Place) -> None:
+        """Nobody looks at layouts here."""
+
+    def rough_places(self) -> Sequence[Place]:
+        return ()
 
     def narrowed(self) -> None:
         self._board.narrowed()

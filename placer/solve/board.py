@@ -56,7 +56,9 @@ class CountBoard:
         self._survey = survey or Survey(scene.cluster, rules, goals)
         self._limit = most
         self._scene, self._asked = scene, asked
-        self.exact = any(goal.exact for goal in goals) or any(rule.exact for rule in rules)
+        self.exact_for_rules = any(rule.exact for rule in rules)
+        self.exact = self.exact_for_rules or any(goal.exact for goal in goals)
+        self._rough: list[Place] = []
         self.narrow = False
         self._rules, self._goals = rules, goals
         self._soft: list[Term] = []
@@ -145,6 +147,12 @@ class CountBoard:
     @property
     def slot_choice(self) -> str:
         return self._scene.cluster.platform.slot_choice
+
+    def rough(self, place: Place) -> None:
+        self._rough.append(place)
+
+    def rough_places(self) -> Sequence[Place]:
+        return self._rough
 
     def narrowed(self) -> None:
         self.narrow = True

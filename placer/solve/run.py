@@ -81,7 +81,7 @@ def solve_board(
     model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
     values: list[int] | None = None
-    begun = budget.work
+    begun, guessed = budget.work, False
     for number, (goal, (terms, constant)) in enumerate(zip(goals, board.aims, strict=True)):
         factors, unknowns, fixed = board.merged(terms)
         aim = cp_model.LinearExpr.weighted_sum(unknowns, factors)
@@ -107,7 +107,8 @@ def solve_board(
         values = list(solver.response_proto.solution)
         score = sum(f * values[u.index] for f, u in zip(factors, unknowns, strict=True)) + constant
         bound = score if status == cp_model.OPTIMAL else _rounded(solver.best_objective_bound, goal) + constant
-        outcome.tiers.append(Tier(goal, score, bound))
+        guessed = guessed or (goal.exact and bool(board.rough_places()))  # then its score is an estimate
+        outcome.tiers.append(Tier(goal, score, None if guessed else bound))
         if number + 1 < len(goals):
             model.add(aim >= score - constant) if goal.sense == "most" else model.add(aim <= score - constant)
         if status != cp_model.OPTIMAL:

@@ -49,6 +49,8 @@ class Stranded(Goal):
             if host.state == "up"
             for gpu in host.gpus
         )
+        # Of GPUs with too many layouts to list nothing is known: all of them is the most that they could strand.
+        constant += sum(1000 * weight * len(place.host.gpus) * place.m for place in board.rough_places())
         gpus = sum(len(place.host.gpus) * place.m for place in board.places)
         score = board.integer(1000 * gpus + constant // weight, "stranded")
         # weight x score >= loss - (weight - 1): the least such score is the loss / weight, rounded down

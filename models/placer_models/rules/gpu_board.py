@@ -29,6 +29,9 @@ from placer_models.seating import POSITIONAL, Held, misfit, model_of, unit_of, u
 MOST_LEAVINGS = 4096
 """How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""
 
+MOST_FOR_GOALS = 1000
+"""How many layouts of one GPU are listed one by one where only a goal looks at them."""
+
 PICKS: Mapping[str, Pick] = {"chosen": "any", "first-legal": "first", "worst-case": "worst"}
 
 Value = Callable[[Var], int]
@@ -209,6 +212,10 @@ class Seats:
         self.pick = PICKS[self.board.slot_choice]
         self._collect()
         self.exact = self._must_be_exact()
+        if not self.exact and self.board.exact:
+            self.exact = self._listable()
+            if not self.exact:
+                self.board.rough(self.place)
         supply: dict[Kind, list[Term]] = defaultdict(list)
         staying: dict[tuple[int, int], list[Term]] = defaultdict(list)
         classes: dict[tuple[int, int], VmClass] = {}
@@ -235,11 +242,11 @@ class Seats:
         self.board.reader(self.place, self.read)
 
     def _must_be_exact(self) -> bool:
-        """Whether seats may not be left empty: where somebody looks at what is left, deals by number, or picks slots
-        in turn.
+        """Whether seats may not be left empty: where a rule looks at what is left, where shares of one ask are dealt by
+        number, or slots picked in turn.
         """
         by_turn = self.pick != "any" and any(sharing in POSITIONAL for row in self.rows for sharing in row.sharings)
-        return self.board.exact or by_turn or any(demand.apart for demand in self.demands.values())
+        return self.board.exact_for_rules or by_turn or any(demand.apart for demand in self.demands.values())
 
     def _collect(self) -> None:
         """Sort what is asked into demands, with an unknown for each zone in which a class could be served."""
@@ -277,8 +284,22 @@ class Seats:
                         continue
                     count = self.board.integer(row.most, f"row {number}")
                     added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
-                    self.board.layout(self.place, row.gpu, sharing, (*holds, *added), count)
+                    if self.exact:
+                        self.board.layout(self.place, row.gpu, sharing, (*holds, *added), count)
                     yield Choice(row, sharing, stay, layout, kinds, count)
+
+    def _listable(self) -> bool:
+        """Whether there are few enough layouts to list them all for a goal."""
+        catalogue = self.board.scene.cluster.catalogue
+        for number, row in enumerate(self.rows):
+            model = catalogue.find(row.gpu.model)
+            for stay in row.leavings(lambda: None):
+                holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
+                for sharing in row.sharings[:1] if holds else row.sharings:
+                    uses = [kind.use for kind in self._kinds(number, row, sharing)]
+                    if layouts(uses, model.row_units(sharing), holds, maximal=False, limit=MOST_FOR_GOALS) is None:
+                        return False
+        return True
 
     def _layouts(self, kinds: tuple[Kind, ...], sharing: Sharing, units: int, holds: Held) -> list[Layout]:
         pick = self.pick if sharing in POSITIONAL else "any"

@@ -88,7 +88,11 @@ class Board(Protocol):
 
     @property
     def exact(self) -> bool:
-        """Whether GPU layouts must say just what is held, because somebody looks at what is left of them."""
+        """Whether GPU layouts are to say just what is held, because somebody looks at what is left of them."""
+
+    @property
+    def exact_for_rules(self) -> bool:
+        """Whether a rule looks: then they must. For goals it is enough where there are not too many."""
 
     def integer(self, most: int, name: str, now: int = 0) -> Var:
         """A further unknown between 0 and `most`; `now` is its value in the present scene."""
@@ -116,6 +120,12 @@ class Board(Protocol):
 
     def after_loss(self, host: Host, again: Callable[[Vm], bool], to: Collection[str]) -> Loss:
         """A host is lost: a board on which those of its VMs that are to start `again` may do so on the hosts `to`."""
+
+    def rough(self, place: Place) -> None:
+        """Tell the board that a place has too many layouts to list: `layouts` says nothing of it."""
+
+    def rough_places(self) -> Sequence[Place]:
+        """The places of which that was told."""
 
     def narrowed(self) -> None:
         """Tell the board that what is posted allows less than the rule does: then it proves no bound."""
