@@ -19,16 +19,10 @@ from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.cluster import Vm
 from placer_models.decision import Decision, Search, shipped_decision
+from placer_models.document import Faults
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.night import NightGoal
-from placer_models.motion import (
-    migrate_seconds,
-    power_off_seconds,
-    power_on_seconds,
-    state_mib,
-    stun_seconds,
-    suspend_seconds,
-)
+from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.moving import immovable
 from placer_models.night import Consolidate, Job
 from placer_models.plan import Plan, Unmoved
@@ -96,6 +90,9 @@ class Night:
         if not self.in_scope(stand.host):
             self.fixed[stand.vm] = "is on a host outside the scope"
             return Ways(False, ())
+        if vm.ready_by is not None and self.clock.seconds(vm.ready_by) < self.seconds:
+            self.fixed[stand.vm] = "is to be ready before the others are back"
+            return Ways(False, ())
         if any(rule.pins(vm) for rule in self.rules):
             self.fixed[stand.vm] = "must stay where it is"
             return Ways(False, ())
@@ -116,11 +113,9 @@ class Night:
     def drained_at_least(self, host: str) -> int:
         """The fewest seconds in which a host can be emptied."""
         cluster, limits = self.scene.cluster, self.request.limits
-        moves = [migrate_seconds(cluster, cluster.vms[stand.vm], limits) for stand in self.scene.on(host)]
-        least = [
-            min(move, suspend_seconds(cluster, cluster.vms[stand.vm], limits), power_off_seconds(cluster.vms[stand.vm]))
-            for move, stand in zip(moves, self.scene.on(host), strict=True)
-        ]
+        vms = [cluster.vms[stand.vm] for stand in self.scene.on(host)]
+        kinds = ("migrate", "suspend", "power-off")
+        least = [min(step_seconds(cluster, vm, kind, limits) for kind in kinds) for vm in vms]
         return max(least, default=0)
 
     def hours(self, host: str, left: int) -> tuple[int, int]:
@@ -146,6 +141,9 @@ def consolidate(
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
     spans = merged(span for window in request.windows for span in window.spans())
+    if request.ready_by is not None and request.ready_by <= spans[0][0]:
+        began = f"expected a time after the window has begun ({spans[0][0].isoformat()})"
+        raise Faults("the request", [f"ready_by: found {request.ready_by.isoformat()}, {began}"])
     steps = Steps(cluster, Clock(spans[0][0]))
     scene, left = Scene.now(cluster), {job.name: job.instances for job in jobs}
     nights: list[tuple[Night, Result]] = []
@@ -274,8 +272,9 @@ def _plan_night(
     The bounds are those of the first target, which knows of no such trouble: they hold for every plan.
     """
     from placer.solve.jobs import FreedHosts
-    from placer.solve.motion import list_schedule, mirrored
-    from placer.solve.night import NightAsk, solve_target
+    from placer.solve.motion import Schedule, list_schedule, mirrored
+    from placer.solve.night import NightAsk, Target, solve_target
+    from placer.solve.run import Outcome
 
     request, limits = night.request, night.request.limits
     hosts = night.scene.cluster.hosts
@@ -297,32 +296,35 @@ def _plan_night(
         )
         outcome, target = solve_target(night.scene, night.rules, goals, ask, search, deadline, progress)
         first = first or outcome
-        actions = list(_actions(night, target))
         rank = {host: i for i, host in enumerate(_urgent(night, target))}
-        schedule = list_schedule(night.scene, night.rules, actions, limits, rank)
-        for action in schedule.stuck:
-            night.fixed[action.vm] = "would wait for room that waits for it"
-        late = [host for host in target.emptied if schedule.left(host) > night.evening_seconds]
-        for host in late:
+        schedule = list_schedule(night.scene, night.rules, list(_actions(night, target)), limits, rank)
+        hours = {host: night.hours(host, schedule.left(host)) for host in target.emptied}
+        runs = FreedHosts(night.scene.cluster, night.rules, hours).take(night.errands, target.jobs)
+        if not _troubles(night, target, schedule, runs, named):
+            back = mirrored(schedule, night.seconds, None if night.returns else frozenset(target.away))
+            return Result(target, schedule, back if night.resumes else [], runs, first)
+    return Result(Target(), Schedule(), [], [], first or Outcome("unknown"))  # nothing tried can be done: all stays
+
+
+def _troubles(night: Night, target: Target, schedule: Schedule, runs: Sequence[Run], named: frozenset[str]) -> bool:
+    """Whether a target cannot be carried out as it is; what is in the way is left alone in the next one, and why is
+    noted.
+    """
+    noted = len(night.fixed) + len(night.closed)
+    for action in schedule.stuck:
+        night.fixed[action.vm] = "would wait for room that waits for it"
+    gains: dict[str, int] = defaultdict(int)
+    for run in runs:
+        gains[run.host] += run.errand.value
+    for host in target.emptied:
+        if schedule.left(host) > night.evening_seconds:
             night.closed[host] = "cannot be emptied within the window"
-        slow = [
-            t.action.vm for t in schedule.timed if t.end > night.evening_seconds and t.action.source.host not in late
-        ]
-        for vm in slow:
-            night.fixed[vm] = "cannot be moved within the window"
-        if not schedule.stuck and not late and not slow:
-            break
-    else:
-        target, schedule = (
-            type(target)(),
-            type(schedule)(),
-        )  # nothing that was tried can be carried out: leave all as it is
-    hours = {host: night.hours(host, schedule.left(host)) for host in target.emptied}
-    runs = FreedHosts(night.scene.cluster, night.rules, hours).take(night.errands, target.jobs)
-    only = None if night.returns else frozenset(target.away)
-    back = mirrored(schedule, night.seconds, only) if night.resumes else []
-    assert first is not None
-    return Result(target, schedule, back, runs, first)
+        elif host not in named and gains[host] < night.request.limits.least_gain:
+            night.closed[host] = "would bring less than the least gain"
+    for timed in schedule.timed:
+        if timed.end > night.evening_seconds and timed.action.source.host not in night.closed:
+            night.fixed[timed.action.vm] = "cannot be moved within the window"
+    return len(night.fixed) + len(night.closed) > noted
 
 
 def _urgent(night: Night, target: Target) -> list[str]:
@@ -376,13 +378,16 @@ def _actions(night: Night, target: Target) -> Iterator[Action]:
     from placer.solve.motion import Action
 
     cluster, limits = night.scene.cluster, night.request.limits
+
+    def seconds(
+        vm: Vm, *kinds: str
+    ) -> int:  # there and back take the same time, so that the way back is a mirror image
+        return max(step_seconds(cluster, vm, kind, limits) for kind in kinds)
+
     for stand in target.stands:
         vm, (source,) = cluster.vms[stand.vm], night.scene.of(stand.vm)
-        seconds = migrate_seconds(cluster, vm, limits)
-        yield Action(stand.vm, "migrate", seconds, source, stand, stun_seconds(cluster, vm))
+        yield Action(stand.vm, "migrate", seconds(vm, "migrate"), source, stand, stun_seconds(cluster, vm))
     for name, way in target.away.items():
         vm, (source,) = cluster.vms[name], night.scene.of(name)
-        if way == "suspend":
-            yield Action(name, "suspend", suspend_seconds(cluster, vm, limits), source)
-        else:
-            yield Action(name, "power-off", max(power_off_seconds(vm), power_on_seconds(vm)), source)
+        kinds = ("suspend", "resume") if way == "suspend" else ("power-off", "power-on")
+        yield Action(name, way, seconds(vm, *kinds), source)

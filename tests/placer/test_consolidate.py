@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from placer.consolidate import consolidate
 from placer.judge.timed import TimedReplay
 from placer_models.decision import shipped_decision
-from placer_models.document import dump
+from placer_models.document import Faults, dump
 from placer_models.night import Consolidate
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
@@ -117,3 +119,28 @@ def test_two_nights_share_the_instances_of_a_job() -> None:
     _, plan = night([host("esx01"), host("esx02")], vms, jobs, windows=[first])
     assert plan.score["job-value"] == 10
     assert {run.start.day for run in plan.jobs} == {20, 21}
+
+
+def test_a_host_whose_jobs_bring_too_little_is_not_freed() -> None:
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    jobs = [{"name": "farm", "whole_host": True, "hours": 8, "value": 5}]
+    _, plan = night([host("esx01"), host("esx02")], vms, jobs, limits={"least_gain": 6})
+    assert plan.steps == ()
+
+
+def test_any_host_brings_back_only_who_was_away() -> None:
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    _, plan = night([host("esx01"), host("esx02")], vms, [], way_back="any-host")
+    assert [step.kind for step in plan.steps] == ["migrate"]
+
+
+def test_a_desktop_that_must_be_ready_early_is_left_alone() -> None:
+    early = desk("early", "esx01") | {"ready_by": "2026-11-21T05:00:00+01:00"}
+    _, plan = night([host("esx01"), host("esx02")], [early, desk("desk", "esx02")], [])
+    assert [freed.host for freed in plan.freed] == ["esx02"]
+    assert plan.unmoved[0].vm == "early"
+
+
+def test_a_way_back_before_the_window_is_refused_in_a_sentence() -> None:
+    with pytest.raises(Faults, match="ready_by: found"):
+        night([host("esx01")], [desk("desk", "esx01")], [], ready_by="2026-11-20T20:00:00+01:00")

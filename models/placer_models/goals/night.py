@@ -26,6 +26,7 @@ class NightGoal(Document):
     kind: str
     sense: ClassVar[Literal["most", "least"]]
     unit: ClassVar[str]
+    exact: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
