@@ -1,6 +1,7 @@
 """The one list of rules, in the order in which they are judged and in which reasons are given.
 
-A site's own rules join by the entry-point group `placer.rules`: each entry names a subclass of `Rule`.
+A site's own rules join by the entry-point group `placer.rules`: each entry names a subclass of `Rule`, in a package
+installed beside placer. `docs/site-rules.md` shows one.
 """
 
 from __future__ import annotations
