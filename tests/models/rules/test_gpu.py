@@ -1,0 +1,91 @@
+"""Rule `gpu`: every VM has the GPUs that it asked for, and no GPU gives more than it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from placer_models.scene import Hold, Stand
+from tests.asked import Asked
+from tests.build import Json, gpu, host, off, on, profile, values, whole
+
+M60 = gpu("Tesla M60", "same-size")
+
+
+def asked(hosts: list[Json], *vms: Json) -> Asked:
+    return Asked(values(hosts, list(vms)), "gpu")
+
+
+def test_m60_1q_joins_m60_1q_and_not_m60_2q() -> None:
+    one = asked(
+        [host("h1", M60)],
+        on("a", "h1", profile("M60-1Q", "g0", 0)),
+        off("b", profile("M60-1Q")),
+        off("c", profile("M60-2Q")),
+    )
+    assert one.why_not("b", "h1") is None
+    assert one.why_not("c", "h1") == (
+        "no room for M60-2Q on any of 1 GPUs that could take it (1 in use): GPU g0 is held by a"
+    )
+
+
+def test_whole_gpus_are_counted_by_mode() -> None:
+    hosts = [host("h1", gpu(mode="compute")), host("h2", gpu(), gpu())]
+    one = asked(
+        hosts, on("r", "h2", whole("Tesla M60", "g0")), off("g", whole(count=2)), off("c", whole(mode="compute"))
+    )
+    assert one.why_not("c", "h1") is None
+    assert one.why_not("c", "h2") == "no GPU for Tesla M60.compute (it has Tesla M60)"
+    assert one.why_not("g", "h2") == "1 Tesla M60 free, 2 asked"
+    assert one.why_not("g", "h1") == "no GPU for Tesla M60 (it has Tesla M60.compute)"
+
+
+def test_held_gpus_are_said_over_several_hosts() -> None:
+    hosts = [host("h1", gpu()), host("h2", gpu())]
+    held = [on("a", "h1", whole("Tesla M60", "g0")), on("b", "h2", whole("Tesla M60", "g0"))]
+    one = asked(hosts, *held, off("c", whole()))
+    assert one.why_not("c", "h1") == "no free Tesla M60 (1 of 1 held): GPU g0 is held by a"
+    assert one.why_not("c", "h1", "h2") == "no free Tesla M60 (2 of 2 held)"
+
+
+def test_cuda_on_maxwell_is_only_in_the_full_profile() -> None:
+    one = asked(
+        [host("h1", M60)],
+        off("half", profile("M60-4Q"), needs={"cuda": True}),
+        off("full", profile("M60-8Q"), needs={"cuda": True}),
+    )
+    assert one.why_not("half", "h1") == "M60-4Q has no CUDA here"
+    assert one.why_not("full", "h1") is None
+
+
+def test_free_gpus_on_two_boards_are_not_together() -> None:
+    hosts = [host("h1", gpu(board="b1"), gpu(board="b2"))]
+    one = asked(hosts, off("pair", whole(count=2), needs={"same_board": True}))
+    assert one.why_not("pair", "h1") == "2 Tesla M60 are free, but not together on one board"
+
+
+STANDS = [
+    pytest.param((), "asks for 1 GPU items and has 0", id="nothing"),
+    pytest.param((Hold("g9", "same-size", "M60-1Q", 0),), "holds GPU g9, which is not on this host", id="no such GPU"),
+    pytest.param((Hold("g0", "same-size", "M60-2Q", 0),), "asks for M60-1Q and holds M60-2Q at slot 0", id="another"),
+    pytest.param(
+        (Hold("g0", "mixed-size", "M60-1Q", 0),), "cannot be had of a Tesla M60 in sharing mixed-size", id="sharing"
+    ),
+    pytest.param((Hold("g0", "same-size", "M60-1Q", 8),), "slot 8 is no legal start", id="slot"),
+]
+
+
+@pytest.mark.parametrize(("holds", "said"), STANDS)
+def test_what_a_vm_holds_is_checked(holds: tuple[Hold, ...], said: str) -> None:
+    one = asked([host("h1", M60)], off("a", profile("M60-1Q")))
+    one.scene.put(Stand("a", "h1", holds))
+    assert any(said in breach for breach in one.breaches)
+
+
+def test_a_gpu_is_in_one_sharing_at_a_time_and_only_in_its_own() -> None:
+    one = asked([host("h1", gpu("T4", "same-size"))], off("a", profile("T4-8Q")), off("b", {"milli": 100}))
+    one.scene.put(Stand("a", "h1", (Hold("g0", "same-size", "T4-8Q", 0),)))
+    one.scene.put(Stand("b", "h1", (Hold("g0", "fraction", milli=100),)))
+    assert list(one.breaches) == ["h1: GPU g0: is held in several sharings at once (fraction, same-size)"]
+    alone = asked([host("h1", gpu("T4", "same-size"))], off("b", {"milli": 100}))
+    alone.scene.put(Stand("b", "h1", (Hold("g0", "fraction", milli=100),)))
+    assert list(alone.breaches) == ["h1: GPU g0: may not be put in sharing fraction"]
