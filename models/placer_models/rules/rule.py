@@ -104,8 +104,8 @@ class Board(Protocol):
         """Post sum(coefficient x unknown) = value; never eased."""
 
     def gate(self, place: Place, arriving: Iterable[Var], touched: Var) -> None:
-        """Tell the board that these unknowns, all who may arrive on a place, are 0 while `touched` is: it may sharpen the
-        rules' conditions by that.
+        """Tell the board that these unknowns, all who may arrive on a place, are 0 while `touched` is: it may sharpen
+        the rules' conditions by that.
         """
 
     def rows(self, place: Place) -> Any:
