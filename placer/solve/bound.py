@@ -12,14 +12,17 @@ from typing import Any
 
 from ortools.linear_solver.python import model_builder
 
-from placer.solve.board import CountBoard, TooLarge
+from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.survey import Survey
 from placer_models.goals.goal import Goal
-from placer_models.rules.rule import Rule
+from placer_models.rules.rule import Rule, Term
 from placer_models.scene import Scene
 
-MOST_UNKNOWNS = 400_000
+OPEN = 2**62
+"""Beyond any sum: a side of a condition that is open."""
+
+MOST_UNKNOWNS = 200_000
 """Unknowns of a relaxation at most."""
 
 PARTS = 10**6
@@ -29,40 +32,46 @@ Row = tuple[list[int], list[int], int, int]
 """A condition: unknowns, factors, and what their sum is at least and at most."""
 
 
-def relaxed(scene: Scene, survey: Survey, rules: Sequence[Rule], goals: Sequence[Goal], budget: Budget) -> int | None:
-    """The bound of the first goal; None where there is no time for it."""
-    hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
-    try:
-        board = CountBoard(
-            scene,
-            rules,
-            goals[:1],
-            scene.cluster.asked,
-            groups=survey.alike(scene, hosts),
-            survey=survey,
-            most=MOST_UNKNOWNS,
-        )
-    except TooLarge:
-        return None
-    return bound_of(board, goals[0], budget)
+class Relaxation:
+    """The relaxation of a whole cluster for some goals."""
+
+    def __init__(
+        self, scene: Scene, survey: Survey, rules: Sequence[Rule], goals: Sequence[Goal], budget: Budget
+    ) -> None:
+        """Raises TooLarge."""
+        hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
+        groups = survey.alike(scene, hosts)
+        board = CountBoard(scene, rules, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS)
+        proto = board.model.proto
+        domains = [list(variable.domain) for variable in proto.variables]
+        self._ends = [(domain[0], domain[-1]) for domain in domains]
+        self._rows = [_row(constraint) for constraint in proto.constraints if constraint.has_linear()]
+        self._aims = [(_whole(board, terms), constant) for terms, constant in board.aims]
+        self._goals, self._budget = goals, budget
+
+    def bound(self, number: int, scores: Sequence[int]) -> int | None:
+        """What nobody beats in a goal who reaches these scores in those before it; None where time runs out."""
+        rows = list(self._rows)
+        for goal, (aim, constant), score in zip(self._goals, self._aims[:number], scores, strict=False):
+            factors, constant = aim[1], constant + aim[2]
+            ends = (score - constant, OPEN) if goal.sense == "most" else (-OPEN, score - constant)
+            rows.append((aim[0], factors, *ends))
+        (indexes, factors, fixed), constant = self._aims[number]
+        sign = 1 if self._goals[number].sense == "most" else -1
+        wanted = {index: sign * factor for index, factor in zip(indexes, factors, strict=True)}
+        duals = _duals(self._ends, rows, wanted, self._budget)
+        return None if duals is None else sign * safe(self._ends, rows, wanted, duals) + constant + fixed
 
 
-def bound_of(board: CountBoard, goal: Goal, budget: Budget) -> int | None:
-    """The bound of a board's first goal from its linear relaxation."""
-    factors, unknowns, constant = board.merged(board.aims[0][0])
-    constant += board.aims[0][1]
-    sign = 1 if goal.sense == "most" else -1
-    aim = dict(zip((unknown.index for unknown in unknowns), (sign * factor for factor in factors), strict=True))
-    proto = board.model.proto
-    ends = [(variable.domain[0], variable.domain[-1]) for variable in proto.variables]
-    rows = [_row(constraint) for constraint in proto.constraints if constraint.has_linear()]
-    duals = _duals(ends, rows, aim, budget)
-    return None if duals is None else sign * safe(ends, rows, aim, duals) + constant
+def _whole(board: CountBoard, terms: Iterable[Term]) -> tuple[list[int], list[int], int]:
+    factors, unknowns, constant = board.merged(terms)
+    return [unknown.index for unknown in unknowns], factors, constant
 
 
 def _row(constraint: Any) -> Row:
     linear = constraint.linear
-    return list(linear.vars), list(linear.coeffs), linear.domain[0], linear.domain[-1]
+    domain = list(linear.domain)
+    return list(linear.vars), list(linear.coeffs), domain[0], domain[-1]
 
 
 def safe(ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, int], duals: Sequence[float]) -> int:
@@ -74,7 +83,7 @@ def safe(ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, in
     for (indexes, factors, least, most), dual in zip(rows, duals, strict=True):
         price = round(dual * PARTS)
         end = most if price > 0 else least
-        if not price or abs(end) >= 2**62:
+        if not price or abs(end) >= OPEN:
             continue  # no dual on a side that is open
         total += price * end
         for index, factor in zip(indexes, factors, strict=True):
@@ -91,8 +100,8 @@ def _duals(
     posted = []
     for indexes, factors, least, most in rows:
         total = model_builder.LinearExpr.weighted_sum([unknowns[index] for index in indexes], _floats(factors))
-        low = -math.inf if least <= -(2**62) else least
-        high = math.inf if most >= 2**62 else most
+        low = -math.inf if least <= -OPEN else least
+        high = math.inf if most >= OPEN else most
         posted.append(model.add_linear_constraint(total, low, high))
     model.maximize(model_builder.LinearExpr.weighted_sum([unknowns[index] for index in aim], _floats(aim.values())))
     solver = model_builder.Solver("glop")

@@ -218,9 +218,9 @@ class Columns:
 
     # answers
 
-    def choose(self, values: Values, *, nodes: int, gap: float) -> list[Stand]:
+    def choose(self, values: Values, floors: Sequence[Floor] = (), *, nodes: int, gap: float) -> list[Stand]:
         """The stands of a good choice of whole columns."""
-        often = whole(self.room, self.columns, values, self._budget, nodes=nodes, gap=gap) or []
+        often = whole(self.room, self.columns, values, floors, self._budget, nodes=nodes, gap=gap) or []
         hosts = [list(names) for names in self._groups]
         left = [list(names) for names in self._waiting]
         stands: list[Stand] = []

@@ -5,13 +5,14 @@ better: by columns where many hosts are alike, by neighbourhoods everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from placer.solve.board import CountBoard, TooLarge
-from placer.solve.bound import relaxed
+from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns
 from placer.solve.improve import Answer, Improver
-from placer.solve.master import Floor, Values
+from placer.solve.master import Floor
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey, tying
@@ -25,8 +26,17 @@ from placer_models.scene import Scene, Stand
 MOST_UNKNOWNS = 50_000
 """Unknowns of a board that is solved whole at most: beyond it CP-SAT's presolve takes longer than people wait."""
 
-FEW_UNKNOWNS = 15_000
-"""Unknowns up to which the whole board is always the best way."""
+FEW_UNKNOWNS = 10_000
+"""The same where many hosts are alike: columns do better there."""
+
+TINY_UNKNOWNS = 2_000
+"""Unknowns up to which the whole board may take all the time."""
+
+SHARE = 0.6
+"""The part of the time that one way of searching takes before the next has its turn."""
+
+UNKNOWNS_PER_SECOND = 2_000
+"""How fast a relaxation is sure to be built and solved."""
 
 MOST_GROUPS = 64
 """Groups of hosts for which columns are generated at most."""
@@ -37,7 +47,7 @@ ROUNDS, SHAKEN = 60, 6
 NODES, GAP = 20, 2e-4
 """Where the choice of whole columns ends: nodes of its search, or the gap that is left."""
 
-PATIENCE = 15
+PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
 
 
@@ -60,32 +70,64 @@ def solve(
     """
     with Budget(deadline) as budget:
         survey = Survey(scene.cluster, rules, goals)
-        groups = survey.alike(scene, list(scene.cluster.hosts))
-        alike = not movable and 2 * len(groups) <= len(scene.cluster.hosts)
+        large = _Large(scene, survey, rules, goals, search, budget, progress)
+        if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
+            whole = _Boards(large, movable, most_moves, forbidden)
+            outcome = whole.solve()
+            if outcome.status == "optimal" or forbidden or (budget.over() and outcome.tiers):
+                return outcome
+            large.take(outcome)
+        return large.search(() if forbidden else movable, most_moves)
+
+
+def _plain(goals: Sequence[Goal]) -> int:
+    """How many goals come before the first that looks at what is left of GPUs: boards without it are much smaller."""
+    return next((number for number, goal in enumerate(goals) if goal.exact and number), len(goals))
+
+
+class _Boards:
+    """The cluster as one board: first for the goals that need no exact layouts, then for all."""
+
+    def __init__(
+        self, large: _Large, movable: Collection[str], most_moves: int, forbidden: Sequence[Sequence[Stand]]
+    ) -> None:
+        self._of, self._movable, self._most_moves, self._forbidden = large, movable, most_moves, forbidden
+
+    def solve(self) -> Outcome:
+        """What the boards say. Where they are not small, some time is left for other ways."""
+        budget, goals = self._of.budget, self._of.goals
+        end = budget.deadline
+        if self._of.pairs(self._movable) > TINY_UNKNOWNS:
+            budget.deadline -= (1 - SHARE) * budget.left
+        outcome = Outcome("feasible")
+        for number in dict.fromkeys((_plain(goals), len(goals))):
+            found = self._solve(number, outcome)
+            if found is None or len(found.tiers) <= len(outcome.tiers):
+                break
+            outcome = found
+            if len(found.tiers) < number:
+                break
+        done = len(outcome.tiers) == len(goals)
+        stopped = outcome.stopped if done else budget.why if budget.over() else "too many unknowns for one board"
+        budget.deadline = end
+        return replace(outcome, status=outcome.status if done else "feasible", stopped=stopped, seconds=budget.work)
+
+    def _solve(self, number: int, before: Outcome) -> Outcome | None:
+        of = self._of
+        goals = of.goals[:number]
         try:
             board = CountBoard(
-                scene,
-                rules,
-                goals,
-                scene.cluster.asked,
-                movable,
-                survey=survey,
-                most=FEW_UNKNOWNS if alike else MOST_UNKNOWNS,
+                of.scene, of.rules, goals, of.cluster.asked, self._movable, survey=of.survey, most=MOST_UNKNOWNS
             )
         except TooLarge:
-            return _Large(scene, survey, rules, goals, search, budget, progress).search(
-                () if forbidden else movable, most_moves
-            )
-        if movable:
-            board.at_most(Moves().encode(board)[0], most_moves, eased=False)
-        for stands in forbidden:
+            return None
+        if self._movable:
+            board.at_most(Moves().encode(board)[0], self._most_moves, eased=False)
+        for stands in self._forbidden:
             board.forbid(stands)
-        outcome = solve_board(board, goals, search, deadline, progress, budget=budget)
-        if outcome.tiers:
-            return outcome
-        large = _Large(scene, survey, rules, goals, search, budget, progress)
-        large.start()
-        return large.outcome(outcome.stopped)
+        if before.tiers:
+            board.hint(before.stands)
+        return solve_board(board, goals, of.settings, 0.0, of.progress, budget=of.budget, held=before.tiers)
 
 
 class _Large:
@@ -103,51 +145,103 @@ class _Large:
     ) -> None:
         self.scene, self.survey, self.rules, self.goals = scene, survey, rules, goals
         self.settings, self.budget = search, budget
-        self.cluster = scene.cluster
+        self.cluster, self.progress = scene.cluster, progress
         self.answer = Answer(scene, rules, goals)
         self.improver = Improver(self.answer, survey, rules, goals, search, budget, progress)
         self.bounds: list[int | None] = [None] * len(goals)
         self.waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
+        self.groups = survey.alike(scene, [host.name for host in self.cluster.hosts.values() if host.state == "up"])
+        self.boards: Sequence[Tier] = ()
+        self._tied: list[Rule] = []
+
+    @property
+    def alike(self) -> bool:
+        """Whether most hosts have others like them."""
+        return 2 * len(self.groups) <= sum(map(len, self.groups))
+
+    def pairs(self, movable: Collection[str]) -> int:
+        """How many pairs of a class of VMs and a host where it may be there are, about."""
+        moving = len({self.survey.vm(name) for name in movable}) * sum(map(len, self.groups))
+        return moving + sum(
+            len(hosts) for names in self.waiting for hosts in self.groups if self.survey.admits(names[0], hosts[0])
+        )
+
+    def take(self, outcome: Outcome) -> None:
+        """Go on from what boards have found."""
+        self.answer.change((), outcome.stands)
+        self.boards = outcome.tiers
+        for number, tier in enumerate(outcome.tiers):
+            self.bounds[number] = tier.bound
+            if self._open(number):
+                return
 
     def search(self, movable: Collection[str], moves: int) -> Outcome:
         """Everything."""
         columns = None if movable else self._columns()
         self.start(columns)
-        values: Values | None = None
+        relaxation: Relaxation | None = None
         if columns is not None:
-            values = columns.values(0)
-            if values is not None:
-                self._choose(columns, values)
-        elif not movable:  # the relaxation lets nobody move, so it bounds only what is done without
-            self.bounds[0] = relaxed(self.scene, self.survey, self.rules, self.goals, self.budget)
-        self.improver.run(self.bounds, patience=PATIENCE, movable=movable, moves=moves)
-        if columns is not None and values is not None:
-            self._bound_rest(columns, values)
-        return self.outcome("")
+            self._by_columns(columns)
+        elif not movable:
+            relaxation = self._relaxation()
+        plain = _plain(self.goals)
+        self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
+        if columns is not None:
+            self._bounds_by_columns(columns)
+        elif relaxation is not None:
+            self._bounds(relaxation, plain)
+        if plain < len(self.goals):
+            self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
+        return self.outcome()
 
-    def outcome(self, stopped: str) -> Outcome:
+    def _relaxation(self) -> Relaxation | None:
+        goals = self.goals[: _plain(self.goals)]
+        size = sum(self.survey.admits(names[0], hosts[0]) for names in self.waiting for hosts in self.groups)
+        if size > UNKNOWNS_PER_SECOND * self.budget.left:
+            return None
+        try:
+            relaxation = Relaxation(self.scene, self.survey, self.rules, goals, self.budget)
+        except TooLarge:
+            return None
+        self._bounds(relaxation, len(goals))
+        return relaxation
+
+    def _bounds(self, relaxation: Relaxation, goals: int) -> None:
+        """The bounds of the first goals, up to the first one that is open."""
+        for number in range(goals):
+            if self._open(number) and not self.budget.over():
+                self.bounds[number] = relaxation.bound(number, self.answer.counted())
+            if self._open(number):
+                return
+
+    def outcome(self) -> Outcome:
         """What is known at the end."""
-        tiers = [
-            Tier(goal, score, bound)
-            for goal, score, bound in zip(self.goals, self.answer.counted(), self.bounds, strict=True)
-        ]
+        counted = self.answer.counted()
+        for number, tier in enumerate(self.boards):
+            if self.bounds[number] is None and counted[:number] == [one.score for one in self.boards[:number]]:
+                self.bounds[number] = tier.bound
+        for number, goal in enumerate(self.goals):
+            if goal.sense == "least" and counted[number] == 0:
+                self.bounds[number] = 0  # no goal counts less than nothing
+        tiers = [Tier(goal, score, bound) for goal, score, bound in zip(self.goals, counted, self.bounds, strict=True)]
         proven = all(tier.closed for tier in tiers)
         ended = self.budget.why if self.budget.over() else "no neighbourhood of hosts could be improved"
         return Outcome(
             "optimal" if proven else "feasible",
             list(self.answer.stands.values()),
             tiers,
-            "proven" if proven else stopped or ended,
+            "proven" if proven else ended,
             self.budget.work,
         )
 
     def start(self, columns: Columns | None = None) -> None:
         """The best of several first answers; their contents are the first columns."""
+        most = self.budget.left
         big, light = self._by(self._size), self._by(self._milli)
         for order, fit in ((big, lopsided), (light, lopsided), (big, tight), (light, aligned)):
-            if self.budget.over():
+            if self.budget.left <= (1 - SHARE) * most:
                 return
-            first = self.improver.first(order, fit)
+            first = self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most)
             if columns is not None:
                 columns.take(first)
 
@@ -177,30 +271,39 @@ class _Large:
         if not open_ or len(groups) > MOST_GROUPS or 2 * len(groups) > len(open_):
             return None
         waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
-        tied = tying(hard, [self.cluster.vms[name] for name in self.cluster.asked])
-        self._tied = tied
+        self._tied = tying(hard, [self.cluster.vms[name] for name in self.cluster.asked])
         return Columns(self.scene, survey, local, self.goals, waiting, groups, self.budget, self.settings.workers)
 
-    def _choose(self, columns: Columns, values: Values) -> None:
-        prices, bound = columns.generate(values, rounds=ROUNDS, close=0.5)
-        self.bounds[0] = bound
-        if prices is None or self._tied:
-            return
-        columns.shake(prices, SHAKEN, self.settings.seed)
-        self.improver.adopt(list(self.answer.stands), columns.choose(values, nodes=NODES, gap=GAP))
-        self.improver.fill(self._by(self._size), tight)
-
-    def _bound_rest(self, columns: Columns, values: Values) -> None:
-        """Bounds of the goals after the first, given the scores of those before."""
-        counted = self.answer.counted()
+    def _by_columns(self, columns: Columns) -> None:
+        """Choose columns for the first goal that the first answers leave open; bounds up to it."""
         floors: list[Floor] = []
         for number, goal in enumerate(self.goals):
-            if goal.sense != "most":
+            values = columns.values(number) if goal.sense == "most" else None
+            if values is None:
                 return
-            worth = columns.values(number)
-            if worth is None or self.budget.over():
+            prices, self.bounds[number] = columns.generate(values, floors, rounds=ROUNDS, close=0.5)
+            if prices is not None and not self._tied and self._open(number):
+                columns.shake(prices, SHAKEN, self.settings.seed)
+                chosen = columns.choose(values, floors, nodes=NODES, gap=GAP)
+                self.improver.adopt(list(self.answer.stands), chosen)
+                self.improver.fill(self._by(self._size), tight)
+            if self._open(number) or self.budget.over():
                 return
-            if number:
-                columns.take(self.answer.stands.values())
-                _, self.bounds[number] = columns.generate(worth, floors, rounds=ROUNDS, close=0.5)
-            floors.append(Floor(worth, counted[number]))
+            columns.take(self.answer.stands.values())
+            floors.append(Floor(values, self.answer.counted()[number]))
+
+    def _open(self, number: int) -> bool:
+        """Whether a goal's bound is not reached."""
+        return self.bounds[number] != self.answer.counted()[number]
+
+    def _bounds_by_columns(self, columns: Columns) -> None:
+        """Bounds of the further goals, given the scores of those before."""
+        floors: list[Floor] = []
+        columns.take(self.answer.stands.values())
+        for number, goal in enumerate(self.goals):
+            values = columns.values(number) if goal.sense == "most" else None
+            if values is None or self.budget.over():
+                return
+            if self._open(number) and floors:
+                self.bounds[number] = columns.generate(values, floors, rounds=ROUNDS, close=0.5)[1]
+            floors.append(Floor(values, self.answer.counted()[number]))

@@ -106,13 +106,17 @@ class Improver:
         self._cluster = answer.before.cluster
         self._open = [host.name for host in self._cluster.hosts.values() if host.state == "up"]
         self._size = float(FIRST_SIZE)
+        self._aims: Sequence[Goal] = goals
+        self._movable: Collection[str] = ()
+        self._moves = 0
 
-    def first(self, groups: Sequence[Sequence[str]], fit: Fit) -> list[Stand]:
-        """One first answer, from the beginning; it becomes the answer where it is better."""
+    def first(self, groups: Sequence[Sequence[str]], fit: Fit, seconds: float) -> list[Stand]:
+        """One first answer, from the beginning, in so many seconds at most; adopted where it is better."""
         if self._cluster.platform.slot_choice == "worst-case":
             return []
+        end = self._budget.left - seconds
         start = Start(self.answer.before.copy(), self._survey, self._rules, self._open)
-        start.fill(groups, fit, self._budget.over)
+        start.fill(groups, fit, lambda: self._budget.left <= max(0, end))
         self.adopt(list(self.answer.stands), start.stands)
         return start.stands
 
@@ -136,18 +140,24 @@ class Improver:
         return True
 
     def run(
-        self, bounds: Sequence[int | None], *, patience: int, movable: Collection[str] = (), moves: int = 0
+        self,
+        goals: Sequence[Goal],
+        bounds: Sequence[int | None],
+        *,
+        patience: int,
+        movable: Collection[str] = (),
+        moves: int = 0,
     ) -> None:
-        """Neighbourhood after neighbourhood, until `patience` of them in a row have brought nothing."""
-        idle = 0
+        """Neighbourhood after neighbourhood for these goals (the first ones of all), until `patience` of them in a row
+        have brought nothing, or nothing better can be.
+        """
+        idle, self._size = 0, float(FIRST_SIZE)
+        self._aims, self._movable, self._moves = goals, movable, moves
         while idle < patience and not self._budget.over():
-            if self.answer.counted() == list(bounds) or not self._open:
+            if self.answer.counted()[: len(goals)] == list(bounds[: len(goals)]) or not self._open:
                 return
             chosen = self._pick()
-            if self._solve(chosen, movable, moves):
-                idle = 0
-            else:
-                idle += 1
+            idle = 0 if self._solve(chosen) else idle + 1
             if len(chosen) == len(self._open):
                 return
 
@@ -163,7 +173,7 @@ class Improver:
         cpus, memory, gpus = free_on(self.answer.scene, host)
         return gpus if self._cluster.hosts[host].gpus else min(cpus, memory)
 
-    def _solve(self, hosts: Sequence[str], movable: Collection[str], moves: int) -> bool:
+    def _solve(self, hosts: Sequence[str]) -> bool:
         answer, live = self.answer, set(hosts)
         free = [name for name, stand in answer.stands.items() if stand.host in live and self._frees(name, live)]
         scene = answer.scene
@@ -175,9 +185,11 @@ class Improver:
         for stand in was:
             scene.put(stand)
         moved = {name for name in answer.stands if name not in asked and name not in free}
-        may = {name for host in hosts for name in (stand.vm for stand in scene.on(host)) if name in movable} - moved
+        may = {
+            name for host in hosts for name in (stand.vm for stand in scene.on(host)) if name in self._movable
+        } - moved
         try:
-            outcome = self._solved(scene, now, asked, may, hosts, moves - len(moved))
+            outcome = self._solved(scene, now, asked, may, hosts, self._moves - len(moved))
         finally:
             for stand in was:
                 scene.remove(stand)
@@ -190,7 +202,7 @@ class Improver:
         return self.adopt(free, outcome.stands)
 
     def _frees(self, name: str, live: Collection[str]) -> bool:
-        """Whether a VM of the answer may be decided about anew: one that moved only where its old host is there too."""
+        """Whether a VM of the answer may be decided anew: one that moved only where its old host is there too."""
         return all(was.host in live for was in self.answer.before.of(name))
 
     def _solved(
@@ -204,12 +216,12 @@ class Improver:
     ) -> Outcome | None:
         try:
             board = CountBoard(
-                scene, self._rules, self._goals, asked, movable, hosts, survey=self._survey, most=MOST_UNKNOWNS
+                scene, self._rules, self._aims, asked, movable, hosts, survey=self._survey, most=MOST_UNKNOWNS
             )
         except TooLarge:
             return None
         if movable:
             board.at_most(Moves().encode(board)[0], moves, eased=False)
         board.hint(now)
-        outcome = solve_board(board, self._goals, self._search, 0.0, budget=self._budget, work=WORK)
+        outcome = solve_board(board, self._aims, self._search, 0.0, budget=self._budget, work=WORK)
         return outcome if outcome.tiers else None

@@ -109,13 +109,20 @@ def linear(room: Room, columns: Sequence[Column], values: Values, floors: Sequen
 
 
 def whole(
-    room: Room, columns: Sequence[Column], values: Values, budget: Budget, *, nodes: int, gap: float
+    room: Room,
+    columns: Sequence[Column],
+    values: Values,
+    floors: Sequence[Floor],
+    budget: Budget,
+    *,
+    nodes: int,
+    gap: float,
 ) -> list[int] | None:
     """How often each column is taken in the best answer that HiGHS finds within so many nodes; None: it finds none.
 
     The solution is read from the file in which HiGHS keeps its improving ones: at a node limit OR-Tools passes none on.
     """
-    made = _Model(room, columns, values, (), whole=True)
+    made = _Model(room, columns, values, floors, whole=True)
     solver = model_builder.Solver("highs")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "found"

@@ -73,10 +73,12 @@ def solve_board(
     *,
     budget: Budget | None = None,
     work: float | None = None,
+    held: Sequence[Tier] = (),
 ) -> Outcome:
     """Solve a board tier by tier until `deadline` (of `time.monotonic`), or until `budget` is used up.
 
-    `work` bounds the deterministic time of each tier, so that the same search ends in the same place on any machine.
+    The first goals may be solved already: their `held` scores are kept. `work` bounds the deterministic time of each
+    tier, so that the same search ends in the same place on any machine.
     """
     model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
@@ -86,6 +88,10 @@ def solve_board(
         factors, unknowns, fixed = board.merged(terms)
         aim = cp_model.LinearExpr.weighted_sum(unknowns, factors)
         constant += fixed
+        if number < len(held):
+            _hold(model, goal, aim, held[number].score - constant)
+            outcome.tiers.append(held[number])
+            continue
         if goal.sense == "most":
             model.maximize(aim)
         else:
@@ -110,7 +116,7 @@ def solve_board(
         guessed = guessed or (goal.exact and bool(board.rough_places()))  # then its score is an estimate
         outcome.tiers.append(Tier(goal, score, None if guessed else bound))
         if number + 1 < len(goals):
-            model.add(aim >= score - constant) if goal.sense == "most" else model.add(aim <= score - constant)
+            _hold(model, goal, aim, score - constant)
         if status != cp_model.OPTIMAL:
             outcome.stopped = budget.why
     outcome.seconds = budget.work - begun
@@ -121,6 +127,10 @@ def solve_board(
         outcome.status = "optimal" if proven else "feasible"
         outcome.stopped = outcome.stopped or "proven"
     return outcome.without_bounds() if board.narrow else outcome
+
+
+def _hold(model: cp_model.CpModel, goal: Goal | NightGoal, aim: cp_model.LinearExprT, score: int) -> None:
+    model.add(aim >= score) if goal.sense == "most" else model.add(aim <= score)
 
 
 def _rounded(bound: float, goal: Goal | NightGoal) -> int:

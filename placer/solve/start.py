@@ -64,6 +64,7 @@ class Start:
         groups = [[name] for name in hosts] if self._alone else survey.alike(scene, hosts)
         self._packs = [Pack(list(names), free_on(scene, names[0])) for names in groups]
         self.stands: list[Stand] = []
+        self._shares: dict[tuple[int, int], Vector] = {}
 
     def fill(self, groups: Sequence[Sequence[str]], fit: Fit, stop: Callable[[], bool]) -> None:
         """Put as many of these VMs as fit, group by group (each of VMs that are alike), until `stop` says so."""
@@ -78,7 +79,7 @@ class Start:
         for number, pack in enumerate(self._packs):
             host = self._cluster.hosts[pack.hosts[0]]
             if self._survey.admits(vm.name, host.name):
-                asked = asked_of(self._cluster, vm, host)
+                asked = self._asked(vm, host)
                 if all(a <= b + SLACK for a, b in zip(asked, pack.free, strict=True)):
                     ranked.append((fit(asked, pack.free), number, pack))
         ranked.sort(key=lambda entry: entry[:2])
@@ -89,6 +90,12 @@ class Start:
             if not names:
                 break
         self._packs = [pack for pack in self._packs if pack.hosts]
+
+    def _asked(self, vm: Vm, host: Host) -> Vector:
+        key = (self._survey.vm(vm.name), self._survey.host(host.name))
+        if key not in self._shares:
+            self._shares[key] = asked_of(self._cluster, vm, host)
+        return self._shares[key]
 
     def _onto(self, pack: Pack, names: list[str]) -> bool:
         """Fill one host of a pack with these VMs, then as many of the others as can be filled just so."""
