@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.timed import TimedReplay
-from placer.power_on import Progress
+from placer.power_on import NOT_ALL_BOUNDED, Progress
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.cluster import Vm
@@ -228,7 +228,13 @@ def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], ou
     }
     closed = all(gap == 0 for gap in gaps.values())
     return plan.model_copy(
-        update={"score": scores, "bound": bounds, "gap": gaps, "status": "optimal" if closed else "feasible"}
+        update={
+            "score": scores,
+            "bound": bounds,
+            "gap": gaps,
+            "status": "optimal" if closed else "feasible",
+            "stopped": NOT_ALL_BOUNDED if plan.stopped == "proven" and not closed else plan.stopped,
+        }
     )
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, "int | None"], None]
 """Told of every better score while the search runs: the goal's label, the score, the bound."""
 
+NOT_ALL_BOUNDED = "the search ended by itself; some goals have no bound"
+"""Why a search stopped that left nothing to try, where not every goal's bound is known."""
+
 MOST_DETOURS = 8
 """How many unreachable sets of targets are forbidden, one after the other, before moves are given up."""
 
@@ -212,6 +215,7 @@ def _scored(
     return answer.model_copy(
         update={
             "status": "optimal" if proven else outcome.status,
+            "stopped": NOT_ALL_BOUNDED if answer.stopped == "proven" and not proven else answer.stopped,
             "score": dict(zip(labels, counted, strict=True)),
             "bound": dict(zip(labels, bounds, strict=True)),
             "gap": dict(zip(labels, gaps, strict=True)),

@@ -144,3 +144,9 @@ def test_a_desktop_that_must_be_ready_early_is_left_alone() -> None:
 def test_a_way_back_before_the_window_is_refused_in_a_sentence() -> None:
     with pytest.raises(Faults, match="ready_by: found"):
         night([host("esx01")], [desk("desk", "esx01")], [], ready_by="2026-11-20T20:00:00+01:00")
+
+
+def test_a_plan_is_not_called_proven_where_a_goal_has_no_bound() -> None:
+    _, plan = night([host("esx01"), host("esx02")], [desk("desk-1", "esx01"), desk("desk-2", "esx02")], [])
+    assert None in plan.bound.values()
+    assert (plan.status, plan.stopped) == ("feasible", "the search ended by itself; some goals have no bound")

@@ -1,0 +1,25 @@
+"""What an answer says of its own search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from placer import Snapshot, place
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("story", "status"),
+    [
+        ("place/not_all_can_start_on_monday_morning", "optimal"),
+        # Mixed-size GPUs have too many layouts to list: nothing is proven of what is stranded.
+        ("cluster/l40s-mixed", "feasible"),
+    ],
+)
+def test_only_an_answer_of_which_every_bound_is_reached_is_called_proven(story: str, status: str) -> None:
+    answer = place(Snapshot.load((FIXTURES / story / "snapshot.json").read_bytes()))
+    assert answer.status == status
+    assert (answer.stopped == "proven") == (answer.score == answer.bound) == (status == "optimal")
