@@ -59,7 +59,7 @@ def test_a_quiet_host_gets_one_new_vm_and_the_other_is_told_why(snapshot: Path) 
 
 def test_the_judge_refuses_two_new_vms_on_a_quiet_host(snapshot: Path, tmp_path: Path) -> None:
     answer = {"format": "placer.placements/1", "status": "feasible"}
-    placed = [{"vm": name, "host": "h1", "gpus": []} for name in ("a", "b")]
+    placed: list[dict[str, Any]] = [{"vm": name, "host": "h1", "gpus": []} for name in ("a", "b")]
     (tmp_path / "answer.json").write_text(json.dumps({**answer, "placed": placed}), encoding="utf-8")
     done = placer("verify", str(snapshot), str(tmp_path / "answer.json"))
     assert done.returncode == 3
