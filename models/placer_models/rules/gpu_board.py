@@ -233,7 +233,7 @@ class Seats:
                     staying[(id(resident.vms), resident.hold)].append((1, choice.count))
             if self.exact:
                 self.board.equal([*taken, (-1, row.size)], 0)
-            else:
+            elif any(count is not row.size for _, count in taken):
                 self.board.at_most([*taken, (-1, row.size)], 0, eased=False)
         self._serve(supply)
         here = {id(vms): count for vms, count in self.board.here(self.place)}
@@ -272,6 +272,18 @@ class Seats:
                     demand.asking.append((vms, index, part))
 
     def _choices(self, number: int, row: Row) -> Iterator[Choice]:
+        """The layouts that a row's GPUs may take. Where it is one, and its seats may be left empty, all take it."""
+        options = list(self._options(number, row))
+        for sharing, stay, layout, kinds, holds in options:
+            alone = len(options) == 1 and not (self.exact or row.residents)
+            count = row.size if alone else self.board.integer(row.most, f"row {number}")
+            if self.exact:
+                self.board.layout(self.place, row.gpu, sharing, holds, count)
+            yield Choice(row, sharing, stay, layout, kinds, count)
+
+    def _options(
+        self, number: int, row: Row
+    ) -> Iterator[tuple[Sharing, tuple[Resident, ...], Layout, tuple[Kind, ...], Held]]:
         model = self.board.scene.cluster.catalogue.find(row.gpu.model)
         for stay in row.leavings(self.board.narrowed):
             holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
@@ -280,13 +292,9 @@ class Seats:
                 if not (kinds or stay or self.exact):
                     continue
                 for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
-                    if sharing != row.sharings[0] and not any(layout.counts):
-                        continue
-                    count = self.board.integer(row.most, f"row {number}")
-                    added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
-                    if self.exact:
-                        self.board.layout(self.place, row.gpu, sharing, (*holds, *added), count)
-                    yield Choice(row, sharing, stay, layout, kinds, count)
+                    if any(layout.counts) or (sharing == row.sharings[0] and (self.exact or row.residents)):
+                        added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
+                        yield sharing, stay, layout, kinds, (*holds, *added)
 
     def _listable(self) -> bool:
         """Whether there are few enough layouts to list them all for a goal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Literal, Self
 
 from pydantic import PrivateAttr
@@ -10,7 +11,7 @@ from pydantic import PrivateAttr
 from placer_models.cluster import Host, Vm
 from placer_models.plan import Breach, Reason
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Scene, Stand, items
 from placer_models.seating import seatings
 
 MOST_TRIES = 3000
@@ -23,6 +24,7 @@ ROOMIEST = 8
 """To how many hosts beside those that the judge found, where a board is that large."""
 
 Amounts = list[dict[tuple[str, ...], int]]
+Found = tuple[list[Stand], list[str]]
 
 
 class Reserve(Vms, Hosts, Rule):
@@ -51,6 +53,7 @@ class Reserve(Vms, Hosts, Rule):
     strength: Strength = "must"
 
     _beside: tuple[Rule, ...] = PrivateAttr(default=())
+    _known: tuple[frozenset[Stand], dict[str, Found]] | None = PrivateAttr(default=None)
 
     def among(self, rules: Sequence[Rule]) -> Self:
         one = self.model_copy()
@@ -106,6 +109,38 @@ class Reserve(Vms, Hosts, Rule):
         said = f"no failover: if {breach.subject[0]} were lost, {vms} would not start again"
         return Reason(self.kind, stand.host, ("failover",), said)
 
+    def why(self, scene: Scene, stand: Stand) -> Reason | None:
+        """Why this VM takes a restart its place; None also where another rule bars the VM anyhow.
+
+        What was found for the scene as it is is kept, and looked at again only where the VM stands in its way.
+        """
+        vm = scene.cluster.vms[stand.vm]
+        if len(stand.holds) != len(items(vm)) or any(rule.why(scene, stand) for rule in self._beside):
+            return None
+        now = self._amounts_now(Scene.now(scene.cluster))
+        for lost, (found, missed) in self._known_of(scene, now).items():
+            with scene.trial(stand):
+                if not self._still(scene, lost, now, found, stand):
+                    _, more, _ = self._search(scene, lost, now)
+                    if len(more) > len(missed):
+                        return self.reason(scene, stand, Breach(self.kind, (lost,), len(more), "", tuple(more)))
+        return None
+
+    def _known_of(self, scene: Scene, now: Amounts) -> dict[str, Found]:
+        """Where the VMs of each host that may be lost start again in a scene, and which do not."""
+        key = frozenset(scene.stands())
+        if self._known is None or self._known[0] != key:
+            lost = [name for name, host in scene.cluster.hosts.items() if self.names_host(host)]
+            self._known = key, {name: self._search(scene, name, now)[:2] for name in lost}
+        return self._known[1]
+
+    def _still(self, scene: Scene, lost: str, now: Amounts, found: Sequence[Stand], new: Stand) -> bool:
+        """Whether the restarts that were found without a VM can also be had with it."""
+        vm = scene.cluster.vms[new.vm]
+        further = [vm] if new.host == lost and self._restarts(vm) else []
+        with scene.lifted(*scene.on(lost)):
+            return _Restart(scene, self._beside, now, lost, further).still(found, new.host)
+
     def _amounts_now(self, scene: Scene) -> Amounts:
         return [{breach.subject: breach.amount for breach in rule.check(scene)} for rule in self._beside]
 
@@ -145,6 +180,19 @@ class _Restart:
             if self.tries >= MOST_TRIES:
                 return greedy, self._missed(greedy), False
         return greedy, self._missed(greedy), True
+
+    def still(self, found: Sequence[Stand], changed: str) -> bool:
+        """Whether these stands still hold after a change on one host, and the VMs find places beside them."""
+        elsewhere = [stand for stand in found if stand.host != changed]
+        with self.scene.trial(*elsewhere), ExitStack() as put:
+            for stand in found:
+                if stand.host == changed:
+                    if not self._fits(stand):
+                        return False
+                    put.enter_context(self.scene.trial(stand))
+            if len(self._greedy()) < len(self.vms):
+                return False
+            return self._hold(None, across=True)
 
     def _missed(self, found: Sequence[Stand]) -> list[str]:
         started = {stand.vm for stand in found}
@@ -193,11 +241,16 @@ class _Restart:
 
     def _fits(self, stand: Stand) -> bool:
         with self.scene.trial(stand):
-            return all(
-                breach.amount <= amounts.get(breach.subject, 0)
-                for rule, amounts in zip(self.rules, self.now, strict=True)
-                for breach in rule.check(self.scene, (stand.host,))
-            )
+            return self._hold((stand.host,))
+
+    def _hold(self, hosts: Collection[str] | None, *, across: bool = False) -> bool:
+        """Whether no rule (that looks across hosts) is broken more than it is now."""
+        return all(
+            breach.amount <= amounts.get(breach.subject, 0)
+            for rule, amounts in zip(self.rules, self.now, strict=True)
+            if not (across and rule.by_host)
+            for breach in rule.check(self.scene, hosts)
+        )
 
 
 def _free_memory(scene: Scene, host: Host) -> int:

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from placer import place
+from placer.solve.board import CountBoard
+from placer_models.decision import shipped_decision
 from placer_models.rules import reserve
 from placer_models.snapshot import Snapshot
 from tests.asked import Asked
 from tests.build import Json, gpu, host, off, on, profile, values, whole
 
 AGAIN = {"restart": True}
+STANDING = shipped_decision("power_on").rules_of([])
 FOUR = [host(name, *[gpu()] * 4) for name in ("h1", "h2")]
 
 
@@ -82,11 +85,11 @@ def test_what_is_not_shown_within_the_budget_is_a_breach(monkeypatch: pytest.Mon
     assert said.endswith("would not start again (not shown within the budget)")
 
 
-def test_a_large_board_is_careful_and_claims_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_board_is_careful_and_proves_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reserve, "MOST_UNKNOWNS", 0)
     monkeypatch.setattr(reserve, "ROOMIEST", 1)
     hosts = [host(name, *[gpu()] * 2) for name in ("h1", "h2", "h3")]
     vms = [held("old", "h1", 0), off("a", whole(), may=AGAIN), off("b", whole(), may=AGAIN)]
-    answer = place(Snapshot.of(values(hosts, vms, rules=[{"kind": "reserve"}])))
-    assert answer.score["placed"] == 2
-    assert set(answer.bound.values()) == {None}
+    one = asked(hosts, *vms)
+    assert CountBoard(one.scene, [*STANDING, one.rule], [], one.cluster.asked).narrow
+    assert place(Snapshot.of(values(hosts, vms, rules=[{"kind": "reserve"}]))).score["placed"] == 2
