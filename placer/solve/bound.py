@@ -47,10 +47,12 @@ class Relaxation:
         self._ends = [(domain[0], domain[-1]) for domain in domains]
         self._rows = [_row(constraint) for constraint in proto.constraints if constraint.has_linear()]
         self._aims = [(_whole(board, terms), constant) for terms, constant in board.aims]
-        self._goals, self._budget = goals, budget
+        self._goals, self._budget, self._narrow = goals, budget, board.narrow
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:
-        """What nobody beats in a goal who reaches these scores in those before it; None where time runs out."""
+        """What nobody beats in a goal who reaches these scores in those before it; None where it is not known."""
+        if self._narrow:
+            return None
         rows = list(self._rows)
         for goal, (aim, constant), score in zip(self._goals, self._aims[:number], scores, strict=False):
             factors, constant = aim[1], constant + aim[2]

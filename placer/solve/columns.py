@@ -100,6 +100,7 @@ class Columns:
             [(self._number[vms.names[0]], count) for vms, count in board.here(board.places[0]) if not vms.stands]
             for board in self._boards
         ]
+        self._narrow = any(board.narrow for board in self._boards)
         self.room = Room(tuple(map(len, groups)), tuple(map(len, waiting)))
         self.columns: list[Column] = []
         self._seats: dict[Column, tuple[int, ...] | Content] = {}
@@ -162,7 +163,7 @@ class Columns:
             if not new or bound - prices.total <= close:
                 break
             prices = linear(self.room, self.columns, values, floors)
-        return prices, bound
+        return prices, None if self._narrow else bound
 
     def shake(self, prices: Prices, rounds: int, seed: int) -> None:
         """Add columns that are best at prices a little off these."""

@@ -71,10 +71,11 @@ def solve(
     with Budget(deadline) as budget:
         survey = Survey(scene.cluster, rules, goals)
         large = _Large(scene, survey, rules, goals, search, budget, progress)
+        large.start()
         if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
             whole = _Boards(large, movable, most_moves, forbidden)
             outcome = whole.solve()
-            if outcome.status == "optimal" or forbidden or (budget.over() and outcome.tiers):
+            if outcome.stopped == "proven" or (forbidden and outcome.tiers):
                 return outcome
             large.take(outcome)
         return large.search(() if forbidden else movable, most_moves)
@@ -104,7 +105,8 @@ class _Boards:
             found = self._solve(number, outcome)
             if found is None or len(found.tiers) <= len(outcome.tiers):
                 break
-            outcome = found
+            tiers = [*outcome.tiers, *found.tiers[len(outcome.tiers) :]]  # a narrow board knows no bounds, another may
+            outcome = replace(found, tiers=tiers)
             if len(found.tiers) < number:
                 break
         done = len(outcome.tiers) == len(goals)
@@ -152,6 +154,7 @@ class _Large:
         self.waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
         self.groups = survey.alike(scene, [host.name for host in self.cluster.hosts.values() if host.state == "up"])
         self.boards: Sequence[Tier] = ()
+        self.firsts: list[list[Stand]] = []
         self._tied: list[Rule] = []
 
     @property
@@ -168,17 +171,28 @@ class _Large:
 
     def take(self, outcome: Outcome) -> None:
         """Go on from what boards have found."""
-        self.answer.change((), outcome.stands)
+        self.answer.change(list(self.answer.stands), outcome.stands)
         self.boards = outcome.tiers
         for number, tier in enumerate(outcome.tiers):
-            self.bounds[number] = tier.bound
+            self._bound(number, tier.bound)
             if self._open(number):
                 return
 
+    def _bound(self, number: int, bound: int | None) -> None:
+        """Keep a goal's bound where it says more than the one that is known (all before it are closed)."""
+        known = self.bounds[number]
+        if bound is not None and known is not None:
+            bound = min(bound, known) if self.goals[number].sense == "most" else max(bound, known)
+        self.bounds[number] = known if bound is None else bound
+
     def search(self, movable: Collection[str], moves: int) -> Outcome:
-        """Everything."""
+        """Everything else: columns or a relaxation, then neighbourhoods."""
+        if self.budget.over():
+            return self.outcome()
         columns = None if movable else self._columns()
-        self.start(columns)
+        if columns is not None:
+            for stands in self.firsts:
+                columns.take(stands)
         relaxation: Relaxation | None = None
         if columns is not None:
             self._by_columns(columns)
@@ -210,7 +224,7 @@ class _Large:
         """The bounds of the first goals, up to the first one that is open."""
         for number in range(goals):
             if self._open(number) and not self.budget.over():
-                self.bounds[number] = relaxation.bound(number, self.answer.counted())
+                self._bound(number, relaxation.bound(number, self.answer.counted()))
             if self._open(number):
                 return
 
@@ -234,16 +248,14 @@ class _Large:
             self.budget.work,
         )
 
-    def start(self, columns: Columns | None = None) -> None:
-        """The best of several first answers; their contents are the first columns."""
+    def start(self) -> None:
+        """The best of several first answers."""
         most = self.budget.left
         big, light = self._by(self._size), self._by(self._milli)
         for order, fit in ((big, lopsided), (light, lopsided), (big, tight), (light, aligned)):
             if self.budget.left <= (1 - SHARE) * most:
                 return
-            first = self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most)
-            if columns is not None:
-                columns.take(first)
+            self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
 
     def _by(self, key: Callable[[str], tuple[float, ...]]) -> list[tuple[str, ...]]:
         """The groups of VMs that are alike, by priority, then by a key."""
@@ -281,7 +293,8 @@ class _Large:
             values = columns.values(number) if goal.sense == "most" else None
             if values is None:
                 return
-            prices, self.bounds[number] = columns.generate(values, floors, rounds=ROUNDS, close=0.5)
+            prices, bound = columns.generate(values, floors, rounds=ROUNDS, close=0.5)
+            self._bound(number, bound)
             if prices is not None and not self._tied and self._open(number):
                 columns.shake(prices, SHAKEN, self.settings.seed)
                 chosen = columns.choose(values, floors, nodes=NODES, gap=GAP)
