@@ -57,7 +57,8 @@ def test_columns_bound_both_goals_of_hosts_that_are_alike(monkeypatch: pytest.Mo
 def test_relaxation_bounds_hosts_that_are_not_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     large = search_as_if_large(UNLIKE, monkeypatch)
     bound = large.bound["gpu-milli"]
-    assert bound is not None and large.score["gpu-milli"] <= bound <= sum(SHARES)
+    assert bound is not None
+    assert large.score["gpu-milli"] <= bound <= sum(SHARES)
 
 
 @pytest.mark.parametrize("made", [ALIKE, UNLIKE], ids=["columns", "neighbourhoods"])
