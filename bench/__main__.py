@@ -8,6 +8,7 @@ import click
 
 from bench.clusters import KINDS, MID_SIZE, synthetic
 from bench.online import online
+from bench.openb import openb
 from bench.peers.run import peers
 from bench.report import report
 from placer_models.document import Faults, dump
@@ -46,6 +47,7 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
 
 
 bench.add_command(online)
+bench.add_command(openb)
 bench.add_command(peers)
 bench.add_command(report)
 

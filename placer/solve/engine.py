@@ -206,6 +206,8 @@ class _Large:
             self._bounds(relaxation, plain)
         if plain < len(self.goals):
             self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
+        if self.budget.over() and self.answer.stands:
+            self.improver.fill(self._by(self._size), tight)
         return self.outcome()
 
     def _relaxation(self) -> Relaxation | None:

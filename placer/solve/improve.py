@@ -6,6 +6,7 @@ solved. Every answer is counted over the whole cluster before it replaces the la
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from random import Random
 
@@ -26,6 +27,9 @@ FIRST_SIZE, MOST_SIZE = 4, 40
 
 MOST_UNKNOWNS = 20_000
 """Unknowns of a neighbourhood's board at most."""
+
+FILL_SECONDS = 1.0
+"""How long is looked for room as it is when there is no time left."""
 
 NOISE = 0.5
 """How far chance may bring a host forward among those with more left over, in shares of a host."""
@@ -121,13 +125,14 @@ class Improver:
         return start.stands
 
     def fill(self, groups: Sequence[Sequence[str]], fit: Fit) -> None:
-        """Start what finds room as it is, without moving anybody."""
+        """Start what finds room as it is, without moving anybody: also when the time is up, as it takes little."""
         off = set(self.answer.waiting())
         left = [kept for names in groups if (kept := [name for name in names if name in off])]
         if not left or self._cluster.platform.slot_choice == "worst-case":
             return
+        end = max(self._budget.deadline, time.monotonic() + FILL_SECONDS)
         start = Start(self.answer.scene.copy(), self._survey, self._rules, self._open)
-        start.fill(left, fit, self._budget.over)
+        start.fill(left, fit, lambda: time.monotonic() > end)
         self.adopt((), start.stands)
 
     def adopt(self, away: Iterable[str], stands: Sequence[Stand]) -> bool:

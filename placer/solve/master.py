@@ -130,7 +130,7 @@ def whole(
             f"mip_rel_gap={gap}\nmip_max_nodes={nodes}\nthreads=1\nlog_to_console=false\n"
             f"mip_improving_solution_report_sparse=true\nmip_improving_solution_file={file}\n"
         )
-        solver.set_time_limit_in_seconds(max(0.1, budget.left))
+        solver.set_time_limit_in_seconds(max(0.1, budget.left / 2))  # what is found is then made better
         status = budget.run(lambda: solver.solve(made.model), solver.stop_search)
         if status == model_builder.SolveStatus.OPTIMAL:
             return [round(solver.value(taken)) for taken in made.taken]
