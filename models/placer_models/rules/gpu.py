@@ -47,6 +47,9 @@ class GpuRule(Rule):
     def by_host(self) -> bool:
         return True
 
+    def concerns(self, vm: Vm) -> bool:
+        return bool(vm.gpus)
+
     def vm_key(self, vm: Vm) -> Hashable:
         return vm.wants, vm.needs if vm.gpus else None
 

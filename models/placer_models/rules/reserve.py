@@ -14,7 +14,7 @@ from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 from placer_models.seating import seatings
 
-MOST_TRIES = 3000
+MOST_TRIES = 2000
 """How many stands the judge tries for one lost host before it says that a restart is not shown."""
 
 MOST_UNKNOWNS = 20_000
@@ -37,7 +37,7 @@ class Reserve(Vms, Hosts, Rule):
     of its sharings; slots are taken as they suit, in the order that suits. Two hosts are never lost at once.
 
     How it is judged: for each host, depth first over its VMs (the biggest first), each on every host in every seating,
-    allowing no VM to be left off, then one, then two; at most 3000 stands are tried, and what is not shown by then is a
+    allowing no VM to be left off, then one, then two; at most 2000 stands are tried, and what is not shown by then is a
     breach. How it is encoded: for each host one more board in the same model, in which what stood there is gone and
     arrives again, with the same rules posted on it; what is left of each GPU is counted by layouts. That is exact; on
     boards of more than 20000 such counts a lost host's VMs may start again only on the hosts that the judge found for
@@ -158,7 +158,8 @@ class _Restart:
     """The search for places for VMs that start again, in a scene without the lost host's VMs."""
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], now: Amounts, lost: str, vms: Sequence[Vm]) -> None:
-        self.scene, self.rules, self.now = scene, rules, now
+        self.scene = scene
+        self.limits = list(zip(rules, now, strict=True))[::-1]  # capacity before gpu, which costs most to ask
         hosts = [host for host in scene.cluster.hosts.values() if host.state == "up" and host.name != lost]
         self.keys = {vm.name: tuple(rule.vm_key(vm) for rule in rules) for vm in vms}
         self.vms = sorted(vms, key=lambda vm: (-len(vm.gpus), -vm.memory_mib, -vm.cpu_milli, repr(self.keys[vm.name])))
@@ -173,7 +174,6 @@ class _Restart:
         """With as few left off as can be; the last is false where the budget ended before that was sure."""
         greedy = self._greedy()
         for most in range(len(self.vms) - len(greedy)):
-            self.tries = 0
             found: list[Stand] = []
             if self._place(0, most, found):
                 return found, self._missed(found), True
@@ -201,11 +201,16 @@ class _Restart:
     def _greedy(self) -> list[Stand]:
         """Each VM on the first host that takes it."""
         found: list[Stand] = []
+        stuck: set[tuple[Hashable, ...]] = set()
         for vm in self.vms:
+            if self.keys[vm.name] in stuck:
+                continue
             seats = ((host, next(seatings(self.scene, vm, host), None)) for host in self.hosts[vm.name])
             stands = (Stand(vm.name, host.name, holds) for host, holds in seats if holds is not None)
             stand = next((stand for stand in stands if self._fits(stand)), None)
-            if stand is not None:
+            if stand is None:
+                stuck.add(self.keys[vm.name])
+            else:
                 self.scene.put(stand)
                 found.append(stand)
         for stand in found:
@@ -241,14 +246,14 @@ class _Restart:
 
     def _fits(self, stand: Stand) -> bool:
         with self.scene.trial(stand):
-            return self._hold((stand.host,))
+            return self._hold((stand.host,), self.scene.cluster.vms[stand.vm])
 
-    def _hold(self, hosts: Collection[str] | None, *, across: bool = False) -> bool:
-        """Whether no rule (that looks across hosts) is broken more than it is now."""
+    def _hold(self, hosts: Collection[str] | None, vm: Vm | None = None, *, across: bool = False) -> bool:
+        """Whether no rule (of those that concern the VM, or that look across hosts) is broken more than it is now."""
         return all(
             breach.amount <= amounts.get(breach.subject, 0)
-            for rule, amounts in zip(self.rules, self.now, strict=True)
-            if not (across and rule.by_host)
+            for rule, amounts in self.limits
+            if not (across and rule.by_host) and (vm is None or rule.concerns(vm))
             for breach in rule.check(self.scene, hosts)
         )
 
