@@ -49,7 +49,13 @@ class Document(BaseModel):  # noqa: PLW1641 -- pydantic adds a hash of the field
     """The base of every part of a document: frozen, no unknown keys, nothing converted but an int for a float."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,  # what a command does not read costs it nothing
     )
 
     # Parts keep figures in cached properties, which pydantic would compare, and copy although a field has changed.
