@@ -25,7 +25,7 @@ from placer_models.goals.night import NightGoal
 from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.moving import immovable
 from placer_models.night import Consolidate, Job
-from placer_models.plan import Plan, Unmoved
+from placer_models.plan import Plan, Unmoved, gap_of
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
@@ -222,10 +222,7 @@ def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], ou
         bounds[goal.label] = tier.bound if holds and told and tier is not None else None
         holds = holds and tier is not None and tier.score == score[goal.kind]
     scores = {goal.label: score[goal.kind] for goal in goals}
-    gaps = {
-        label: None if bound is None else round(abs(bound - scores[label]) / max(abs(bound), 1), 6)
-        for label, bound in bounds.items()
-    }
+    gaps = {label: gap_of(scores[label], bound) for label, bound in bounds.items()}
     closed = all(gap == 0 for gap in gaps.values())
     return plan.model_copy(
         update={

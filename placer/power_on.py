@@ -12,13 +12,14 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
+from placer.steps import placed_gpus
 from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.goal import Goal
 from placer_models.moving import immovable
-from placer_models.plan import Move, Placed, PlacedGpu, Placements
+from placer_models.plan import Move, Placed, Placements, gap_of
 from placer_models.rules.rule import Rule
-from placer_models.scene import Hold, Scene, Stand
+from placer_models.scene import Scene, Stand
 from placer_models.seating import POSITIONAL
 from placer_models.snapshot import Snapshot
 
@@ -140,7 +141,7 @@ def _answer(
             vm=stand.vm,
             from_=before.of(stand.vm)[0].host,
             to=stand.host,
-            gpus=_gpus(before, stand),
+            gpus=placed_gpus(cluster, stand.host, stand.holds),
             waits_for=tuple(numbers[vm] for vm in order.waits_for(stand.vm)),
             why=_why(before.of(stand.vm)[0].host, starts),
         )
@@ -149,7 +150,9 @@ def _answer(
     now = [breach.said for breaches in broken(before, rules) for breach in breaches]
     return Placements(
         status="feasible",
-        placed=tuple(Placed(vm=stand.vm, host=stand.host, gpus=_gpus(before, stand)) for stand in starts),
+        placed=tuple(
+            Placed(vm=stand.vm, host=stand.host, gpus=placed_gpus(cluster, stand.host, stand.holds)) for stand in starts
+        ),
         moves=tuple(moves),
         broken_now=tuple(now),
         assumed=_assumed(cluster.platform.slot_choice, outcome.stands),
@@ -160,16 +163,6 @@ def _answer(
         seed=decision.search.seed,
         versions={name: importlib.metadata.version(name) for name in ("gpu-placer", "ortools")},
     )
-
-
-def _gpus(before: Scene, stand: Stand) -> tuple[PlacedGpu, ...]:
-    gpus = before.cluster.hosts[stand.host].gpu
-
-    def placed(hold: Hold) -> PlacedGpu:
-        other = None if hold.sharing == gpus[hold.gpu].sharing else hold.sharing
-        return PlacedGpu(gpu=hold.gpu, profile=hold.profile, slot=hold.slot, milli=hold.milli, sharing=other)
-
-    return tuple(placed(hold) for hold in stand.holds)
 
 
 def _why(host: str, starts: Sequence[Stand]) -> str:
@@ -204,10 +197,7 @@ def _scored(
 ) -> Placements:
     """The answer with the judge's scores, the search's bounds, and a reason for every request that stays off."""
     bounds = [tier.bound for tier in outcome.tiers] + [None] * (len(goals) - len(outcome.tiers))
-    gaps = [
-        None if bound is None else round(abs(bound - score) / max(abs(bound), 1), 6)
-        for score, bound in zip(counted, bounds, strict=True)
-    ]
+    gaps = [gap_of(score, bound) for score, bound in zip(counted, bounds, strict=True)]
     labels = [goal.label for goal in goals]
     started = {placed.vm for placed in answer.placed}
     off = [vm for vm in explainer.scene.cluster.asked if vm not in started]

@@ -41,6 +41,11 @@ class Reason:
     numbers: Mapping[str, int] = field(default_factory=dict)
 
 
+def gap_of(score: int, bound: int | None) -> float | None:
+    """How far a score is from its bound: |bound - score| / max(|bound|, 1), to six places; None: there is no bound."""
+    return None if bound is None else round(abs(bound - score) / max(abs(bound), 1), 6)
+
+
 class PlacedGpu(Document):
     """One GPU that a placed VM gets: `sharing` is said where the GPU must first be put in it (it is empty)."""
 

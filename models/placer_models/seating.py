@@ -289,11 +289,6 @@ def _openness(model: GpuModel, sharing: Sharing, holds: Held) -> int:
     return sum(len(free_slots(use, model.row_units(sharing), holds)) * use.share_milli for use in uses)
 
 
-def lowest_free(taken: Sequence[int], units: int) -> int | None:
-    """The lowest unit that is not taken."""
-    return next((unit for unit in range(units) if unit not in taken), None)
-
-
 def match(cluster: Cluster, vm: Vm, host: Host, holds: Sequence[Hold]) -> tuple[Hold, ...] | None:
     """The holds put in the order of the VM's asks; None: they do not serve the asks one to one."""
     asked = items(vm)
