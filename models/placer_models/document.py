@@ -61,10 +61,12 @@ class Document(BaseModel):  # noqa: PLW1641 -- pydantic adds a hash of the field
     # Parts keep figures in cached properties, which pydantic would compare, and copy although a field has changed.
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True  # by far the most frequent question, asked by every cache
         if not isinstance(other, Document):
             return NotImplemented
         mine, theirs = self.__dict__, other.__dict__
-        return self is other or (type(self) is type(other) and all(mine[key] == theirs[key] for key in _fields(self)))
+        return type(self) is type(other) and all(mine[key] == theirs[key] for key in _fields(self))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields changed; what was worked out from the fields is worked out anew."""
