@@ -20,7 +20,7 @@ from placer_models.cluster import Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
-from placer_models.night import Consolidate, Job
+from placer_models.night import Asked, Consolidate, Job
 from placer_models.plan import Plan, Unmoved, gap_of
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
@@ -70,7 +70,7 @@ def consolidate(
     plan = steps.plan(
         snapshot,
         decision,
-        request.kind,
+        Asked(request=request, jobs=tuple(jobs)),
         spans,
         _unmoved(*nights[0]),
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from placer_models.clock import Clock
 from placer_models.cluster import Cluster
 from placer_models.decision import Decision
+from placer_models.night import Asked
 from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, StepKind, Unmoved
 from placer_models.scene import Hold, Stand
 from placer_models.snapshot import Snapshot
@@ -126,7 +127,7 @@ class Steps:
         self,
         snapshot: Snapshot,
         decision: Decision,
-        request: str,
+        asked: Asked,
         spans: Sequence[tuple[datetime, datetime]],
         unmoved: Sequence[Unmoved],
         broken: Sequence[Breach],
@@ -136,7 +137,8 @@ class Steps:
         """The plan before it is judged."""
         return Plan(
             status="feasible",
-            request=request,
+            request=asked.request.kind,
+            asked=asked,
             window=tuple(PlanWindow.model_validate({"from": begin, "until": end}) for begin, end in spans),
             steps=tuple(sorted(self.steps, key=lambda step: (step.start, step.end))),
             freed=tuple(self.freed),

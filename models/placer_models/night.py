@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -10,7 +10,7 @@ from placer_models.clock import Window
 from placer_models.cluster import Ask, Mode
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
 from placer_models.gpus import Sharing
-from placer_models.rules.rule import Hosts
+from placer_models.named import Hosts
 
 WayBack = Literal["same-host", "any-host", "none"]
 
@@ -119,3 +119,12 @@ class SetMode(Document):
 
 Request = Consolidate | Evacuate | SetMode
 """What can be asked of a night."""
+
+
+class Asked(Document):
+    """What a plan was asked for, which it carries so that anybody can judge it: the request and the jobs, as they were
+    stated in the snapshot or by the command's options.
+    """
+
+    request: Annotated[Request, Field(discriminator="kind")]
+    jobs: tuple[Job, ...] = ()

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 from placer_models.cluster import Mode
 from placer_models.document import Count, Document, Name
 from placer_models.gpus import Sharing
+from placer_models.night import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +202,14 @@ class PlanWindow(Document):
 
 
 class Plan(Document):
-    """The answer to a night's request (`placer.plan/1`): timed steps that keep every rule at every instant."""
+    """The answer to a night's request (`placer.plan/1`): timed steps that keep every rule at every instant. `asked` is
+    that request, with its jobs.
+    """
 
     format: Literal["placer.plan/1"] = "placer.plan/1"
     status: Literal["optimal", "feasible", "unknown"]
     request: str = "consolidate"
+    asked: Asked | None = None
     window: tuple[PlanWindow, ...] = ()
     steps: tuple[Step, ...] = ()
     freed: tuple[Freed, ...] = ()

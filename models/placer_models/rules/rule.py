@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
-from placer_models.cluster import Cluster, Gpu, Host, Labels, Vm
-from placer_models.document import Document, Name
+from placer_models.cluster import Cluster, Gpu, Host, Vm
+from placer_models.document import Document
 from placer_models.gpus import Sharing
+from placer_models.named import Hosts, Vms
 from placer_models.plan import Breach, Reason
 from placer_models.scene import Scene, Stand
+
+__all__ = ["Board", "Hosts", "Loss", "Place", "Rule", "Strength", "Term", "Var", "VmClass", "Vms"]
 
 Var = Any
 """A board's unknown: an opaque integer that only its board can read. Where nothing is left to decide it is a plain
@@ -244,39 +247,6 @@ class Rule(Document):
     def missing(self, reason: Reason) -> str:
         """What would have to be there on that host, in a few words."""
         return self.say([reason])
-
-
-class Hosts(Document):
-    """Some hosts, by name or by label (all of the labels); neither given: every host."""
-
-    hosts: tuple[Name, ...] | None = None
-    host_labels: Labels | None = None
-
-    def names_host(self, host: Host) -> bool:
-        """Whether this host is among them."""
-        if self.hosts is not None and host.name not in self.hosts:
-            return False
-        return all(host.labels.get(key) == value for key, value in (self.host_labels or {}).items())
-
-
-class Vms(Document):
-    """Some VMs, by name or by label (all of the labels); neither given: every VM."""
-
-    vms: tuple[Name, ...] | None = None
-    vm_labels: Labels | None = None
-
-    def names_vm(self, vm: Vm) -> bool:
-        """Whether this VM is among them."""
-        if self.vms is not None and vm.name not in self.vms:
-            return False
-        return all(vm.labels.get(key) == value for key, value in (self.vm_labels or {}).items())
-
-    def members(self, cluster: Cluster) -> Sequence[Vm]:
-        """These VMs of a cluster, in its order; looked for once in each cluster."""
-        key = self.vms, frozenset((self.vm_labels or {}).items())
-        if key not in cluster.members:
-            cluster.members[key] = tuple(vm for vm in cluster.vms.values() if self.names_vm(vm))
-        return cluster.members[key]
 
 
 Strength = Literal["must", "should"]

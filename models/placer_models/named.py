@@ -1,0 +1,41 @@
+"""Some hosts, or some VMs, as documents say them: by name, by label, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from placer_models.cluster import Cluster, Host, Labels, Vm
+from placer_models.document import Document, Name
+
+
+class Hosts(Document):
+    """Some hosts, by name or by label (all of the labels); neither given: every host."""
+
+    hosts: tuple[Name, ...] | None = None
+    host_labels: Labels | None = None
+
+    def names_host(self, host: Host) -> bool:
+        """Whether this host is among them."""
+        if self.hosts is not None and host.name not in self.hosts:
+            return False
+        return all(host.labels.get(key) == value for key, value in (self.host_labels or {}).items())
+
+
+class Vms(Document):
+    """Some VMs, by name or by label (all of the labels); neither given: every VM."""
+
+    vms: tuple[Name, ...] | None = None
+    vm_labels: Labels | None = None
+
+    def names_vm(self, vm: Vm) -> bool:
+        """Whether this VM is among them."""
+        if self.vms is not None and vm.name not in self.vms:
+            return False
+        return all(vm.labels.get(key) == value for key, value in (self.vm_labels or {}).items())
+
+    def members(self, cluster: Cluster) -> Sequence[Vm]:
+        """These VMs of a cluster, in its order; looked for once in each cluster."""
+        key = self.vms, frozenset((self.vm_labels or {}).items())
+        if key not in cluster.members:
+            cluster.members[key] = tuple(vm for vm in cluster.vms.values() if self.names_vm(vm))
+        return cluster.members[key]
