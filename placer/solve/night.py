@@ -225,6 +225,8 @@ class NightBoard(CountBoard):
         work = self._ask.work
         if kind == "job-value":
             return [(work.value[job], count) for (job, _), count in self._jobs.items()], 0
+        if kind == "named-freed":
+            return [(1, empty) for host, empty in self._empty.items() if host in self._ask.named], 0
         if kind == "hosts-freed":
             return [(1, empty) for empty in self._empty.values()], 0
         if kind == "downtime":
