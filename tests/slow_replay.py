@@ -2,17 +2,18 @@
 
 Written from the definition in `placer.judge.timed` alone: it uses the documents, and of the catalogue the uses of a
 GPU's row and `lays`. It stops at the first thing that is wrong. It knows clusters in which nothing is broken at the
-beginning, VMs without `needs` and with at most one vGPU each, and slots that are chosen or the first legal ones.
+beginning, VMs without `needs` and with at most one vGPU each, and slots that are chosen or the first legal ones. Of
+nights of more than an hour it looks only at the seconds at which something is said to happen, and at those beside them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Vm
@@ -25,6 +26,7 @@ from placer_models.rules.capacity import Capacity
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.host_state import HostState
 from placer_models.rules.limit import Limit
+from placer_models.rules.reserve import Reserve
 from placer_models.rules.rule import Rule
 from placer_models.rules.stay import Stay
 from placer_models.rules.together import Together
@@ -127,7 +129,7 @@ class _Replay:
         self.freed = [(freed.host, second(freed.from_), second(freed.until)) for freed in self.plan.freed]
         self.ready = {name: self._ready(thing.doc) for name, thing in self.things.items()}
         seen = None
-        for now in range(min(times) - 1, max(times) + 2):
+        for now in self._seconds(times):
             for _, end, step in steps:
                 if end == now and step.kind in VM_KINDS:
                     self._ends(step)
@@ -163,6 +165,13 @@ class _Replay:
                 there = self._holders(host, gpu)
                 last = there[0].sharing if there else self.gpus[host, gpu].sharing
                 need(last == self.cluster.hosts[host].gpu[gpu].sharing, f"{gpu} is left in another sharing")
+
+    def _seconds(self, times: Sequence[int]) -> Iterable[int]:
+        first, last = min(times) - 1, max(times) + 1
+        if last - first <= 3602:
+            return range(first, last + 1)
+        known = [*times, *(ready for ready in self.ready.values() if ready is not None)]
+        return sorted({now for time in known for now in (time - 1, time, time + 1) if first <= now <= last})
 
     def _papers(self) -> None:
         plan, request, hosts = self.plan, self.request, self.cluster.hosts
@@ -579,8 +588,53 @@ class _Replay:
                 for thing in self.things.values():
                     if self._is_of(rule, thing.doc):
                         need(set(thing.on) == {thing.home}, f"{thing.doc.name} did not stay")
+            case Reserve():
+                assert rule.vms is None
+                assert rule.hosts is None
+                for lost in self.cluster.hosts:
+                    self._lose(lost)
             case _:
                 raise AssertionError(f"{rule.kind} is not known here")
+
+    def _lose(self, lost: str) -> None:
+        """What stands on a lost host is gone, and who is to restart finds a place on another."""
+        gone = [(thing, thing.on) for thing in self.things.values() if lost in thing.on]
+        for thing, _ in gone:
+            thing.on = {}
+        again = [thing for thing, _ in gone if isinstance(thing.doc, Vm) and thing.doc.may.restart]
+        found = self._restart(again, {*self.down, lost})
+        for thing, on in gone:
+            thing.on = on
+        need(found, f"if {lost} were lost, not all would start again")
+
+    def _restart(self, again: Sequence[_Thing], down: set[str]) -> bool:
+        if not again:
+            return True
+        for host in (host for host in self.cluster.hosts.values() if host.name not in down):
+            for gpus in self._every_seat(again[0].doc, host):
+                again[0].on = {host.name: gpus}
+                try:
+                    self._room(host)
+                    self._gpus(host)
+                except Wrong:
+                    continue
+                if self._restart(again[1:], down):
+                    return True
+        again[0].on = {}
+        return False
+
+    def _every_seat(self, vm: Vm | Job, host: Host) -> Iterator[tuple[PlacedGpu, ...]]:
+        asks = [ask for ask in vm.gpus for _ in range(ask.count)]
+        seats = [(gpu, sharing) for gpu in host.gpus for sharing in (gpu.sharing, *(gpu.may_share or ()))]
+        choices = [
+            [
+                PlacedGpu(gpu=gpu.id, profile=ask.profile, milli=ask.milli, sharing=sharing, slot=slot)
+                for gpu, sharing in seats
+                for slot in (range(self.catalogue.find(gpu.model).row_units(sharing)) if ask.profile else [None])
+            ]
+            for ask in asks
+        ]
+        yield from product(*choices)
 
     def _room(self, host: Host) -> None:
         here = [thing.doc for thing in self.things.values() if host.name in thing.on]
