@@ -150,6 +150,11 @@ class Gpu(Document):
         return (self.sharing, *(other for other in self.may_share or () if other != self.sharing))
 
 
+def firmware_mode(catalogue: Catalogue, gpu: Gpu) -> Mode:
+    """The firmware mode that a GPU is in, whether its `mode` or its model's name says so (AHV-PT)."""
+    return "compute" if gpu.mode == "compute" else catalogue.canonical(gpu.model)[1]
+
+
 class Host(Document):
     """A machine that runs VMs. `cpu_ratio` and `memory_ratio` say how far VMs may over-commit what is not reserved."""
 

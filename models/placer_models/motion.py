@@ -31,6 +31,9 @@ POWER_OFF_SECONDS, POWER_ON_SECONDS = 60, 60
 FLASH_SECONDS = 900
 """A flash of a GPU's firmware mode, and a restart of its host (unconfirmed: a set-mode request says better)."""
 
+SHARING_SECONDS = 60
+"""Putting an empty GPU in another sharing (unconfirmed; nothing holds it meanwhile)."""
+
 STUN_MEMORY_GIB = (4, 8, 16, 32)
 STUN_70_WORST: dict[int, tuple[int, int, int, int]] = {
     1: (5, 6, 8, 12),

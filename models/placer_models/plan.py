@@ -194,6 +194,13 @@ class Unmoved(Document):
     reasons: tuple[str, ...]
 
 
+class LeftOut(Document):
+    """A host that was to be freed, or whose GPUs were to be changed, and is not; why."""
+
+    host: Name
+    reasons: tuple[str, ...]
+
+
 class PlanWindow(Document):
     """A stretch of time in which steps may run."""
 
@@ -215,6 +222,7 @@ class Plan(Document):
     freed: tuple[Freed, ...] = ()
     jobs: tuple[JobRun, ...] = ()
     unmoved: tuple[Unmoved, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     before: Mapping[str, int] = Field(default_factory=dict)
     after: Mapping[str, int] = Field(default_factory=dict)
     score: Mapping[str, int] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from placer.judge.timeline import NEVER, Act, told
-from placer_models.cluster import Cluster, Gpu, Host, Mode
+from placer_models.cluster import Cluster, Gpu, Host, Mode, firmware_mode
 from placer_models.document import quote
 from placer_models.motion import flash_seconds
 from placer_models.night import Consolidate, Evacuate, Request, SetMode
@@ -200,7 +200,7 @@ class HostTimes:
                 return named and step.mode in (None, request.mode) and step.sharing in (None, request.sharing)
 
     def _mode(self, gpu: Gpu) -> Mode:
-        return "compute" if gpu.mode == "compute" else self.cluster.catalogue.canonical(gpu.model)[1]
+        return firmware_mode(self.cluster.catalogue, gpu)
 
     def not_put_back(self, last: Scene) -> Iterator[str]:
         """GPUs that a plan leaves in another mode or sharing than it found them in."""

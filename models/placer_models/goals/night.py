@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from placer_models.cluster import Cluster
+from placer_models.cluster import Cluster, firmware_mode
 from placer_models.document import Document
 from placer_models.motion import stun_seconds
-from placer_models.night import Consolidate, Evacuate, Job, Request
+from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
 from placer_models.plan import Plan
 
 
@@ -63,6 +63,29 @@ class NamedFreed(NightGoal):
 
     def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
         return len({freed.host for freed in plan.freed} & set(_named(request)))
+
+
+class ModesSet(NightGoal):
+    """How many of the GPUs that a set-mode request means stand in the wanted mode and sharing in the end."""
+
+    kind: Literal["modes-set"] = "modes-set"
+    sense: ClassVar[Literal["most"]] = "most"
+    unit: ClassVar[str] = "GPUs"
+
+    def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
+        if not isinstance(request, SetMode) or request.host not in cluster.hosts:
+            return 0
+        gpus = cluster.hosts[request.host].gpus
+        meant = [gpu for gpu in gpus if request.gpus is None or gpu.id in request.gpus]
+        modes = {gpu.id: firmware_mode(cluster.catalogue, gpu) for gpu in meant}
+        sharings = {gpu.id: gpu.sharing for gpu in meant}
+        for step in sorted(plan.steps, key=lambda step: step.start):
+            for placed in step.gpus if step.kind == "set-mode" and step.host == request.host else ():
+                modes[placed.gpu] = step.mode or modes.get(placed.gpu, "graphics")
+                sharings[placed.gpu] = step.sharing or sharings.get(placed.gpu, "passthrough")
+        return sum(
+            request.mode in (None, modes[gpu.id]) and request.sharing in (None, sharings[gpu.id]) for gpu in meant
+        )
 
 
 class HostsFreed(NightGoal):
@@ -154,6 +177,7 @@ def _spans(request: Request) -> Iterator[tuple[datetime, datetime]]:
 
 
 NIGHT_GOALS: dict[str, NightGoal] = {
-    goal.kind: goal for goal in (JobValue(), NamedFreed(), HostsFreed(), Downtime(), Stun(), NightMoves(), Soonest())
+    goal.kind: goal
+    for goal in (JobValue(), NamedFreed(), ModesSet(), HostsFreed(), Downtime(), Stun(), NightMoves(), Soonest())
 }
 """The goals of a night by kind, in the order in which they are wished for where a decision says no other."""

@@ -853,6 +853,7 @@ def test_every_goal_is_recounted() -> None:
     assert replay.score == {
         "job-value": 18,  # the long job's run is too short to be worth anything
         "named-freed": 1,
+        "modes-set": 0,
         "hosts-freed": 1,
         "downtime": 68 + 90,  # b until it is back, c until the window's end
         "stun": 4000,
@@ -865,3 +866,11 @@ def test_where_nothing_is_freed_the_soonest_is_the_last_steps_end() -> None:
     night = pair(request=switch(sharing="passthrough"), hosts=M60)
     replay = TimedReplay(night.cluster, night.holding, night.asked, night.work, plan([go(start=3)]))
     assert (replay.score["soonest"], replay.score["named-freed"]) == (13, 0)
+
+
+def test_gpus_in_the_mode_that_is_asked_are_counted_whoever_put_them_there() -> None:
+    night = pair(hosts=[host("h1", m60(), m60("passthrough"), m60()), host("h2")], request=switch(sharing="passthrough"))
+    steps = [step("set", "set-mode", 0, host="h1", gpus="g0", sharing="passthrough")]
+    for gpus, score in ((None, 2), (["g1"], 1), (["g2"], 0)):
+        asked = night.asked.model_copy(update={"gpus": gpus})
+        assert TimedReplay(night.cluster, night.holding, asked, (), plan(steps)).score["modes-set"] == score
