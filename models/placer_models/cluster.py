@@ -242,10 +242,14 @@ def _numbers(version: str | None) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
+Typical = tuple[tuple[Ask, Needs, int], ...]
+"""One item of each ask that is to be reckoned with, whether it needs CUDA, and its weight (how many VMs make it)."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A snapshot's content by name: what rules and goals look at. `asked` is the priority of each VM that is to be
-    powered on.
+    powered on; `expected` the asks that are to be reckoned with (None: those of the VMs that are there).
     """
 
     name: str
@@ -254,5 +258,6 @@ class Cluster:
     vms: Mapping[str, Vm]
     asked: Mapping[str, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue.shipped)
+    expected: Typical | None = None
     members: dict[Hashable, tuple[Vm, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Which VMs are meant where documents say some by name and label: found once, by whoever asks first."""

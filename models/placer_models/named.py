@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from placer_models.cluster import Cluster, Host, Labels, Vm
 from placer_models.document import Document, Name
@@ -39,3 +40,17 @@ class Vms(Document):
         if key not in cluster.members:
             cluster.members[key] = tuple(vm for vm in cluster.vms.values() if self.names_vm(vm))
         return cluster.members[key]
+
+
+def renew_members(cluster: Cluster, was: Vm | None, now: Vm | None) -> None:
+    """Keep what `Vms.members` found up to date where a VM of a cluster (`was`) is replaced, comes (None) or goes."""
+    for key, found in cluster.members.items():
+        names, labels = cast("tuple[tuple[str, ...] | None, frozenset[tuple[str, str]]]", key)
+        some = Vms(vms=names, vm_labels=dict(labels))
+        kept = tuple(vm for vm in found if vm is not was)
+        if now is None or not some.names_vm(now):
+            cluster.members[key] = kept
+        elif len(kept) < len(found):
+            cluster.members[key] = tuple(now if vm is was else vm for vm in found)
+        else:
+            cluster.members[key] = (*found, now)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, Field, PrivateAttr
 
-from placer_models.cluster import Cluster, Host, Platform, Vm, wants_one_type
+from placer_models.cluster import Cluster, Host, Platform, Typical, Vm, wants_one_type
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
 from placer_models.night import Consolidate, Evacuate, Job, SetMode
@@ -60,6 +60,7 @@ class Snapshot(Document):
 
     _catalogue: Catalogue = PrivateAttr(default_factory=Catalogue.shipped)
     _digest: str = PrivateAttr(default="")
+    _expected: Typical | None = PrivateAttr(default=None)
 
     @classmethod
     def load(cls, data: bytes, source: str = "the snapshot", catalogue: Catalogue | None = None) -> Snapshot:
@@ -96,6 +97,20 @@ class Snapshot(Document):
             raise Faults(source, found[:MOST_CROSSED], more, at_least=bool(more))
         return snapshot
 
+    def expecting(self, asks: Typical) -> Snapshot:
+        """The same snapshot in a world where these asks are to be reckoned with, each with its weight, and not those
+        of its own VMs: goal `stranded` looks at them.
+        """
+        other = self.model_copy()
+        other._expected = asks
+        return other
+
+    def with_parts(self, *, sha256: str = "", **parts: Any) -> Snapshot:
+        """The same snapshot with other parts (`hosts`, `vms` ...), which are known to fit together."""
+        other = self.model_copy(update=parts)
+        other._digest = sha256
+        return other
+
     @property
     def sha256(self) -> str:
         """The digest of the bytes that were read, which answers carry."""
@@ -116,6 +131,7 @@ class Snapshot(Document):
             vms={vm.name: vm for vm in self.vms},
             asked={ask.vm: ask.priority for ask in self.requests if isinstance(ask, PowerOn)},
             catalogue=self._catalogue,
+            expected=self._expected,
         )
 
 

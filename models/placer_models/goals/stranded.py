@@ -7,22 +7,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Literal
 
-from placer_models.cluster import Ask, Cluster, Gpu, Needs
+from placer_models.cluster import Ask, Cluster, Gpu, Needs, Typical, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import GpuModel, Sharing, Use, free_slots
 from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene
 from placer_models.seating import Held, held, model_of, use_for
 
-Typical = tuple[tuple[Ask, Needs, int], ...]
-"""Each ask that VMs of the cluster make, whether it needs CUDA, and how many VMs make it."""
-
-
 class Stranded(Goal):
     """The thousandths of a GPU that are free and that the typical asks cannot use, over all GPUs of hosts that are up.
 
-    The typical asks are those of all VMs of the snapshot, each weighted by the number of VMs that make it. Of a GPU, an
-    ask that its model could serve strands what is free less what as many further items of that ask as possible would
+    The typical asks are those of all VMs of the snapshot, each weighted by the number of VMs that make it (or those
+    that are said to be expected: `Snapshot.expecting`). Of a GPU, an ask that its model could serve strands what is free less what as many further items of that ask as possible would
     take: in the sharing in which the GPU stands or, where it is empty, in the best of those open to it. The score is
     the weighted mean over the asks (an ask that a GPU could never serve strands nothing there), rounded down.
     """
@@ -70,29 +66,37 @@ class Stranded(Goal):
 
 
 def typical_asks(cluster: Cluster) -> Typical:
-    """The asks of a cluster's VMs, one item of each, and how many VMs make it."""
+    """The asks that are expected of a cluster where that is said; else those of its VMs, and how many VMs make each."""
+    if cluster.expected is not None:
+        return cluster.expected
     found: Counter[tuple[Ask, Needs]] = Counter()
     for vm in cluster.vms.values():
-        needs = Needs(cuda=vm.needs.cuda)
-        found.update({(ask.model_copy(update={"count": 1}), needs) for ask in vm.wants})
+        found.update(asks_of(vm))
     return tuple((ask, needs, times) for (ask, needs), times in found.items())
+
+
+def asks_of(vm: Vm) -> set[tuple[Ask, Needs]]:
+    """A VM's asks, one item of each, with whether they need CUDA."""
+    needs = Needs(cuda=vm.needs.cuda)
+    return {(ask.model_copy(update={"count": 1}), needs) for ask in vm.wants}
 
 
 def _loss(cluster: Cluster, typical: Typical, gpu: Gpu, sharing: Sharing, holds: Held) -> int:
     """What is stranded of a GPU that holds this, times the weights."""
+    if sum(use.share_milli for use, _ in holds) >= 1000:
+        return 0
+    return sum(times * stranded_by(cluster, ask, needs, gpu, sharing, holds) for ask, needs, times in typical)
+
+
+def stranded_by(cluster: Cluster, ask: Ask, needs: Needs, gpu: Gpu, sharing: Sharing, holds: Held) -> int:
+    """The thousandths of a GPU that holds this which are free and which further items of one ask cannot use."""
     free = 1000 - sum(use.share_milli for use, _ in holds)
-    if free <= 0:
+    if free <= 0 or all(use_for(cluster, ask, needs, gpu, other) is None for other in gpu.sharings):
         return 0
     model = model_of(cluster, gpu)
-    open_to = (sharing,) if holds else gpu.sharings
-    total = 0
-    for ask, needs, times in typical:
-        if all(use_for(cluster, ask, needs, gpu, other) is None for other in gpu.sharings):
-            continue
-        uses = ((how, use_for(cluster, ask, needs, gpu, how)) for how in open_to)
-        used = max((_usable(model, how, use, holds) for how, use in uses if use is not None), default=0)
-        total += times * (free - min(free, used))
-    return total
+    uses = ((how, use_for(cluster, ask, needs, gpu, how)) for how in ((sharing,) if holds else gpu.sharings))
+    used = max((_usable(model, how, use, holds) for how, use in uses if use is not None), default=0)
+    return free - min(free, used)
 
 
 @lru_cache(maxsize=65536)
