@@ -140,7 +140,7 @@ class Steps:
             request=asked.request.kind,
             asked=asked,
             window=tuple(PlanWindow.model_validate({"from": begin, "until": end}) for begin, end in spans),
-            steps=tuple(sorted(self.steps, key=lambda step: (step.start, step.end))),
+            steps=tuple(sorted(self.steps, key=lambda step: step.start)),
             freed=tuple(self.freed),
             jobs=tuple(self.runs),
             unmoved=tuple(unmoved),
