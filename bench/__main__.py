@@ -11,6 +11,8 @@ from bench.online import online
 from bench.openb import openb
 from bench.peers.run import peers
 from bench.report import report
+from bench.synthetic import growth
+from bench.synthetic import synthetic as synthetic_command
 from placer_models.document import Faults, dump
 from placer_models.snapshot import Snapshot
 
@@ -46,10 +48,12 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
     output.write(text)
 
 
+bench.add_command(growth)
 bench.add_command(online)
 bench.add_command(openb)
 bench.add_command(peers)
 bench.add_command(report)
+bench.add_command(synthetic_command)
 
 if __name__ == "__main__":
     bench(prog_name="python -m bench")

@@ -212,16 +212,25 @@ V100 = _HostClass("v100", 2, 64, 512, "V100M32", 4, "passthrough")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of synthetic cluster: its host classes, the share of VMs that already run, and how finely asks differ."""
+    """A kind of synthetic cluster: its host classes, the share of VMs that already run, how finely asks differ, and
+    whether rules tie some VMs to hosts and to each other.
+    """
 
     says: str
     classes: tuple[_HostClass, ...]
     running: float
     fine: bool = False
+    ruled: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
     "loaded": Kind("three classes of hosts, four fifths of the VMs run", (A40, L40S, T4), 0.8),
+    "ruled": Kind(
+        "three classes of hosts, four fifths of the VMs run; some are tied to racks, some are to be apart",
+        (A40, L40S, T4),
+        0.8,
+        ruled=True,
+    ),
     "storm": Kind("identical empty hosts, all VMs are asked for at once", (A40,), 0.0),
     "diverse": Kind(
         "five classes of hosts, hardly two VMs alike, half of them run", (A40, L40S, H100, T4, V100), 0.5, True
@@ -245,7 +254,20 @@ def synthetic(hosts: int, vms: int, seed: int = 1, kind: str = "loaded") -> Json
         few = [yard.chance.choice(names) for _ in range(8)] if names else []
         if yard.chance.random() >= about.running or not yard.start(vm, few):
             yard.ask(vm, priority=0 if number % 10 else 10)
+    if about.ruled:
+        _tie(yard)
     return yard.document
+
+
+def _tie(yard: Yard) -> None:
+    """Rules for some of the VMs that are asked for: licences for every other rack, and threes that are to be apart."""
+    asked = [request["vm"] for request in yard.document["requests"]]
+    chosen = yard.chance.sample(asked, min(len(asked), max(6, len(asked) // 10)))
+    racks = sorted({host["labels"]["rack"] for host in yard.document["hosts"]})
+    half = len(chosen) // 2
+    yard.rule("affinity", vms=sorted(chosen[:half]), host_labels={"rack": racks[0]}, strength="must-not")
+    for first in range(half, len(chosen) - 2, 3):
+        yard.rule("apart", vms=sorted(chosen[first : first + 3]), by="host" if first % 2 else "rack", strength="must")
 
 
 def _set_up(yard: Yard, classes: Sequence[_HostClass], hosts: int) -> Mapping[str, list[str]]:
