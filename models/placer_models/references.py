@@ -122,6 +122,9 @@ class References:
         for i, request in self.parts.requests.items():
             yield from self._names(f"requests[{i}]", request)
         yield from _twice("jobs", "name", {i: str(getattr(job, "name", "")) for i, job in self.parts.jobs.items()})
+        for i, job in self.parts.jobs.items():
+            for j, ask in enumerate(getattr(job, "gpus", ())):
+                yield from self._ask(f"jobs[{i}].gpus[{j}]", ask)
         for i, name in started.items():
             vm = self.vms.get(name)
             if vm is not None and vm.power == "on":

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, Field, PrivateAttr
 from placer_models.cluster import Cluster, Host, Platform, Typical, Vm, wants_one_type
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
-from placer_models.night import Consolidate, Evacuate, Job, SetMode
+from placer_models.night import Asked, Consolidate, Evacuate, Job, SetMode
 from placer_models.references import Parts, References, unknown
 from placer_models.rules import STATED, Rule
 
@@ -96,6 +96,13 @@ class Snapshot(Document):
             more = len(found[MOST_CROSSED:])
             raise Faults(source, found[:MOST_CROSSED], more, at_least=bool(more))
         return snapshot
+
+    def misfits(self, asked: Asked) -> list[str]:
+        """What of a night's request and its jobs this snapshot does not have: one sentence for each fault."""
+        host_names = {i: host.name for i, host in enumerate(self.hosts)}
+        vm_names = {i: vm.name for i, vm in enumerate(self.vms)}
+        parts = Parts({}, {}, {}, {0: asked.request}, dict(enumerate(asked.jobs)), host_names, vm_names)
+        return [fault.replace("requests[0]", "request", 1) for fault in References(parts, self._catalogue).faults()]
 
     def expecting(self, asks: Typical) -> Snapshot:
         """The same snapshot in a world where these asks are to be reckoned with, each with its weight, and not those

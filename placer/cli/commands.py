@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
+from placer.cli.compare import diff_command, verify_command
 from placer.cli.exits import MEANINGS, run
 from placer.cli.imports import import_group
 from placer.cli.look import capacity_command, explain_command, show_command
 from placer.cli.night import consolidate_command
-from placer.cli.place import place_command, verify_command
+from placer.cli.place import place_command
 from placer.cli.tell import completion_command, rules_command, schema_command
 from placer_models.faults import quote
 
@@ -67,6 +68,7 @@ for command in (
     place_command,
     consolidate_command,
     verify_command,
+    diff_command,
     explain_command,
     show_command,
     capacity_command,

@@ -10,11 +10,13 @@ import click
 
 from placer.cli import files
 from placer.cli.exits import Case
-from placer_models.faults import Faults
+from placer_models.faults import Faults, quote
 from placer_models.shipped import shipped
 
 if TYPE_CHECKING:
     from placer_models.decision import Decision
+    from placer_models.gpus import Catalogue
+    from placer_models.plan import Placements, Plan
     from placer_models.snapshot import Snapshot
 
 Command = Callable[..., Any]
@@ -81,24 +83,76 @@ def snapshot_of(path: str, gpu_models: str | None = None, beside: str | None = N
 
     `beside` is the file that the answer will go to.
     """
-    from placer_models.gpus import Catalogue
     from placer_models.snapshot import Snapshot
 
-    catalogue = None
-    if gpu_models:
-        from placer_models.document import read_json
-
-        values, source = read_json(*read(gpu_models)), gpu_models
-        try:
-            catalogue = Catalogue.shipped().with_file(values)
-        except Faults as faults:
-            raise Faults(source, faults.sentences, faults.more) from None
+    catalogue = _catalogue_of(gpu_models)
     data, source = read(path)
     case = click.get_current_context().find_object(Case)
     if case is not None:
         case.snapshot, case.source = data, source
         case.beside = None if beside == "-" else beside
     return Snapshot.load(data, source, catalogue)
+
+
+def _catalogue_of(gpu_models: str | None) -> Catalogue | None:
+    from placer_models.document import read_json
+    from placer_models.gpus import Catalogue
+
+    if not gpu_models:
+        return None
+    values = read_json(*read(gpu_models))
+    try:
+        return Catalogue.shipped().with_file(values)
+    except Faults as faults:
+        raise Faults(gpu_models, faults.sentences, faults.more) from None
+
+
+def answer_of(path: str) -> Placements | Plan:
+    """The placements or the plan in a file: its `format` says which. Raises Faults."""
+    from placer_models.document import read_json
+
+    data, source = read(path)
+    return _answer(read_json(data, source), source, "")
+
+
+def plan_of(path: str) -> Plan:
+    """The plan in a file. Raises Faults."""
+    from placer_models.document import parse, read_json
+    from placer_models.plan import Plan
+
+    data, source = read(path)
+    return parse(Plan, read_json(data, source), source)
+
+
+def document_of(path: str, gpu_models: str | None) -> Snapshot | Placements | Plan:
+    """The snapshot, the placements or the plan in a file: its `format` says which. Raises Faults."""
+    from placer_models.document import digest, read_json
+    from placer_models.snapshot import Snapshot
+
+    data, source = read(path)
+    values = read_json(data, source)
+    if _form(values) == "placer.snapshot/1":
+        return Snapshot.of(values, source, _catalogue_of(gpu_models), digest(data))
+    return _answer(values, source, "'placer.snapshot/1', ")
+
+
+def _answer(values: object, source: str, besides: str) -> Placements | Plan:
+    from placer_models.document import parse
+    from placer_models.plan import Placements, Plan
+
+    match _form(values):
+        case "placer.plan/1":
+            return parse(Plan, values, source)
+        case "placer.placements/1":
+            return parse(Placements, values, source)
+        case other:
+            found = "none" if other is None else quote(other)
+            expected = f"expected {besides}'placer.placements/1' or 'placer.plan/1'"
+            raise Faults(source, [f"format: found {found}, {expected}"])
+
+
+def _form(values: object) -> object:
+    return values.get("format") if isinstance(values, dict) else None
 
 
 def decision_of(

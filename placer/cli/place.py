@@ -1,4 +1,4 @@
-"""`placer place` and `placer verify`: the job, and what the judge says to anybody's answer."""
+"""`placer place`: which host starts which VM."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 import click
 
 from placer.cli import files
-from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, REFUSED, SOME_NOT
+from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
 from placer.cli.options import (
     decision_of,
     models_option,
     output_option,
     quiet_option,
-    read,
     search_options,
     snapshot_argument,
     snapshot_of,
@@ -56,33 +55,3 @@ def place_command(
     if answer.status == "unknown":
         return NO_ANSWER
     return SOME_NOT if answer.unplaced else DONE
-
-
-@click.command("verify")
-@snapshot_argument
-@click.argument("placements", metavar="PLACEMENTS")
-@click.option(
-    "--decision",
-    metavar="NAME|FILE",
-    help="By which rules to judge: a TOML file, or the name of a shipped one (default: what the placements say).",
-)
-@models_option
-@quiet_option
-def verify_command(snapshot: str, placements: str, gpu_models: str | None, decision: str | None, quiet: bool) -> int:
-    """Let the judge replay anybody's placements on a snapshot."""
-    asked = snapshot_of(snapshot, gpu_models)
-    rules = None if decision is None else decision_of(decision)
-    from placer.judge.verify import verify
-    from placer_models.document import parse, read_json
-    from placer_models.plan import Placements
-
-    data, source = read(placements)
-    answer = parse(Placements, read_json(data, source), source)
-    faults = verify(asked, answer, rules)
-    for fault in faults:
-        click.echo(fault, err=True)
-    if not faults and not quiet:
-        click.echo(
-            f"the judge has nothing against {len(answer.placed)} placements and {len(answer.moves)} moves", err=True
-        )
-    return REFUSED if faults else DONE

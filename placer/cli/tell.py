@@ -10,7 +10,17 @@ from placer.cli import files
 from placer.cli.options import output_option
 
 SHELLS = ("bash", "zsh", "fish")
-DOCUMENTS = ("snapshot", "placements", "plan", "explanation", "view", "capacity", "decision", "gpu-models")
+DOCUMENTS = (
+    "snapshot",
+    "placements",
+    "plan",
+    "explanation",
+    "view",
+    "capacity",
+    "difference",
+    "decision",
+    "gpu-models",
+)
 
 
 @click.command("rules")
@@ -29,7 +39,8 @@ def rules_command(kind: str | None) -> None:
 def schema_command(document: str | None, output: str | None, folder: str | None) -> None:
     """Print the JSON Schema of a document.
 
-    DOCUMENT is snapshot (the default), placements, plan, explanation, view, capacity, decision or gpu-models.
+    DOCUMENT is snapshot (the default), placements, plan, explanation, view, capacity, difference, decision or
+    gpu-models.
     """
     from placer.report.schema import schema
 

@@ -1,4 +1,4 @@
-"""Anybody's placements, replayed by the judge."""
+"""Anybody's placements or plan, replayed by the judge."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ from collections.abc import Iterator, Mapping
 
 from placer.judge.check import scores
 from placer.judge.replay import Replay
+from placer.judge.timed import TimedReplay
 from placer_models.decision import Decision, shipped, shipped_decision
-from placer_models.document import quote
-from placer_models.plan import Placements
+from placer_models.document import Faults, quote
+from placer_models.night import Asked, Consolidate, Evacuate, SetMode
+from placer_models.plan import Placements, Plan
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 
-def verify(snapshot: Snapshot, answer: Placements, decision: Decision | None = None) -> list[str]:
-    """What is wrong with an answer to a snapshot's power-on requests: one sentence for each fault, none where all is
-    right.
+def verify(
+    snapshot: Snapshot, answer: Placements | Plan, decision: Decision | None = None, asked: Asked | None = None
+) -> list[str]:
+    """What is wrong with an answer to a snapshot: one sentence for each fault, none where all is right.
 
     The decision says which rules hold and how goals are counted (default: the shipped one that the answer names, else
-    `power_on`); nothing is solved. Scores and bounds that the answer claims are looked at where it names this decision.
+    `power_on` for placements and `consolidate` for a plan); nothing is solved. Scores and bounds that the answer claims
+    are looked at where it names this decision.
+
+    A plan is judged by what `asked` says (default: what the plan itself says it was asked for, else the snapshot's
+    only request of its kind, with the snapshot's jobs); Faults are raised where nothing says that. Placements that name
+    another snapshot by its digest are at fault; a plan is not, because it may still hold (`placer.drift` says what
+    changed): then its claims are not looked at.
     """
-    decision = decision or shipped_decision(answer.decision if answer.decision in shipped() else "power_on")
+    if isinstance(answer, Plan):
+        return _verify_plan(snapshot, answer, decision, asked)
+    decision = decision_of(answer, decision)
     cluster, rules = snapshot.content, decision.rules_of(snapshot.rules)
     replay = Replay(cluster, rules, answer)
     faults = list(replay.faults)
-    if answer.snapshot_sha256 and snapshot.sha256 and answer.snapshot_sha256 != snapshot.sha256:
+    if is_of_another(snapshot, answer):
         faults.insert(0, "the placements answer another snapshot: its digest differs")
     if not faults and answer.decision == decision.name:
         goals = decision.goals_of(cluster)
@@ -34,8 +45,50 @@ def verify(snapshot: Snapshot, answer: Placements, decision: Decision | None = N
     return faults
 
 
-def _claims(answer: Placements, counted: Mapping[str, int], senses: Mapping[str, str]) -> Iterator[str]:
+def _verify_plan(snapshot: Snapshot, plan: Plan, decision: Decision | None, asked: Asked | None) -> list[str]:
+    decision, asked = decision_of(plan, decision), asked or asked_of(snapshot, plan)
+    misfits = snapshot.misfits(asked)
+    if misfits:
+        return misfits
+    replay = TimedReplay(snapshot.content, decision.rules_of(snapshot.rules), asked.request, asked.jobs, plan)
+    faults = list(replay.faults)
+    if not faults and plan.decision == decision.name and not is_of_another(snapshot, plan):
+        goals = decision.night_goals()
+        counted = {goal.label: replay.score[goal.label] for goal in goals}
+        faults += _claims(plan, counted, {goal.label: goal.sense for goal in goals})
+    return faults
+
+
+def decision_of(answer: Placements | Plan, decision: Decision | None = None) -> Decision:
+    """The decision by which an answer is judged: this one, else the shipped one that it names, else the usual one."""
+    usual = "consolidate" if isinstance(answer, Plan) else "power_on"
+    return decision or shipped_decision(answer.decision if answer.decision in shipped() else usual)
+
+
+def is_of_another(snapshot: Snapshot, answer: Placements | Plan) -> bool:
+    """Whether an answer names another snapshot by its digest."""
+    return bool(answer.snapshot_sha256 and snapshot.sha256) and answer.snapshot_sha256 != snapshot.sha256
+
+
+def asked_of(snapshot: Snapshot, plan: Plan) -> Asked:
+    """What a plan was asked for: as it says itself, else the snapshot's only request of its kind, and its jobs.
+
+    Raises Faults where neither says it.
+    """
+    if plan.asked is not None:
+        return plan.asked
+    nightly = (one for one in snapshot.requests if isinstance(one, Consolidate | Evacuate | SetMode))
+    requests = [one for one in nightly if one.kind == plan.request]
+    if len(requests) != 1:
+        said = f"found {len(requests)} of kind {quote(plan.request)}, expected one, since the plan says no 'asked'"
+        raise Faults("the snapshot", [f"requests: {said}"])
+    return Asked(request=requests[0], jobs=snapshot.jobs)
+
+
+def _claims(answer: Placements | Plan, counted: Mapping[str, int], senses: Mapping[str, str]) -> Iterator[str]:
     """Scores that are not so, and bounds that are beaten."""
+    what = "plan" if isinstance(answer, Plan) else "placements"
+    beats = "beats" if isinstance(answer, Plan) else "beat"
     for goal, score in answer.score.items():
         if goal not in counted:
             yield f"score: found {quote(goal)}, expected the goals of decision {answer.decision}"
@@ -45,4 +98,4 @@ def _claims(answer: Placements, counted: Mapping[str, int], senses: Mapping[str,
         if bound is not None and goal in counted:
             beaten = counted[goal] > bound if senses[goal] == "most" else counted[goal] < bound
             if beaten:
-                yield f"bound[{quote(goal)}]: found {bound}, which the placements beat with {counted[goal]}"
+                yield f"bound[{quote(goal)}]: found {bound}, which the {what} {beats} with {counted[goal]}"

@@ -54,6 +54,12 @@ def _capacity() -> tuple[type[BaseModel], str]:
     return Room, "urn:placer:capacity:1"
 
 
+def _difference() -> tuple[type[BaseModel], str]:
+    from placer_models.difference import Difference
+
+    return Difference, "urn:placer:difference:1"
+
+
 def _decision() -> tuple[type[BaseModel], str]:
     from placer_models.decision import Decision
 
@@ -73,6 +79,7 @@ _MODELS: dict[str, Callable[[], tuple[type[BaseModel], str]]] = {
     "explanation": _explanation,
     "view": _view,
     "capacity": _capacity,
+    "difference": _difference,
     "decision": _decision,
     "gpu-models": _gpu_models,
 }
