@@ -14,13 +14,15 @@ from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene
 from placer_models.seating import Held, held, model_of, use_for
 
+
 class Stranded(Goal):
     """The thousandths of a GPU that are free and that the typical asks cannot use, over all GPUs of hosts that are up.
 
     The typical asks are those of all VMs of the snapshot, each weighted by the number of VMs that make it (or those
-    that are said to be expected: `Snapshot.expecting`). Of a GPU, an ask that its model could serve strands what is free less what as many further items of that ask as possible would
-    take: in the sharing in which the GPU stands or, where it is empty, in the best of those open to it. The score is
-    the weighted mean over the asks (an ask that a GPU could never serve strands nothing there), rounded down.
+    that are said to be expected: `Snapshot.expecting`). Of a GPU, an ask that its model could serve strands what is
+    free less what as many further items of that ask as possible would take: in the sharing in which the GPU stands or,
+    where it is empty, in the best of those open to it. The score is the weighted mean over the asks (an ask that a GPU
+    could never serve strands nothing there), rounded down.
     """
 
     kind: Literal["stranded"] = "stranded"

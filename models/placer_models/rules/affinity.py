@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, Host, Vm
@@ -46,6 +46,9 @@ class Affinity(Vms, Hosts, Rule):
 
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         return not self.names_vm(vm) or self._allows(host)
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int]:
+        return lambda host: int(not self._allows(host))
 
     def encode(self, board: Board) -> None:
         for place in board.places:

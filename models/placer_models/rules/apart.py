@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Host, Vm
@@ -44,6 +44,11 @@ class Apart(Vms, Rule):
 
     def _domain(self, host: Host) -> tuple[str, str]:
         return (self.by, host.labels[self.by]) if self.by in host.labels else ("host", host.name)
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int]:
+        hosts = scene.cluster.hosts
+        taken = {self._domain(hosts[at.host]) for one in self.members(scene.cluster) for at in scene.of(one.name)}
+        return lambda host: int(self._domain(host) in taken)
 
     def encode(self, board: Board) -> None:
         vms = {vm.name for vm in self.members(board.scene.cluster)}

@@ -50,6 +50,15 @@ class Capacity(Rule):
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         return vm.cpu_milli <= host.cpu_room_milli and _weight(vm, host) <= _room(host)
 
+    def room(self, scene: Scene, host: Host) -> tuple[int, int, int]:
+        """CPUs in thousandths, MiB for VMs without a GPU, MiB for those with one."""
+        use = scene.use(host.name)
+        left = _room(host) - use.gpu_vms_memory_mib * host.memory_ratio_milli - use.other_memory_mib * 1000
+        return host.cpu_room_milli - use.cpu_milli, left // 1000, left // host.memory_ratio_milli
+
+    def takes(self, vm: Vm) -> tuple[int, int, int]:
+        return vm.cpu_milli, 0 if vm.gpus else vm.memory_mib, vm.memory_mib if vm.gpus else 0
+
     def encode(self, board: Board) -> None:
         for place in board.places:
             here, host = board.here(place), place.host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, Host, Vm
@@ -38,6 +38,9 @@ class HostState(Rule):
 
     def admits(self, cluster: Cluster, vm: Vm, host: Host) -> bool:
         return host.state == "up"
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int]:
+        return lambda host: int(host.state != "up")
 
     def encode(self, board: Board) -> None:
         for place in board.places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -45,6 +45,33 @@ class Limit(Vms, Hosts, Rule):
 
     def host_key(self, host: Host) -> Hashable:
         return self.names_host(host)
+
+    def room(self, scene: Scene, host: Host) -> tuple[int] | None:
+        if self.most_vms is None or self.most_hosts is not None:
+            return None
+        return (self.most_vms - self._count(scene, host) if self.names_host(host) else 10**9,)
+
+    def takes(self, vm: Vm) -> tuple[int]:
+        return (int(self.names_vm(vm)),)
+
+    def _count(self, scene: Scene, host: Host) -> int:
+        return sum(self.names_vm(scene.cluster.vms[stand.vm]) for stand in scene.on(host.name))
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int] | None:
+        if self.most_hosts is None:
+            return None
+        members, hosts = self.members(scene.cluster), scene.cluster.hosts
+        standing = {stand.host for member in members for stand in scene.of(member.name)}
+        using = {name for name in standing if self.names_host(hosts[name])}
+        full = len(using) >= self.most_hosts
+
+        def added(host: Host) -> int:
+            if not self.names_host(host):
+                return 0
+            too_many = self.most_vms is not None and self._count(scene, host) >= self.most_vms
+            return too_many + (full and host.name not in using)
+
+        return added
 
     def encode(self, board: Board) -> None:
         if self.most_vms is not None:

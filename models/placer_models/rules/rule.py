@@ -218,6 +218,24 @@ class Rule(Document):
         """
         return True
 
+    def room(self, scene: Scene, host: Host) -> tuple[int, ...] | None:
+        """How much more a host can take, by each of the rule's measures (below 0: it has too much already). None: the
+        rule is no matter of amounts on one host.
+
+        Where it is, a VM breaks it (further) where something of what it `takes` is more than 0 and more than the room.
+        """
+        return None
+
+    def takes(self, vm: Vm) -> tuple[int, ...]:
+        """What a VM takes of the `room`, measure by measure."""
+        return ()
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int] | None:
+        """By how much a VM that stands nowhere would add to the breaches if it stood on a host: a function to ask of
+        many hosts while the scene stays as it is. None: that must be looked up with `check`, host by host.
+        """
+        return None
+
     def encode(self, board: Board) -> None:
         """Post the rule's conditions."""
 

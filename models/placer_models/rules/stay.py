@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Literal
 
-from placer_models.cluster import Vm
+from placer_models.cluster import Host, Vm
 from placer_models.plan import Breach, Reason
 from placer_models.rules.rule import Board, Rule, Vms
 from placer_models.scene import Scene, Stand, stand_of
@@ -32,6 +32,9 @@ class Stay(Vms, Rule):
 
     def pins(self, vm: Vm) -> bool:
         return self.names_vm(vm)
+
+    def adds(self, scene: Scene, vm: Vm) -> Callable[[Host], int]:
+        return lambda host: 0  # who stands nowhere is not kept anywhere
 
     def encode(self, board: Board) -> None:
         for vms, place, count in board.where():
