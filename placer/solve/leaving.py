@@ -1,0 +1,208 @@
+"""Who goes where when hosts are emptied for a while: everybody there is moved to another host, or waits until it is
+back.
+
+The board of class x host counts, with two things more: a class may also *wait* (suspended, or powered off), and a host
+may be *left* by all who have to leave it. Where a VM cannot be live-migrated to a host, it may be taken down and
+started there: each pair of a class and a host has one way, that with the least downtime. Who comes to a host that is
+to be emptied later has to go on from there, so that costs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from placer.solve.board import CountBoard
+from placer.solve.budget import Budget
+from placer.solve.movers import Movers
+from placer.solve.run import Progress, solve_board
+from placer_models.decision import Search
+from placer_models.goals.night import NightGoal
+from placer_models.rules.rule import Rule, Term, Var
+from placer_models.scene import Scene, Stand
+
+Down = Literal["suspend", "power-off"]
+Way = Literal["migrate", "suspend", "power-off"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be done to a VM; VMs with equal options are alike. Downtimes are in seconds.
+
+    `live`: it may be live-migrated. `elsewhere`: it may be taken down and started on another host (from a suspension
+    only where it could be migrated to). `wait`: it may be down until its host is back.
+    """
+
+    live: bool
+    elsewhere: tuple[tuple[Down, int], ...] = ()
+    wait: tuple[tuple[Down, int], ...] = ()
+    stun_ms: int = 0
+    state_mib: int = 0
+
+
+@dataclass(frozen=True)
+class LeavingAsk:
+    """What is asked: of the hosts in `leavers` as many as can be are left by those VMs, `most` of them at once.
+
+    `options` says what may be done to each VM that may be touched at all; only leavers have ways to wait. Nobody comes
+    to a host in `barred`; who comes to one in `later` has to go on another time. `trips`: how often a VM that goes
+    elsewhere travels in all (twice where it returns).
+    """
+
+    leavers: Mapping[str, frozenset[str]]
+    options: Mapping[str, Options]
+    most: int
+    barred: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    trips: int = 1
+    most_moves: int | None = None
+    store_mib: int | None = None
+
+
+@dataclass(frozen=True)
+class Going:
+    """How one VM leaves: to another stand, or (`to` is None) until its host is back."""
+
+    vm: str
+    way: Way
+    to: Stand | None = None
+
+
+@dataclass
+class Left:
+    """Which hosts are left, and how each VM goes (those that make room on other hosts, too)."""
+
+    hosts: list[str] = field(default_factory=list)
+    goings: list[Going] = field(default_factory=list)
+
+
+class Arrival(NamedTuple):
+    """How many of a class come to one place: by which way, how long each is down, how often it travels in all."""
+
+    options: Options
+    count: Var
+    way: Way
+    seconds: int
+    often: int
+
+
+class LeavingBoard(CountBoard):
+    """A board on which hosts are left by their VMs."""
+
+    def __init__(self, scene: Scene, rules: Sequence[Rule], ask: LeavingAsk) -> None:
+        self._ask = ask
+        self.left = Left()
+        super().__init__(scene, rules, (), {}, ask.options.keys())
+        self._arrivals = [one for movers in self._movers for one in self._arriving(movers)]
+        self._gone: dict[str, Var] = {}
+        self._leave()
+        self._keep_limits()
+
+    def _like(self, stand: Stand) -> Hashable:
+        leaves = stand.vm in self._ask.leavers.get(stand.host, ())
+        alone = leaves and len(self._ask.leavers) <= self._ask.most  # who waits is told by host, but where one chooses
+        return super()._like(stand), self._ask.options[stand.vm], leaves, stand.host if alone else None
+
+    def _travels(self, stand: Stand, host: str) -> bool:
+        return self._way(stand, host) is not None
+
+    def _way(self, stand: Stand, host: str) -> tuple[Way, int] | None:
+        """How VMs like this one come to a host, and how long they are down for it."""
+        options = self._ask.options[stand.vm]
+        if host in self._ask.barred or not self._survey.admits(stand.vm, host):
+            return None
+        reaches = self._survey.reaches((stand,), host)
+        if options.live and reaches:
+            return "migrate", 0
+        able = [(way, seconds) for way, seconds in options.elsewhere if reaches or way == "power-off"]
+        return min(able, key=lambda one: one[1], default=None)
+
+    def _away(self, stand: Stand, size: int) -> dict[str, Var]:
+        return {way: self.integer(size, f"{stand.vm} {way}") for way, _ in self._ask.options[stand.vm].wait}
+
+    def _arriving(self, movers: Movers) -> Iterator[Arrival]:
+        stand = movers.stay[0][0].stands[0]
+        for place, count in movers.arrive:
+            way = self._way(stand, place.host.name)
+            assert way is not None, f"{stand.vm} does not travel to {place.host.name}"
+            often = self._ask.trips * (2 if place.host.name in self._ask.later else 1)
+            yield Arrival(self._of(movers), count, *way, often)
+
+    def _of(self, movers: Movers) -> Options:
+        return self._ask.options[movers.travel.names[0]]
+
+    def _leave(self) -> None:
+        for host, leavers in self._ask.leavers.items():
+            here = self._here[host]
+            if any(vms.fixed and not leavers.isdisjoint(vms.names) for vms, _ in here):
+                continue
+            gone = self._gone[host] = self.integer(1, f"{host} left")
+            for vms, count in here:
+                size = len(vms.names)
+                if vms.moving or not leavers.isdisjoint(vms.names):
+                    self.at_most([(1, count), (size, gone)], size, eased=False)
+            for movers in self._movers:  # nobody waits for a host that is not left
+                if len(movers.stay) == 1 and movers.stay[0][1].host.name == host:
+                    waiting = [(1, count) for count in movers.away.values()]
+                    self.at_most([*waiting, (-movers.size, gone)], 0, eased=False)
+
+    def _keep_limits(self) -> None:
+        ask = self._ask
+        self.at_most([(1, gone) for gone in self._gone.values()], ask.most, eased=False)
+        if ask.most_moves is not None:
+            moved = [(ask.trips, one.count) for one in self._arrivals if one.way == "migrate"]
+            self.at_most(moved, ask.most_moves, eased=False)
+        if ask.store_mib is not None:  # taken together, also of those who are not in the store at one time
+            states = [(one.options.state_mib, one.count) for one in self._arrivals if one.way == "suspend"]
+            asleep = [(movers, movers.away["suspend"]) for movers in self._movers if "suspend" in movers.away]
+            states += [(self._of(movers).state_mib, count) for movers, count in asleep]
+            self.at_most(states, ask.store_mib, eased=False)
+
+    def aim(self, kind: str) -> tuple[list[Term], int]:
+        """One of a night's goals on this board (`soonest` is a matter of the schedule: nothing here)."""
+        live = [one for one in self._arrivals if one.way == "migrate"]
+        match kind:
+            case "named-freed" | "hosts-freed" | "modes-set":
+                return [(1, gone) for gone in self._gone.values()], 0
+            case "downtime":
+                waiting = [
+                    (seconds, movers.away[way]) for movers in self._movers for way, seconds in self._of(movers).wait
+                ]
+                return [*waiting, *((one.often * one.seconds, one.count) for one in self._arrivals)], 0
+            case "stun":
+                return [(one.often * one.options.stun_ms, one.count) for one in live], 0
+            case "moves":
+                return [(one.often, one.count) for one in live], 0
+            case _:
+                return [], 0
+
+    def read(self, value: Callable[[Var], int]) -> list[Stand]:
+        stands = super().read(value)
+        self.left = Left([host for host, gone in self._gone.items() if value(gone)])
+        for stand in stands:
+            (source,) = self.scene.of(stand.vm)
+            way = self._way(source, stand.host)
+            assert way is not None, f"{stand.vm} does not travel to {stand.host}"
+            self.left.goings.append(Going(stand.vm, way[0], stand))
+        for movers, rest in zip(self._movers, self.left_over, strict=True):
+            for down, _ in self._of(movers).wait:
+                for _ in range(value(movers.away[down])):
+                    self.left.goings.append(Going(rest.pop(0), down))
+        return stands
+
+
+def solve_leaving(
+    scene: Scene,
+    rules: Sequence[Rule],
+    goals: Sequence[NightGoal],
+    ask: LeavingAsk,
+    search: Search,
+    budget: Budget,
+    progress: Progress | None = None,
+) -> Left:
+    """The best way to leave these hosts that is found within `budget`, goal by goal."""
+    board = LeavingBoard(scene, rules, ask)
+    board.aims = [board.aim(goal.kind) for goal in goals]
+    solve_board(board, goals, search, budget.deadline, progress, budget=budget)
+    return board.left

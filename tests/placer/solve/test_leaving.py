@@ -1,0 +1,69 @@
+"""Hosts that are left for a while: who goes where, who waits, and whom it costs twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+from placer.solve.budget import Budget
+from placer.solve.leaving import LeavingAsk, Left, Options, solve_leaving
+from placer_models.decision import shipped_decision
+from placer_models.scene import Scene
+from tests.good_nights import quick
+from tests.nights import Night, Values
+from tests.worlds import gpu, host, want
+
+LIVE = Options(live=True)
+OFF = Options(live=False, elsewhere=(("power-off", 13),), wait=(("power-off", 73),))
+STUCK = Options(live=False)
+
+
+def leave(hosts: list[Values], vms: list[Values], options: dict[str, Options], *left: str, **more: Any) -> Left:
+    """How these hosts are left by all who stand there."""
+    night = Night(hosts, vms)
+    scene, decision = Scene.now(night.cluster), shipped_decision("evacuate")
+    leavers = {name: frozenset(stand.vm for stand in scene.on(name)) for name in left}
+    ask = LeavingAsk(leavers, options, **{"most": len(left), **more})
+    budget = Budget(time.monotonic() + 60)
+    return solve_leaving(scene, night.holding, decision.night_goals(), ask, decision.search, budget)
+
+
+def goes(left: Left) -> Collection[tuple[str, str, str | None]]:
+    """Each VM's way, and where it ends (None: it waits)."""
+    return {(going.vm, going.way, None if going.to is None else going.to.host) for going in left.goings}
+
+
+def test_who_may_migrate_does_so_and_not_to_a_host_that_is_emptied_later() -> None:
+    hosts = [host("h1"), host("h2"), host("h3")]
+    left = leave(hosts, [quick("a", on="h1")], {"a": LIVE}, "h1", later=frozenset({"h2"}))
+    assert left.hosts == ["h1"]
+    assert goes(left) == {("a", "migrate", "h3")}
+
+
+def test_a_pass_through_vm_starts_where_a_gpu_is_free_and_waits_where_none_is() -> None:
+    vms = [quick("p", want(at="g0"), on="h1", may="power_cycle")]
+    spare = leave([host("h1", gpu("A40")), host("h2", gpu("A40"))], vms, {"p": OFF}, "h1")
+    assert goes(spare) == {("p", "power-off", "h2")}
+    none = leave([host("h1", gpu("A40")), host("h2")], vms, {"p": OFF}, "h1")
+    assert goes(none) == {("p", "power-off", None)}
+
+
+def test_a_host_is_not_left_where_one_vm_may_do_nothing_and_the_other_host_is() -> None:
+    vms = [quick("a", on="h1", may=""), quick("b", on="h2")]
+    left = leave([host("h1"), host("h2"), host("h3")], vms, {"a": STUCK, "b": LIVE}, "h1", "h2")
+    assert left.hosts == ["h2"]
+    assert goes(left) == {("b", "migrate", "h3")}
+
+
+def test_of_two_hosts_that_is_left_first_which_moves_fewer() -> None:
+    vms = [quick("a", on="h1"), quick("b", on="h1"), quick("c", on="h2")]
+    left = leave([host("h1"), host("h2"), host("h3")], vms, dict.fromkeys("abc", LIVE), "h1", "h2", most=1)
+    assert left.hosts == ["h2"]
+
+
+def test_a_store_that_is_too_small_lets_nobody_sleep() -> None:
+    asleep = Options(live=False, wait=(("suspend", 76),), state_mib=1024)
+    for store, hosts in ((1024, ["h1"]), (1023, [])):
+        left = leave([host("h1"), host("h2")], [quick("a", on="h1")], {"a": asleep}, "h1", store_mib=store)
+        assert left.hosts == hosts
