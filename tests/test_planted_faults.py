@@ -13,7 +13,19 @@ import pytest
 
 from placer.solve import after_loss
 from placer_models.goals import balance, hosts_touched, moves, should
-from placer_models.rules import affinity, apart, capacity, gpu, gpu_board, host_state, limit, reserve, stay, together
+from placer_models.rules import (
+    affinity,
+    apart,
+    capacity,
+    failover,
+    gpu,
+    gpu_board,
+    host_state,
+    limit,
+    reserve,
+    stay,
+    together,
+)
 from tests.agreement import Agreement, World
 from tests.worlds import WORLDS
 
@@ -160,27 +172,28 @@ FAULTS = [
         "reserve",
         "the solver forgets that the first host may be lost",
         reserve,
-        "for host in cluster.hosts.values():\n            if not self.names_host(host) or",
-        "for host in list(cluster.hosts.values())[1:]:\n            if not self.names_host(host) or",
+        "for host in self._lost(cluster) if kinds else ():",
+        "for host in [*self._lost(cluster)][1:] if kinds else ():",
     ),
     Fault(
         "reserve",
         "the solver lets one VM more stay off",
         reserve,
-        "0 if self.soft else len(missed)",
-        "0 if self.soft else len(missed) + 1",
+        "0 if self.soft else len(now.missed)",
+        "0 if self.soft else len(now.missed) + 1",
     ),
     Fault(
         "reserve",
         "the judge starts VMs again on the lost host",
-        reserve,
-        'host.state == "up" and host.name != lost',
-        'host.state == "up"',
+        failover,
+        "(*hosts[at + 1 :], *hosts[:at])",
+        "(*hosts[at:], *hosts[:at])",
     ),
+    Fault("reserve", "the judge never looks back", failover, "range(least, len(best.missed))", "()"),
     Fault(
         "reserve",
         "the judge forgets what is broken now",
-        reserve,
+        failover,
         "breach.amount <= amounts.get(breach.subject, 0)",
         "breach.amount <= 0",
     ),
@@ -196,10 +209,10 @@ FAULTS = [
     ),
     Fault(
         "reserve of GPUs",
-        "the judge never looks back",
-        reserve,
-        "for most in range(len(self.vms) - len(greedy)):",
-        "for most in ():",
+        "the judge seats each VM as it comes",
+        failover,
+        "return _Seats(self, scene, site.host, vms).found()",
+        "return None",
     ),
     Fault(
         "passthrough",

@@ -246,6 +246,12 @@ RESERVE = [
         goals=("placed",),
     ),
     World(
+        "what fits only in another order than the biggest first on the first host",
+        [host("h1", cpus=8), host("h2", cpus=4), host("h3", cpus=3)],
+        [vm("a", on="h1", cpus=3, may=AGAIN), vm("b", on="h1", cpus=2, may=AGAIN), vm("c", cpus=2, may=AGAIN), vm("d")],
+        [{"kind": "reserve", "hosts": ["h1"]}],
+    ),
+    World(
         "what has no failover now has no less afterwards",
         [host("h1", cpus=3), host("h2", cpus=2), host("h3", cpus=1)],
         [
@@ -305,6 +311,16 @@ RESERVE_GPUS = [
             vm("two", want(models=["Tesla M60"])),
         ],
         [{"kind": "reserve"}],
+    ),
+    World(
+        "failover of a pair on one board, which another pair leaves to it",
+        [host(name, *[gpu("Tesla M60", board=board) for board in "1123"]) for name in ("h1", "h2")],
+        [
+            vm("any", want(count=2, models=["Tesla M60"], at="g2 g3"), on="h1", memory_mib=2048, may=AGAIN),
+            vm("pair", want(count=2, models=["Tesla M60"]), may=AGAIN, needs={"same_board": True}),
+            vm("one", want(models=["Tesla M60"])),
+        ],
+        [{"kind": "reserve", "hosts": ["h1"]}],
     ),
     World(
         "failover of MIG instances, where positions matter",

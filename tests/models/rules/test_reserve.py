@@ -9,7 +9,7 @@ import pytest
 from placer import place
 from placer.solve.board import CountBoard
 from placer_models.decision import shipped_decision
-from placer_models.rules import reserve
+from placer_models.rules import failover, reserve
 from placer_models.snapshot import Snapshot
 from tests.asked import Asked
 from tests.build import Json, gpu, host, off, on, profile, values, whole
@@ -41,7 +41,7 @@ def test_three_of_four_cannot() -> None:
 
 def test_the_operator_reads_whose_loss_would_leave_vms_off() -> None:
     one = asked(FOUR, *running(2), off("new", whole(), may=AGAIN))
-    assert one.why_not("new", "h1") == "no failover: if h1 were lost, 1 VM would not start again"
+    assert one.why_not("new", "h1") == "no failover: if h1 or h2 were lost, 1 VM would not start again"
 
 
 def test_a_vm_that_need_not_restart_takes_room_from_those_that_must() -> None:
@@ -79,9 +79,21 @@ def test_the_first_place_found_is_not_the_last_word() -> None:
     assert asked(hosts, pair, single).breaches == {}
 
 
+THREE_AND_TWO_AND_TWO = [
+    [host("h1", cpus=7), host("h2", cpus=4), host("h3", cpus=3)],
+    [on(name, "h1", cpus=cpus, may=AGAIN) for name, cpus in (("three", 3), ("two", 2), ("two-more", 2))],
+]
+
+
+def test_what_fits_only_in_another_order_starts_again() -> None:
+    hosts, vms = THREE_AND_TWO_AND_TWO
+    assert asked(hosts, *vms).breaches == {}
+
+
 def test_what_is_not_shown_within_the_budget_is_a_breach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reserve, "MOST_TRIES", 0)
-    (said,) = asked(FOUR, *running(3), hosts=["h2"]).breaches
+    monkeypatch.setattr(failover, "MOST_TRIES", 0)
+    hosts, vms = THREE_AND_TWO_AND_TWO
+    (said,) = asked(hosts, *vms).breaches
     assert said.endswith("would not start again (not shown within the budget)")
 
 

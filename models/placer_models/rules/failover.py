@@ -1,0 +1,430 @@
+"""Where VMs start again after a host is lost: the search behind rule `reserve`.
+
+VMs that no rule tells apart are of one *kind*. What a host takes beside those who stand on it (a *site*) is asked of
+the rules once for each handful of kinds and then known, for whichever host is lost; so the search itself is cheap. It
+says the same whenever it is asked about the same scene: tries are counted, not timed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import is_
+
+from placer_models.cluster import Cluster, Host, Vm
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+from placer_models.seating import held, seatings
+
+MOST_TRIES = 2000
+"""How many times the search for one lost host asks whether a VM could start again somewhere, beyond first fits; then
+it says that more restarts are not shown.
+"""
+
+MOST_SEATINGS = 500
+"""How many stands are tried to seat some VMs together on one host where the first way to seat them fails."""
+
+MOST_DEPTH = 300
+"""Of how many VMs at most more than first fits is tried."""
+
+MOST_SITES = 20_000
+"""How many sites are kept."""
+
+Some = tuple[int, ...]
+"""Kinds of VMs in ascending order, each as often as it is meant."""
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """Which kinds start again on which hosts after a loss, the VMs that do not, and whether it is sure that no fewer
+    could be left off.
+    """
+
+    on: Mapping[str, Some] = field(default_factory=dict)
+    missed: tuple[str, ...] = ()
+    shown: bool = True
+
+
+@dataclass
+class Site:
+    """A host with who stands on it, and what is known of the restarts that it takes beside them."""
+
+    host: Host
+    stands: tuple[Stand, ...]
+    takes: dict[Some, tuple[Stand, ...] | None] = field(default_factory=lambda: {(): ()})
+
+
+def _size(vm: Vm) -> tuple[object, ...]:
+    """Sorts the big VMs first."""
+    return -sum(ask.count for ask in vm.gpus), -vm.memory_mib, -vm.cpu_milli, repr((vm.wants, vm.needs))
+
+
+class Failover:
+    """What can be said about the loss of hosts of a cluster, where these rules must hold after it and these VMs start
+    again.
+
+    What the snapshot itself breaks may be broken as much after a loss.
+    """
+
+    def __init__(self, cluster: Cluster, rules: Sequence[Rule], again: Callable[[Vm], bool]) -> None:
+        self.cluster, self.again = cluster, again
+        now = Scene.now(cluster)
+        limits = [(rule, {breach.subject: breach.amount for breach in rule.check(now)}) for rule in rules]
+        self._local = [pair for pair in limits if pair[0].by_host][::-1]  # capacity before gpu, which costs most to ask
+        self._across = [pair for pair in limits if not pair[0].by_host]
+        self._rules = rules
+        self._kinds: dict[int, tuple[Vm, int]] = {}
+        self._numbers: dict[Hashable, int] = {}
+        self._members: list[dict[str, Vm]] = []
+        self._sites: dict[tuple[int, tuple[Stand, ...]], Site] = {}
+        self._vms = tuple(cluster.vms.values())
+        for vm in sorted(filter(again, self._vms), key=_size):  # so that the big kinds come first
+            self.kind(vm.name)
+
+    def of(self, cluster: Cluster) -> Failover | None:
+        """The same for a cluster that differs in one host or VM only, by what is known of this one; None: it differs
+        in more.
+        """
+        if cluster is self.cluster and all(map(is_, cluster.vms.values(), self._vms)):
+            return self if len(cluster.vms) == len(self._vms) else None
+        if cluster is self.cluster or not (cluster.vms is self.cluster.vms or cluster.hosts is self.cluster.hosts):
+            return None
+        other = copy(self)
+        other.cluster = cluster
+        return other
+
+    def kind(self, name: str) -> int:
+        """The number of a VM's kind."""
+        vm = self.cluster.vms[name]
+        known = self._kinds.get(id(vm))
+        if known is None:
+            key = tuple(rule.vm_key(vm) for rule in self._rules)
+            number = self._numbers.setdefault(key, len(self._numbers))
+            if number == len(self._members):
+                self._members.append({})
+            self._members[number][name] = vm
+            known = self._kinds[id(vm)] = vm, number
+        return known[1]
+
+    def starts_again(self, name: str) -> bool:
+        """Whether a VM is to start again."""
+        return self.again(self.cluster.vms[name])
+
+    def tied(self, kind: int) -> bool:
+        """Whether a rule that looks across hosts concerns VMs of a kind."""
+        return any(rule.concerns(vm) for vm in self._one(kind) for rule, _ in self._across)
+
+    def _one(self, kind: int) -> list[Vm]:
+        return list(self._members[kind].values())[:1]
+
+    def concerned_across(self, vm: str) -> bool:
+        """Whether such a rule concerns a VM, whether or not it is to start again."""
+        return any(rule.concerns(self.cluster.vms[vm]) for rule, _ in self._across)
+
+    # one lost host
+
+    def others(self, scene: Scene, lost: str) -> list[Host]:
+        """The hosts on which VMs may start again, from the one after the lost on: so that each takes a few of some."""
+        hosts = list(scene.cluster.hosts.values())
+        at = next(number for number, host in enumerate(hosts) if host.name == lost)
+        return [host for host in (*hosts[at + 1 :], *hosts[:at]) if host.state == "up"]
+
+    def restarts(self, scene: Scene, lost: str) -> Restarts:
+        """Where the VMs of a lost host start again."""
+        stands = list(scene.on(lost))
+        names = [stand.vm for stand in stands if self.starts_again(stand.vm)]
+        if not names:
+            return Restarts()
+        with scene.lifted(*stands):
+            return _Search(self, scene, lost, names).best()
+
+    # what a host takes
+
+    def site(self, scene: Scene, host: Host) -> Site:
+        """A host as it stands in a scene."""
+        key = id(host), tuple(scene.on(host.name))
+        site = self._sites.get(key)
+        if site is None:
+            if len(self._sites) >= MOST_SITES:
+                self._sites.clear()
+            site = self._sites[key] = Site(host, key[1])
+        return site
+
+    def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Stand, ...] | None:
+        """Stands for VMs of these kinds beside those who stand on a host; None: there are none."""
+        if some not in site.takes:
+            starting = [stand for stand in scene.on(site.host.name) if stand not in site.stands]
+            with scene.lifted(*starting):
+                site.takes[some] = self._taken(scene, site, some)
+        return site.takes[some]
+
+    def _taken(self, scene: Scene, site: Site, some: Some) -> tuple[Stand, ...] | None:
+        first = self.takes(scene, site, some[:-1])
+        (one,) = self._one(some[-1])
+        if first is None or not all(rule.admits(self.cluster, one, site.host) for rule in self._rules):
+            return None
+        vms = self._some_vms(scene, site.host, some)
+        with scene.trial(*first):
+            taken = {stand.vm for stand in first}
+            last = next(vm for vm in vms if vm.name not in taken and self.kind(vm.name) == some[-1])
+            holds = next(seatings(scene, last, site.host), None)
+            if holds is not None:
+                stand = Stand(last.name, site.host.name, holds)
+                with scene.trial(stand):
+                    if self.legal(scene, site.host, last):
+                        return (*first, stand)
+        if not any(vm.gpus for vm in vms) or not self._light_enough(scene, site.host, vms):
+            return None
+        return _Seats(self, scene, site.host, vms).found()
+
+    def _some_vms(self, scene: Scene, host: Host, some: Some) -> list[Vm]:
+        """VMs of these kinds that do not stand on a host."""
+        here = {stand.vm for stand in scene.on(host.name)}
+        vms: list[Vm] = []
+        for kind, count in Counter(some).items():
+            others = (vm for name, vm in self._members[kind].items() if name not in here)
+            vms.extend(islice(others, count))
+        return vms
+
+    def _light_enough(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> bool:
+        """Whether all rules but that on GPUs let these VMs stand on a host together."""
+        with scene.trial(*(Stand(vm.name, host.name) for vm in vms)):
+            return _kept(scene, [pair for pair in self._local if pair[0].kind != "gpu"], (host.name,), None)
+
+    def legal(self, scene: Scene, host: Host, vm: Vm) -> bool:
+        """Whether the rules that look at one host at a time are kept with a VM that stands there."""
+        return _kept(scene, self._local, (host.name,), vm)
+
+    def legal_across(self, scene: Scene, stand: Stand) -> bool:
+        """Whether the rules that look across hosts are kept with this stand in the scene."""
+        return _kept(scene, self._across, (stand.host,), scene.cluster.vms[stand.vm])
+
+
+def _kept(
+    scene: Scene, limits: Sequence[tuple[Rule, Mapping[tuple[str, ...], int]]], hosts: Collection[str], vm: Vm | None
+) -> bool:
+    """Whether no rule (of those that concern the VM) is broken more on these hosts than it may be."""
+    return all(
+        breach.amount <= amounts.get(breach.subject, 0)
+        for rule, amounts in limits
+        if vm is None or rule.concerns(vm)
+        for breach in rule.check(scene, hosts)
+    )
+
+
+class _Seats:
+    """Depth first over VMs that are to be seated on one host together; what a host's GPUs hold is seen once."""
+
+    def __init__(self, failover: Failover, scene: Scene, host: Host, vms: Sequence[Vm]) -> None:
+        self._failover, self._scene, self._host = failover, scene, host
+        self._vms = vms
+        self._seen: set[Hashable] = set()
+        self._tries = 0
+
+    def found(self, put: tuple[Stand, ...] = ()) -> tuple[Stand, ...] | None:
+        """Stands for all; None: there are none, or none was found."""
+        if len(put) == len(self._vms):
+            return put
+        vm = self._vms[len(put)]
+        for holds in seatings(self._scene, vm, self._host):
+            self._tries += 1
+            if self._tries > MOST_SEATINGS:
+                return None
+            stand = Stand(vm.name, self._host.name, holds)
+            with self._scene.trial(stand):
+                if self._new(len(put)) and self._failover.legal(self._scene, self._host, vm):
+                    stands = self.found((*put, stand))
+                    if stands is not None:
+                        return stands
+        return None
+
+    def _new(self, at: int) -> bool:
+        """Whether the host's GPUs have not held this before with as many VMs seated."""
+        holds = (held(self._scene, self._host, gpu) for gpu in self._host.gpus)
+        key = at, tuple(frozenset(Counter(content).items()) for content in holds)
+        new = key not in self._seen
+        self._seen.add(key)
+        return new
+
+
+class _Search:
+    """The search for places for the VMs of one lost host, in a scene without them."""
+
+    def __init__(self, failover: Failover, scene: Scene, lost: str, names: Sequence[str]) -> None:
+        self._of, self._scene = failover, scene
+        self._names: dict[int, list[str]] = defaultdict(list)
+        for name in names:
+            self._names[failover.kind(name)].append(name)
+        self._kinds = sorted(self._names)
+        self._sites = [failover.site(scene, host) for host in failover.others(scene, lost)]
+        self._on: dict[str, Some] = {}
+        self._put: dict[int, list[Stand]] = defaultdict(list)
+        self._tries = 0
+
+    def best(self) -> Restarts:
+        """With as few left off as are found."""
+        try:
+            return self._best()
+        finally:
+            self._clear()
+
+    def _best(self) -> Restarts:
+        best = self._greedy()
+        if not best.missed:
+            return best
+        least = sum(len(names) - self._room(kind) for kind, names in self._names.items())
+        if len(best.missed) > least and sum(map(len, self._names.values())) > MOST_DEPTH:
+            return replace(best, shown=False)
+        for most in range(least, len(best.missed)):
+            found = self._place(0, len(self._names[self._kinds[0]]), 0, most)
+            if found is not None:
+                return found
+            if self._tries > MOST_TRIES:
+                return replace(best, shown=False)
+        return best
+
+    def _greedy(self) -> Restarts:
+        """Kind after kind, each on the first hosts that take it."""
+        for kind in self._kinds:
+            left = len(self._names[kind])
+            for site in self._sites:
+                while left and self._start(site, kind):
+                    left -= 1
+        found = self._found()
+        self._clear()
+        return found
+
+    def _clear(self) -> None:
+        """Take back every start."""
+        for stands in self._put.values():
+            for stand in stands:
+                self._scene.remove(stand)
+        self._put.clear()
+        self._on.clear()
+
+    def _found(self) -> Restarts:
+        started = Counter(kind for some in self._on.values() for kind in some)
+        missed = (name for kind, names in self._names.items() for name in names[started[kind] :])
+        return Restarts({host: some for host, some in self._on.items() if some}, tuple(missed))
+
+    def _place(self, at: int, left: int, first: int, most: int) -> Restarts | None:
+        """Start what is `left` of the kind number `at`, on the hosts from number `first` on, and then all further
+        kinds, with at most `most` VMs left off.
+        """
+        if not left:
+            if at + 1 == len(self._kinds):
+                return self._found()
+            return self._place(at + 1, len(self._names[self._kinds[at + 1]]), 0, most)
+        kind = self._kinds[at]
+        for number in range(first, len(self._sites)):
+            self._tries += 1
+            if self._tries > MOST_TRIES:
+                return None
+            if self._start(self._sites[number], kind):
+                found = self._place(at, left - 1, number, most)
+                if found is not None:
+                    return found
+                self._stop(self._sites[number], kind)
+        return self._place(at, 0, 0, most - left) if left <= most else None
+
+    def _start(self, site: Site, kind: int) -> bool:
+        """Start one more VM of a kind on a host, if it takes it."""
+        some = tuple(sorted((*self._on.get(site.host.name, ()), kind)))
+        stands = self._of.takes(self._scene, site, some)
+        if stands is None:
+            return False
+        if self._of.tied(kind):
+            holds = next(stand.holds for stand in stands if self._of.kind(stand.vm) == kind)
+            stand = Stand(self._names[kind][len(self._put[kind])], site.host.name, holds)
+            self._scene.put(stand)
+            if not self._of.legal_across(self._scene, stand):
+                self._scene.remove(stand)
+                return False
+            self._put[kind].append(stand)
+        self._on[site.host.name] = some
+        return True
+
+    def _stop(self, site: Site, kind: int) -> None:
+        """Take back the last start of a kind, which was on this host."""
+        some = list(self._on[site.host.name])
+        some.remove(kind)
+        self._on[site.host.name] = tuple(some)
+        if self._of.tied(kind):
+            self._scene.remove(self._put[kind].pop())
+
+    def _room(self, kind: int) -> int:
+        """How many VMs of a kind could start if no other did, up to as many as there are."""
+        count = len(self._names[kind])
+        room = 0
+        for site in self._sites:
+            here = 0
+            while room < count and self._of.takes(self._scene, site, (kind,) * (here + 1)) is not None:
+                here, room = here + 1, room + 1
+        return room
+
+
+class Keeper:
+    """Keeps watch over the losses of hosts while VMs are put into a scene one by one: what was found is kept, and
+    looked at again only where a VM stands in its way.
+
+    `most` says how many VMs may be left off after the loss of a host; more than now are refused beyond that.
+    """
+
+    def __init__(self, failover: Failover, scene: Scene, lost: Mapping[str, int]) -> None:
+        self._of, self._scene, self._most = failover, scene, lost
+        self._known = {name: failover.restarts(scene, name) for name in lost}
+        self._next: dict[str, Restarts] = {}
+
+    def against(self, stand: Stand, *, every: bool = False) -> dict[str, int]:
+        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM than may be, and how many;
+        none: it may stand so.
+        """
+        self._next = {}
+        refused: dict[str, int] = {}
+        with self._scene.trial(stand):
+            for lost, known in self._known.items():
+                after = self._after(lost, known, stand)
+                if after is not known:
+                    self._next[lost] = after
+                    if len(after.missed) > max(self._most[lost], len(known.missed)):
+                        refused[lost] = len(after.missed)
+                        if not every:
+                            break
+        return refused
+
+    def took(self) -> None:
+        """The VM that was asked about last stands so from now on."""
+        self._known |= self._next
+
+    def _after(self, lost: str, known: Restarts, new: Stand) -> Restarts:
+        """The restarts with one more VM in the scene: those that are known, changed where it stands in their way."""
+        of, scene = self._of, self._scene
+        if new.host == lost:
+            if not of.starts_again(new.vm):
+                return known
+            on, left = dict(known.on), [of.kind(new.vm)]
+        elif of.concerned_across(new.vm):
+            return of.restarts(scene, lost)
+        elif new.host in known.on:
+            on, left = dict(known.on), []
+            site = of.site(scene, scene.cluster.hosts[new.host])
+            some = on.pop(new.host)
+            while of.takes(scene, site, some) is None:
+                some, left = some[:-1], [*left, some[-1]]
+            on[new.host] = some
+        else:
+            return known
+        if any(of.tied(kind) for some in (left, *on.values()) for kind in some):
+            return of.restarts(scene, lost)
+        for kind in left:
+            for host in of.others(scene, lost):
+                some = tuple(sorted((*on.get(host.name, ()), kind)))
+                if of.takes(scene, of.site(scene, host), some) is not None:
+                    on[host.name] = some
+                    break
+            else:
+                return of.restarts(scene, lost)
+        return Restarts(on, known.missed, known.shown)
