@@ -254,7 +254,7 @@ class CountBoard:
                 movers[(survey.vm(name), reach_key(cluster, present[0]), self._like(present[0]))].append(present[0])
             else:
                 stands[name] = present[0]
-                groups[(survey.vm(name), present[0].host, "fixed")].append(name)
+                groups[(survey.vm(name), self._columns[present[0].host].host.name, "fixed")].append(name)
         self._here: dict[str, list[tuple[VmClass, Var]]] = {place.host.name: [] for place in self._columns.values()}
         self._where: list[tuple[VmClass, list[tuple[Place, Var]]]] = []
         self._movers: list[Movers] = []

@@ -13,6 +13,7 @@ from placer.solve.budget import Budget
 from placer.solve.columns import Columns
 from placer.solve.improve import Answer, Improver
 from placer.solve.master import Floor
+from placer.solve.merged import Merged
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey, tying
@@ -72,6 +73,10 @@ def solve(
         survey = Survey(scene.cluster, rules, goals)
         large = _Large(scene, survey, rules, goals, search, budget, progress)
         large.start()
+        if not movable and not forbidden:
+            large.bounded()
+            if large.closed(len(goals)):
+                return large.outcome()
         if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
             whole = _Boards(large, movable, most_moves, forbidden)
             outcome = whole.solve()
@@ -100,8 +105,13 @@ class _Boards:
         end = budget.deadline
         if self._of.pairs(self._movable) > TINY_UNKNOWNS:
             budget.deadline -= (1 - SHARE) * budget.left
-        outcome = Outcome("feasible")
-        for number in dict.fromkeys((_plain(goals), len(goals))):
+        plain, outcome = _plain(goals), Outcome("feasible")
+        if self._of.closed(plain):  # the first answer is the best for these already
+            known = self._of.outcome()
+            outcome = replace(known, tiers=known.tiers[:plain])
+        for number in dict.fromkeys((plain, len(goals))):
+            if number <= len(outcome.tiers):
+                continue
             found = self._solve(number, outcome)
             if found is None or len(found.tiers) <= len(outcome.tiers):
                 break
@@ -153,6 +163,7 @@ class _Large:
         self.bounds: list[int | None] = [None] * len(goals)
         self.waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
         self.groups = survey.alike(scene, [host.name for host in self.cluster.hosts.values() if host.state == "up"])
+        self.merged: Merged | None = None
         self.boards: Sequence[Tier] = ()
         self.firsts: list[list[Stand]] = []
         self._tied: list[Rule] = []
@@ -168,6 +179,19 @@ class _Large:
         return moving + sum(
             len(hosts) for names in self.waiting for hosts in self.groups if self.survey.admits(names[0], hosts[0])
         )
+
+    def bounded(self) -> None:
+        """Bounds of the goals that need no exact layouts, by merging hosts: up to the first that is open."""
+        try:
+            goals = self.goals[: _plain(self.goals)]
+            self.merged = Merged(self.scene, self.survey, self.rules, goals, self.settings, self.budget)
+        except TooLarge:
+            return
+        self._bounds(self.merged, len(goals))
+
+    def closed(self, goals: int) -> bool:
+        """Whether the first goals have all reached their bounds."""
+        return self.bounds[:goals] == self.answer.counted()[:goals]
 
     def take(self, outcome: Outcome) -> None:
         """Go on from what boards have found."""
@@ -193,17 +217,17 @@ class _Large:
         if columns is not None:
             for stands in self.firsts:
                 columns.take(stands)
-        relaxation: Relaxation | None = None
+        relaxation: Merged | Relaxation | None = None if movable else self.merged
         if columns is not None:
             self._by_columns(columns)
-        elif not movable:
+        elif not movable and relaxation is None:
             relaxation = self._relaxation()
         plain = _plain(self.goals)
         self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if columns is not None:
             self._bounds_by_columns(columns)
-        elif relaxation is not None:
-            self._bounds(relaxation, plain)
+        if relaxation is not None:
+            self._bounds(relaxation, plain, further=True)
         if plain < len(self.goals):
             self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if self.budget.over() and self.answer.stands:
@@ -222,12 +246,14 @@ class _Large:
         self._bounds(relaxation, len(goals))
         return relaxation
 
-    def _bounds(self, relaxation: Relaxation, goals: int) -> None:
-        """The bounds of the first goals, up to the first one that is open."""
+    def _bounds(self, relaxation: Merged | Relaxation, goals: int, *, further: bool = False) -> None:
+        """The bounds of the first goals, up to the first one that is open; the `further` ones, too, once the scores of
+        those before them are final.
+        """
         for number in range(goals):
             if self._open(number) and not self.budget.over():
                 self._bound(number, relaxation.bound(number, self.answer.counted()))
-            if self._open(number):
+            if self._open(number) and not further:
                 return
 
     def outcome(self) -> Outcome:

@@ -1,0 +1,140 @@
+"""What nobody can beat where hosts differ by what stands on them: hosts of one kind merged into one large host.
+
+What is free on all of them is added up, and their GPUs are counted by what each holds, so a cluster of a thousand
+loaded hosts becomes a board of a few places that CP-SAT solves outright. Whatever can be placed can be placed there,
+so its bound is a bound; being whole-numbered, it is mostly tighter than a linear relaxation of the whole cluster.
+
+Two things keep it a relaxation: rules that are no matter of amounts are dropped, and a host on which a rule is broken
+already stays by itself (what it has too much of must not be taken from the others' room).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from ortools.sat.python import cp_model
+
+from placer.judge.check import broken
+from placer.solve.board import CountBoard
+from placer.solve.budget import Budget
+from placer.solve.survey import Survey
+from placer_models.decision import Search
+from placer_models.goals.goal import Goal
+from placer_models.rules.gpu import GpuRule
+from placer_models.rules.gpu_board import Row
+from placer_models.rules.rule import Place, Rule
+from placer_models.scene import Scene
+from placer_models.seating import held, zones
+
+MOST_UNKNOWNS = 20_000
+"""Unknowns of a merged board at most."""
+
+WORK = 2.0
+"""Deterministic seconds for the bound of one goal at most."""
+
+
+class MergedBoard(CountBoard):
+    """A board on which a place may stand for hosts of one kind whatever stands on them."""
+
+    def rows(self, place: Place) -> Any:
+        if place.m == 1:
+            return None
+        told_apart = any(
+            zones(place.host, vms.vm.needs) is not None for vms, _ in self.here(place) if vms.vm.gpus and not vms.fixed
+        )
+        rows: dict[Hashable, Row] = {}
+        for name in place.names:
+            host = self.scene.cluster.hosts[name]
+            for index, gpu in enumerate(host.gpus):
+                fixed = held(self.scene, host, gpu)
+                now = self.scene.sharing(name, gpu)
+                sharings = (now,) if fixed else (now, *(other for other in gpu.sharings if other != now))
+                mine = place.host.gpus[index]  # hosts of one kind have the same GPUs in the same order
+                key = gpu.model, gpu.mode, sharings, tuple(sorted(fixed, key=repr)), index if told_apart else None
+                row = rows.setdefault(key, Row(mine, [], sharings, fixed, (), [], 0))
+                row.ids.append(mine.id)
+                row.size += 1
+                row.most = row.size
+        return list(rows.values())
+
+
+class Merged:
+    """The merged relaxation of a whole cluster for some goals, nobody moving. Raises TooLarge."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        survey: Survey,
+        rules: Sequence[Rule],
+        goals: Sequence[Goal],
+        search: Search,
+        budget: Budget,
+    ) -> None:
+        kept = [rule for rule in rules if not rule.soft and rule.by_host and _mergeable(rule, scene)]
+        groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host])
+        self._board = MergedBoard(
+            scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS
+        )
+        self._goals, self._search, self._budget = goals, search, budget
+
+    def bound(self, number: int, scores: Sequence[int]) -> int | None:
+        """What nobody beats in a goal who reaches these scores in those before it; None where it is not known."""
+        if self._board.narrow:
+            return None
+        found = self._solved(number, scores[:number])
+        return self._solved(number, ()) if found is None and number else found  # without floors it is a bound, too
+
+    def _solved(self, number: int, floors: Sequence[int]) -> int | None:
+        board, model = self._board, self._board.model.clone()
+        for goal, aim, score in zip(self._goals, board.aims, floors, strict=False):
+            expression, constant = self._expression(aim)
+            at_least = goal.sense == "most"
+            model.add(expression >= score - constant if at_least else expression <= score - constant)
+        expression, constant = self._expression(board.aims[number])
+        most = self._goals[number].sense == "most"
+        if most:
+            model.maximize(expression)
+        else:
+            model.minimize(expression)
+        solver = cp_model.CpSolver()
+        solver.parameters.random_seed = self._search.seed
+        solver.parameters.num_workers = 1
+        solver.parameters.linearization_level = 2
+        solver.parameters.max_deterministic_time = WORK
+        if self._budget.solve(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        bound = solver.best_objective_bound
+        return (math.floor(bound + 1e-6) if most else math.ceil(bound - 1e-6)) + constant
+
+    def _expression(self, aim: tuple[Any, int]) -> tuple[Any, int]:
+        factors, unknowns, constant = self._board.merged(aim[0])
+        return cp_model.LinearExpr.weighted_sum(unknowns, factors), constant + aim[1]
+
+
+def merged_groups(scene: Scene, survey: Survey, rules: Sequence[Rule]) -> list[list[str]]:
+    """The hosts that are up, grouped by kind; one on which a rule is broken already is a group by itself."""
+    groups: dict[Hashable, list[str]] = {}
+    sick = {host for host, found in _breaches(scene, rules).items() if found}
+    for host in scene.cluster.hosts.values():
+        if host.state == "up":
+            groups.setdefault(host.name if host.name in sick else survey.host(host.name), []).append(host.name)
+    return list(groups.values())
+
+
+def _breaches(scene: Scene, rules: Sequence[Rule]) -> Mapping[str, int]:
+    """How many breaches there are on each host; none is looked for host by host where there is none at all."""
+    if not any(broken(scene, rules)):
+        return {}
+    return {name: sum(map(len, broken(scene, rules, (name,)))) for name in scene.cluster.hosts}
+
+
+def _mergeable(rule: Rule, scene: Scene) -> bool:
+    """Whether what the rule posts for a place of several hosts allows whatever it allows on each of them: amounts,
+    what does not look at the scene, and the GPUs whose rows a merged board adds up.
+    """
+    if isinstance(rule, GpuRule):
+        return True
+    hosts = scene.cluster.hosts.values()
+    return all(rule.scene_key(scene, host) == () or rule.room(scene, host) is not None for host in hosts)
