@@ -35,7 +35,8 @@ class CountBoard:
     """A board over a scene: `asked` VMs may be started, `movable` ones may be moved, all others stay as they are.
 
     `hosts` are those about which something is decided (default: all), or `groups` of hosts that are alike, each decided
-    about as one place (a relaxation, for nobody moving). `survey` saves working it out again. Raises TooLarge where
+    about as one place (a relaxation, for nobody moving). A `loose` board seats VMs after each loss afresh, which allows
+    more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again. Raises TooLarge where
     more than `most` unknowns would come about.
     """
 
@@ -51,12 +52,13 @@ class CountBoard:
         groups: Sequence[Sequence[str]] | None = None,
         survey: Survey | None = None,
         most: int | None = None,
+        loose: bool = False,
     ) -> None:
         self.model = cp_model.CpModel()
         self._survey = survey or Survey(scene.cluster, rules, goals)
         self._limit = most
         self._scene, self._asked = scene, asked
-        self.exact_for_rules = any(rule.exact for rule in rules)
+        self.exact_for_rules = any(rule.exact for rule in rules) and not loose
         self.exact = self.exact_for_rules or any(goal.exact for goal in goals)
         self._rough: list[Place] = []
         self.narrow = False
@@ -70,6 +72,8 @@ class CountBoard:
         self._unknowns: dict[int, cp_model.IntVar] = {}
         self._readers: list[tuple[Place, Callable[[Callable[[Var], int]], Any]]] = []
         self.left_over: list[list[str]] = []
+        self.leaders: list[cp_model.IntVar] = []
+        """Unknowns that decide nearly everything: with these fixed, the rest is found soon."""
         self._layouts: list[tuple[Place, Gpu, Sharing, Any, Var]] = []
         if groups is None:
             every = scene.cluster.hosts

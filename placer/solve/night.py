@@ -126,6 +126,7 @@ class NightBoard(CountBoard):
         self._empty: dict[str, Var] = {}
         self._jobs: dict[tuple[str, str], Var] = {}
         self._free_hosts()
+        self.leaders = list(self._empty.values())
         self._offer_jobs()
         self._bound_night()
 
@@ -264,5 +265,5 @@ def solve_target(
     """The best target found before `deadline` (of `time.monotonic`), goal by goal."""
     board = NightBoard(scene, rules, ask)
     board.aims = [board.aim(goal.kind) for goal in goals]
-    outcome = solve_board(board, goals, search, deadline, progress)
+    outcome = solve_board(board, goals, search, deadline, progress, lns=False)
     return outcome, board.target

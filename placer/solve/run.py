@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
+from placer.solve.dive import better
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.night import NightGoal
@@ -74,11 +75,13 @@ def solve_board(
     budget: Budget | None = None,
     work: float | None = None,
     held: Sequence[Tier] = (),
+    lns: bool = True,
 ) -> Outcome:
     """Solve a board tier by tier until `deadline` (of `time.monotonic`), or until `budget` is used up.
 
     The first goals may be solved already: their `held` scores are kept. `work` bounds the deterministic time of each
-    tier, so that the same search ends in the same place on any machine.
+    tier, so that the same search ends in the same place on any machine. Without `lns` (CP-SAT's own large
+    neighbourhoods) its workers do nothing but prove: better where the linear relaxation says nearly everything.
     """
     model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
@@ -92,11 +95,16 @@ def solve_board(
             _hold(model, goal, aim, held[number].score - constant)
             outcome.tiers.append(held[number])
             continue
+        if not any(factors) and (values is not None or number + 1 < len(goals)):  # nothing to decide for this goal
+            guessed = guessed or (goal.exact and bool(board.rough_places()))
+            outcome.tiers.append(Tier(goal, constant, None if guessed else constant))
+            continue
         if goal.sense == "most":
             model.maximize(aim)
         else:
             model.minimize(aim)
-        if values is not None:
+        if values is not None and not budget.over():
+            values = better(model, board.leaders, values, search, budget)
             model.clear_hints()  # type: ignore[no-untyped-call]
             for index, value in enumerate(values):
                 model.add_hint(model.get_int_var_from_proto_index(index), value)
@@ -104,6 +112,7 @@ def solve_board(
             outcome.stopped = budget.why
             break
         solver = _solver(search, hinted=values is not None)
+        solver.parameters.use_lns = lns
         if work is not None:
             solver.parameters.max_deterministic_time = work
         status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
@@ -126,6 +135,8 @@ def solve_board(
         proven = len(outcome.tiers) == len(goals) and all(tier.closed for tier in outcome.tiers)
         outcome.status = "optimal" if proven else "feasible"
         outcome.stopped = outcome.stopped or "proven"
+    else:
+        outcome.tiers = outcome.tiers[: len(held)]  # of an arrangement that was not found nothing is known
     return outcome.without_bounds() if board.narrow else outcome
 
 
