@@ -37,6 +37,12 @@ class Job(Document):
     notes: str | None = None
 
 
+class Jobs(Document):
+    """A file of jobs."""
+
+    jobs: tuple[Job, ...]
+
+
 class LinkLimit(Document):
     """What a link bears at once: all hosts with the same value of `label` share one (a rack's uplink, say), for moves
     into or out of them.

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from placer.cli import files
-from placer.cli.exits import DONE, SOME_NOT
+from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
+from placer.cli.night_options import LIMITS, checked, jobs_of, night_options, request_of
 from placer.cli.options import (
     decision_of,
     models_option,
@@ -19,27 +20,69 @@ from placer.cli.options import (
     snapshot_of,
 )
 
+NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
+"""The options of `night_options`."""
+
 
 @click.command("consolidate")
 @snapshot_argument
 @output_option
+@click.option(
+    "--free",
+    metavar="N|HOST",
+    multiple=True,
+    help="How many hosts to free, or the name of one (default: as many as pay).",
+)
+@click.option("--host", "hosts", metavar="HOST", multiple=True, help="Touch VMs on this host; default: on all hosts.")
+@click.option("--ready-by", metavar="TIME", help="When VMs run again (RFC 3339; default: when the window ends).")
+@click.option("--jobs", metavar="FILE", help="Jobs for the freed hosts, as in a snapshot (default: the snapshot's).")
+@night_options
 @partial(search_options, default="consolidate")
 @models_option
 @quiet_option
-def consolidate_command(snapshot: str, output: str | None, gpu_models: str | None, quiet: bool, **wishes: Any) -> int:
+def consolidate_command(
+    snapshot: str,
+    output: str | None,
+    free: tuple[str, ...],
+    jobs: str | None,
+    gpu_models: str | None,
+    quiet: bool,
+    **wishes: Any,
+) -> int:
     """Plan a night: free hosts, run jobs on them, bring everything back.
 
-    The snapshot says what is asked: one request of kind "consolidate", and "jobs".
+    The snapshot says what is asked: one request of kind "consolidate", and "jobs". Options change parts of that
+    request, or stand in its place. VMs that stay are no failure (exit code 1) where as many hosts as pay are asked for.
     """
-    asked = snapshot_of(snapshot, gpu_models, output)
+    cluster = snapshot_of(snapshot, gpu_models, output)
+    flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "ready_by")}
     decision = decision_of(**wishes)
     from placer.consolidate import consolidate
-    from placer_models.document import Faults, dump
-    from placer_models.night import Consolidate
+    from placer.report.live import Live
+    from placer_models.document import dump
+    from placer_models.night import Asked, Consolidate
 
-    requests = [request for request in asked.requests if isinstance(request, Consolidate)]
-    if len(requests) != 1:
-        raise Faults(snapshot, [f"requests: found {len(requests)} of kind 'consolidate', expected one"])
-    plan = consolidate(asked, requests[0], asked.jobs, decision)
+    request = request_of(Consolidate, cluster, snapshot, {**flags, "free": _free(free)})
+    asked = checked(cluster, Asked(request=request, jobs=jobs_of(jobs, cluster)))
+    with Live(quiet=quiet) as live:
+        plan = consolidate(cluster, request, asked.jobs, decision, progress=live.progress)
     files.write(output, dump(plan))
-    return SOME_NOT if plan.unmoved else DONE
+    from placer.undone import undone
+
+    if not quiet:
+        from placer.report.plan import print_plan
+
+        print_plan(plan, live.seconds)
+    if plan.stopped == "interrupted":
+        click.echo("interrupted: this is the best plan so far, and the judge passed it", err=True)
+        return INTERRUPTED
+    if plan.status == "unknown":
+        return NO_ANSWER
+    return SOME_NOT if undone(plan) else DONE
+
+
+def _free(said: tuple[str, ...]) -> int | tuple[str, ...] | None:
+    """How many, or which: a single number is how many."""
+    if len(said) == 1 and said[0].isdecimal():
+        return int(said[0])
+    return said or None

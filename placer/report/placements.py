@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rich.console import RenderableType
+
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer_models.plan import PlacedGpu, Placements
 from placer_models.snapshot import Snapshot
@@ -37,7 +39,7 @@ def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> 
     for sentence in answer.assumed:
         console.print(plain(f"assumed: {sentence}"))
     if answer.score:
-        console.print(_goals(answer.score, answer.bound, answer.gap))
+        console.print(goals_table(answer.score, answer.bound, answer.gap))
     asked = len(snapshot.requests)
     ended = f"{answer.status} ({answer.stopped})" if answer.stopped else answer.status
     console.print(plain(f"{len(answer.placed)} of {asked} requests can start; {ended}, {seconds:.1f} s"))
@@ -82,7 +84,10 @@ def _names(vms: list[str]) -> str:
     return ", ".join(vms[:5]) + (f" and {len(vms) - 5} more" if len(vms) > 5 else "")
 
 
-def _goals(score: Mapping[str, int], bound: Mapping[str, int | None], gap: Mapping[str, float | None]) -> object:
+def goals_table(
+    score: Mapping[str, int], bound: Mapping[str, int | None], gap: Mapping[str, float | None]
+) -> RenderableType:
+    """How good an answer is, goal by goal."""
     made = table("goal", "score", "bound", "gap", right=("score", "bound", "gap"))
     for goal, reached in score.items():
         best, left = bound.get(goal), gap.get(goal)

@@ -1,0 +1,155 @@
+"""A night's plan as tables: which hosts are freed, what runs on them, the steps, who stays and why, how good it is."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from rich.console import RenderableType
+
+from placer.report.clock import WallClock, lasting
+from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
+from placer.report.placements import goals_table, gpus_text
+from placer.undone import undone
+from placer_models.plan import JobRun, Plan, Step, StepKind
+
+T = TypeVar("T")
+
+DOING: Mapping[StepKind, str] = {
+    "migrate": "migrations",
+    "suspend": "suspensions",
+    "resume": "resumptions",
+    "power-off": "power-offs",
+    "power-on": "power-ons",
+    "enter-maintenance": "hosts put in maintenance",
+    "set-mode": "GPU changes",
+    "restart-host": "restarts of hosts",
+}
+"""The steps that are worth counting, in the plural."""
+
+
+def print_plan(plan: Plan, seconds: float) -> None:
+    """Print a plan on standard error; `seconds` of wall clock it took."""
+    console = stderr()
+    for part in plan_tables(plan):
+        console.print(part)
+    ended = f"{plan.status} ({plan.stopped})" if plan.stopped else plan.status
+    console.print(plain(f"{counted(plan.steps)}; {ended}, {seconds:.1f} s"))
+
+
+def plan_tables(plan: Plan) -> Iterator[RenderableType]:
+    """A plan's tables and sentences."""
+    clock = WallClock.of(plan)
+    for window in plan.window:
+        yield plain(f"from {clock.day(window.from_)} until {clock.day(window.until)} ({clock.name})", "bold")
+    yield from _freed(plan, clock)
+    yield from _steps(plan, clock)
+    yield from _unmoved(plan)
+    for sentence in undone(plan):
+        yield plain(f"not done: {sentence}", "bold")
+    for sentence in plan.broken_now[:MOST_ROWS]:
+        yield plain(f"broken already: {sentence}")
+    for sentence in plan.assumed:
+        yield plain(f"assumed: {sentence}")
+    if plan.before or plan.after:
+        made = table("", "before", "after", right=("before", "after"))
+        for name in dict.fromkeys([*plan.before, *plan.after]):
+            figures = (plan.before.get(name), plan.after.get(name))
+            row(made, name.replace("_", " "), *("" if figure is None else f"{figure:,}" for figure in figures))
+        yield made
+    if plan.score:
+        yield goals_table(plan.score, plan.bound, plan.gap)
+
+
+def _freed(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
+    if not plan.freed:
+        return
+    runs: dict[str, list[JobRun]] = defaultdict(list)
+    for run in plan.jobs:
+        runs[run.host].append(run)
+    hosts = len({freed.host for freed in plan.freed})
+    made = table("host", "from", "until", "for", "jobs", title=f"{hosts} host{'s' if hosts > 1 else ''} freed")
+    for freed in plan.freed[:MOST_ROWS]:
+        there = [run for run in runs[freed.host] if freed.from_ <= run.start and run.end <= freed.until]
+        times = clock.time(freed.from_), clock.time(freed.until), lasting(freed.until - freed.from_)
+        row(made, freed.host, *times, jobs_text(there))
+    yield made
+    if more := cut(len(plan.freed), MOST_ROWS, "freed"):
+        yield more
+
+
+def jobs_text(runs: Sequence[JobRun]) -> str:
+    """`render-farm (2), training`."""
+    counts = Counter(run.job for run in runs)
+    return ", ".join(f"{job} ({count})" if count > 1 else job for job, count in counts.items())
+
+
+def _steps(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
+    steps = [step for step in plan.steps if step.job is None]
+    if not steps:
+        return
+    names = {step.id: step.vm or step.host or step.id for step in plan.steps}
+    made = table(
+        "start",
+        "takes",
+        "step",
+        "from",
+        "to",
+        "GPUs",
+        "after",
+        "why",
+        title=f"{len(steps)} step{'s' if len(steps) > 1 else ''}",
+    )
+    for step in steps[:MOST_ROWS]:
+        takes = lasting(step.end - step.start)
+        after = ", ".join(dict.fromkeys(names.get(name, name) for name in step.waits_for[:3]))
+        after += " ..." if len(step.waits_for) > 3 else ""
+        source, target = step.leaves or "", step.reaches or ("" if step.vm else step.host or "")
+        what = f"{step.kind} {step.vm or step.host}"
+        row(made, clock.time(step.start), takes, what, source, target, gpus_text(step.gpus), after, step.why)
+    yield made
+    if more := cut(len(steps), MOST_ROWS, "steps"):
+        yield more
+
+
+def _unmoved(plan: Plan) -> Iterator[RenderableType]:
+    for hosts, reasons in _together((one.host, one.reasons) for one in plan.left_out):
+        yield plain(f"left out: {_some(hosts)}: {'; '.join(reasons)}")
+    if not plan.unmoved:
+        return
+    made = table("VM", "keeps", "why", title=f"{len(plan.unmoved)} stay{'s' if len(plan.unmoved) == 1 else ''}")
+    groups = _together(((one.vm, one.host), one.reasons) for one in plan.unmoved)
+    for pairs, reasons in groups[:MOST_ROWS]:
+        vms, hosts = ([*dict.fromkeys(part)] for part in zip(*pairs, strict=True))
+        row(made, _some(vms), _some(hosts), "; ".join(reasons))
+    yield made
+    if more := cut(len(groups), MOST_ROWS, "reasons"):
+        yield more
+
+
+def _together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], tuple[str, ...]]]:
+    """Those of whom the same is said, together."""
+    groups: dict[tuple[str, ...], list[T]] = {}
+    for one, reasons in said:
+        groups.setdefault(reasons, []).append(one)
+    return [(members, reasons) for reasons, members in groups.items()]
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def counted(steps: Sequence[Step]) -> str:
+    """`24 migrations, 6 suspensions`, or `nothing to do`."""
+    counts = Counter(step.kind for step in steps)
+    said = [
+        f"{counts[kind]} {what if counts[kind] > 1 else _one(what)}" for kind, what in DOING.items() if counts[kind]
+    ]
+    return ", ".join(said) or "nothing to do"
+
+
+def _one(plural: str) -> str:
+    """`migrations` -> `migration`, `hosts put in maintenance` -> `host put in maintenance`."""
+    first, blank, rest = plural.partition(" ")
+    return first.removesuffix("s") + blank + rest if first != "GPU" else plural.removesuffix("s")
