@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from placer.look import show
     from placer.power_on import place
     from placer.room import capacity
+    from placer.session import Proposal, Session, StaleProposal
     from placer_models.decision import Decision
     from placer_models.faults import Faults
     from placer_models.snapshot import Snapshot
@@ -23,7 +24,10 @@ _WHERE = {
     "Decision": "placer_models.decision",
     "Disagreement": "placer.disagreement",
     "Faults": "placer_models.faults",
+    "Proposal": "placer.session",
+    "Session": "placer.session",
     "Snapshot": "placer_models.snapshot",
+    "StaleProposal": "placer.session",
     "capacity": "placer.room",
     "explain": "placer.judge.explain",
     "place": "placer.power_on",
@@ -31,7 +35,20 @@ _WHERE = {
     "verify": "placer.judge.verify",
 }
 
-__all__ = ["Decision", "Disagreement", "Faults", "Snapshot", "capacity", "explain", "place", "show", "verify"]
+__all__ = [
+    "Decision",
+    "Disagreement",
+    "Faults",
+    "Proposal",
+    "Session",
+    "Snapshot",
+    "StaleProposal",
+    "capacity",
+    "explain",
+    "place",
+    "show",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
