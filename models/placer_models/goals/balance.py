@@ -29,12 +29,12 @@ class Balance(Goal):
                 board.at_most([*given, (-room * place.m, fullest)], 0, eased=False)
         elsewhere = board.elsewhere()
         if elsewhere:
-            now = max(_fullness(board.scene, host) for host in elsewhere)
+            now = max(fullness(board.scene, host) for host in elsewhere)
             board.at_most([(-1, fullest)], -now, eased=False)
         return [(1, fullest)], 0
 
     def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
-        return max((_fullness(after, host) for host in after.cluster.hosts.values()), default=0)
+        return max((fullness(after, host) for host in after.cluster.hosts.values()), default=0)
 
 
 def _sides(host: Host) -> list[tuple[int, Callable[[Vm], int]]]:
@@ -51,7 +51,8 @@ def _memory(vm: Vm) -> int:
     return vm.memory_mib
 
 
-def _fullness(scene: Scene, host: Host) -> int:
+def fullness(scene: Scene, host: Host) -> int:
+    """How full a host is by what is given of it: thousandths of its CPUs or its memory, the higher, rounded up."""
     use = scene.use(host.name)
     given = {True: use.cpu_milli, False: use.gpu_vms_memory_mib + use.other_memory_mib}
     rooms = {True: host.cpu_room_milli, False: host.memory_room_mib}

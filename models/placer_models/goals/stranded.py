@@ -79,8 +79,21 @@ def typical_asks(cluster: Cluster) -> Typical:
 
 def asks_of(vm: Vm) -> set[tuple[Ask, Needs]]:
     """A VM's asks, one item of each, with whether they need CUDA."""
-    needs = Needs(cuda=vm.needs.cuda)
-    return {(ask.model_copy(update={"count": 1}), needs) for ask in vm.wants}
+    return {item_of(ask, vm) for ask in vm.wants}
+
+
+def item_of(ask: Ask, vm: Vm) -> tuple[Ask, Needs]:
+    """One item of a VM's ask, with whether it needs CUDA."""
+    return _one_item(ask.want), _CUDA if vm.needs.cuda else _NO_CUDA
+
+
+@lru_cache(maxsize=65536)
+def _one_item(ask: Ask) -> Ask:
+    """The ask for one of what an ask wants several of."""
+    return ask.model_copy(update={"count": 1}).want
+
+
+_CUDA, _NO_CUDA = Needs(cuda=True), Needs()
 
 
 def _loss(cluster: Cluster, typical: Typical, gpu: Gpu, sharing: Sharing, holds: Held) -> int:

@@ -1,0 +1,255 @@
+"""The warm cluster that a scheduler holds on to: one VM is placed in about a millisecond, by the same rules, goals and
+judge as `place`.
+
+    session = Session(snapshot)
+    proposal = session.propose("render-7")     # or a Vm that the cluster does not know yet
+    if proposal.host is not None:
+        session.commit(proposal)               # StaleProposal where the cluster has changed meanwhile
+
+A proposal changes nothing; it is made for one version of the cluster, and whoever commits another first makes it
+stale. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import RLock
+
+from pydantic import RootModel
+
+from placer.judge.explain import Explainer
+from placer.judge.replay import Replay
+from placer.steps import placed_gpus
+from placer.warm.field import Pick, Unsure
+from placer.warm.happened import take
+from placer.warm.standing import Standing
+from placer.warm.words import why
+from placer_models.cluster import Typical, Vm
+from placer_models.decision import Decision, shipped_decision
+from placer_models.document import Faults, digest, dump, parse, quote
+from placer_models.events import Event
+from placer_models.plan import Move, Placed, Placements, Unplaced
+from placer_models.references import unknown
+from placer_models.scene import Stand
+from placer_models.snapshot import PowerOn, Snapshot
+
+Request = PowerOn | Vm | str
+"""A VM to be started: by name, with a priority, or as a document where the cluster does not know it (yet)."""
+
+
+class StaleProposal(Exception):
+    """The cluster has changed since the proposal was made. Nothing was done: propose again."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where VMs would be started, and which would be moved to make room; for one `version` of a session's cluster.
+
+    `placed`, `moves`, `unplaced` and `score` are those of `placer.placements/1`; `why` says for each placed VM, in the
+    operator's words, why there. `status` is "optimal" where nothing better exists.
+    """
+
+    version: int
+    placed: tuple[Placed, ...] = ()
+    moves: tuple[Move, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
+    score: Mapping[str, int] = field(default_factory=dict)
+    why: Mapping[str, str] = field(default_factory=dict)
+    status: str = "optimal"
+    _made: _Made | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def host(self) -> str | None:
+        """The host of the first VM that would be started; None: none would be."""
+        return self.placed[0].host if self.placed else None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is carried out where a proposal is committed."""
+
+    by: Session
+    moves: tuple[Stand, ...]
+    starts: tuple[tuple[Vm, Stand], ...]
+
+
+class _AnyEvent(RootModel[Event]):
+    """One event, as plain values say it."""
+
+
+class Session:
+    """A cluster that changes, kept so that placing one VM is quick.
+
+    `snapshot` is where it begins (its requests are not begun with), `decision` (default: the shipped `power_on`) says
+    which rules hold and what is wished for. Goal `stranded`, and the choice among hosts that the goals find equal, look
+    at the asks that are `expected`, each with its weight (`placer_models.goals.stranded.typical_asks` counts those of
+    another snapshot); where none are given, at the asks of the VMs that the cluster knows.
+    """
+
+    def __init__(self, snapshot: Snapshot, decision: Decision | None = None, expected: Typical | None = None) -> None:
+        self._decision = decision or shipped_decision("power_on")
+        self._standing = Standing(snapshot if expected is None else snapshot.expecting(expected), self._decision)
+        self._version = 0
+        self._lock = RLock()
+
+    @property
+    def version(self) -> int:
+        """Grows by one with every change."""
+        return self._version
+
+    def snapshot(self) -> Snapshot:
+        """The cluster as it is now: a snapshot like any other, whose digest is that of its own text."""
+        with self._lock:
+            now = self._standing.snapshot()
+        return now.with_parts(sha256=digest(dump(now).encode()))
+
+    # proposals
+
+    def propose(self, request: Request, *, moves: int = 0, reasons: bool = True) -> Proposal:
+        """Where one VM would best be started now: as `place` would say of this request alone, with equal scores.
+
+        At most `moves` running VMs may be live-migrated for it; a place that needs none is found at once, others are
+        searched for as `place` does. `reasons` False leaves out why a VM that stays off does so, which takes longer
+        than placing it. Raises Faults for what cannot be asked for.
+        """
+        vm, priority = self._wanted(request)
+        with self._lock:
+            version = self._version
+            try:
+                with self._known(vm):
+                    pick = self._standing.field.pick(vm)
+                    if not moves or self._stands_best(pick):
+                        return self._proposal(vm, pick, reasons)
+            except Unsure:
+                pass
+            snapshot = self._standing.snapshot({vm.name: priority}, [vm])
+        return self._searched(snapshot, version, [vm], moves)
+
+    def propose_many(self, requests: Sequence[Request], *, moves: int = 0) -> Proposal:
+        """Where several VMs would best be started, solved together as `place` does, until its time limit at most; the
+        cluster may change meanwhile, and then the proposal is stale.
+        """
+        wanted = [self._wanted(request) for request in requests]
+        asked = {vm.name: priority for vm, priority in wanted}
+        if len(asked) < len(wanted):
+            raise Faults("the requests", ["found a VM twice, expected each once"])
+        vms = [vm for vm, _ in wanted]
+        with self._lock:
+            version, snapshot = self._version, self._standing.snapshot(asked, vms)
+        return self._searched(snapshot, version, vms, moves)
+
+    def _wanted(self, request: Request) -> tuple[Vm, int]:
+        """The VM that is asked for, off, and its priority."""
+        with self._lock:
+            priority = request.priority if isinstance(request, PowerOn) else 0
+            if isinstance(request, Vm):
+                vm = request
+                wrong = vm.power == "on" or any(ask.at for ask in vm.gpus)
+                if wrong or self._standing.stand(vm.name) is not None:
+                    raise Faults("the request", [f"found {quote(vm.name)}, which is on; expected a VM that is off"])
+                self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
+                return vm, priority
+            name = request.vm if isinstance(request, PowerOn) else request
+            known = self._standing.vms.get(name)
+            if known is None:
+                raise Faults("the request", [unknown("VM", name, self._standing.vms, "this session")])
+            if self._standing.stand(name) is not None:
+                raise Faults("the request", [f"found {quote(name)}, which is on; expected a VM that is off"])
+            return known, priority
+
+    @contextmanager
+    def _known(self, vm: Vm) -> Iterator[None]:
+        """The cluster with a VM's document as it is asked for, for the length of a `with` block."""
+        if self._standing.vms.get(vm.name) is vm:
+            yield
+            return
+        was = self._standing.know(vm)
+        try:
+            yield
+        finally:
+            if was is None:
+                self._standing.forget(vm.name)
+            else:
+                self._standing.know(was)
+
+    def _stands_best(self, pick: Pick) -> bool:
+        """Whether no move could make a place better by the goals that come before the fewest moves."""
+        kinds = [goal.kind for goal in self._standing.field.goals]
+        if pick.stand is None or "moves" not in kinds:
+            return False
+        before = kinds[: kinds.index("moves")]
+        return set(before) <= {"placed", "gpu-milli", "should"} and not pick.score.get("should", 0)
+
+    def _proposal(self, vm: Vm, pick: Pick, reasons: bool) -> Proposal:
+        field_, version = self._standing.field, self._version
+        stand = pick.stand
+        if stand is None:
+            told = Explainer(field_.scene, field_.rules).unplaced([vm.name], proven=True) if reasons else ()
+            return Proposal(version, unplaced=tuple(told) or (Unplaced(vm=vm.name, reasons=()),), score=pick.score)
+        placed = Placed(vm=vm.name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
+        said = why(pick, stand, len(field_.columns.hosts))
+        made = _Made(self, (), ((vm, stand),))
+        return Proposal(version, (placed,), score=pick.score, why={vm.name: said}, _made=made)
+
+    def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
+        from placer.power_on import place  # here, because it brings networkx
+
+        answer = place(snapshot, self._decision, moves=moves)
+        scene = Replay(snapshot.content, self._standing.field.rules, answer).scene
+        moved = tuple(scene.of(move.vm)[0] for move in answer.moves)
+        by_name = {vm.name: vm for vm in vms}
+        starts = tuple((by_name[one.vm], scene.of(one.vm)[0]) for one in answer.placed)
+        said = {one.vm: f"{one.host}: {_found(answer, len(vms))}" for one in answer.placed}
+        return Proposal(
+            version,
+            answer.placed,
+            answer.moves,
+            answer.unplaced,
+            answer.score,
+            said,
+            answer.status,
+            _Made(self, moved, starts),
+        )
+
+    # changes
+
+    def commit(self, proposal: Proposal) -> None:
+        """Carry a proposal out: its VMs run from now on. Raises StaleProposal, and then has done nothing."""
+        made = proposal._made
+        with self._lock:
+            if proposal.version != self._version:
+                said = f"the proposal was made for version {proposal.version}, the cluster is at {self._version}"
+                raise StaleProposal(said)
+            if made is None:
+                return
+            if made.by is not self:
+                raise Faults("the proposal", ["found one of another session, expected one of this"])
+            for stand in made.moves:
+                self._standing.move(stand)
+            for vm, stand in made.starts:
+                self._standing.start(vm, stand)
+            self._version += 1
+
+    def release(self, vm: str) -> None:
+        """A VM that ran is off, its room is free. It stays known (an event `vm-removed` ends that). Raises Faults."""
+        self.apply({"kind": "vm-stopped", "vm": vm})
+
+    def apply(self, event: Event | Mapping[str, object]) -> None:
+        """Let something happen that was not proposed here: a `placer_models.events.Event`, or the plain values of one.
+
+        Raises Faults where the event is wrong or does not fit the cluster, and then has changed nothing.
+        """
+        known = parse(_AnyEvent, dict(event), "the event").root if isinstance(event, Mapping) else event
+        with self._lock:
+            take(self._standing, known)
+            self._version += 1
+
+
+def _found(answer: Placements, asked: int) -> str:
+    """Why there, where a search said so."""
+    among = "searched for by itself" if asked == 1 else f"searched for with {asked - 1} other VMs"
+    moved = f", {len(answer.moves)} moved to make room" if answer.moves else ""
+    best = "nothing is better by the goals" if answer.status == "optimal" else answer.stopped
+    return f"{among}{moved}; {best}"

@@ -1,0 +1,94 @@
+"""Figures of every host in columns, kept up to date host by host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from placer.warm.rows import Ints, Rows
+from placer_models.cluster import Host, Vm
+from placer_models.goals.balance import fullness
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Room:
+    """What a rule that counts amounts leaves on each host, by its measures."""
+
+    rule: Rule
+    left: Ints
+
+    def fits(self, vm: Vm) -> Bools:
+        """The hosts on which the rule lets a VM in."""
+        found = np.ones(len(self.left), dtype=np.bool_)
+        for measure, take in enumerate(self.rule.takes(vm)):
+            if take > 0:
+                found &= self.left[:, measure] >= take
+        return found
+
+    def added(self, vm: Vm, hosts: Ints) -> Ints:
+        """By how much the VM would add to the rule's breaches on each of these hosts."""
+        total = np.zeros(len(hosts), dtype=np.int64)
+        for measure, take in enumerate(self.rule.takes(vm)):
+            left = self.left[hosts, measure]
+            total += np.maximum(0, take - left) - np.maximum(0, -left)
+        return total
+
+
+class Columns:
+    """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what is given
+    and may be given of CPUs and memory, and how `full` each host is by that.
+    """
+
+    def __init__(self, scene: Scene, rules: Sequence[Rule], rows: Rows) -> None:
+        self.scene, self.rows = scene, rows
+        self.hosts: list[Host] = list(scene.cluster.hosts.values())
+        self.index = {host.name: i for i, host in enumerate(self.hosts)}
+        self.rooms: list[Room] = []
+        for rule in rules:
+            left = [room for host in self.hosts if (room := rule.room(scene, host)) is not None]
+            if left:
+                self.rooms.append(Room(rule, np.array(left, dtype=np.int64)))
+        width = max((len(host.gpus) for host in self.hosts), default=0)
+        self.gpus: Ints = np.zeros((len(self.hosts), width), dtype=np.int64)
+        self.up: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        self.given: Ints = np.zeros((len(self.hosts), 2), dtype=np.int64)
+        self.most: Ints = np.ones((len(self.hosts), 2), dtype=np.int64)
+        self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        for number in range(len(self.hosts)):
+            self._take(number)
+
+    def refresh(self, name: str) -> None:
+        """Look at a host again: who stands on it has changed, or the host itself."""
+        number = self.index[name]
+        host = self.hosts[number] = self.scene.cluster.hosts[name]
+        for room in self.rooms:
+            room.left[number] = room.rule.room(self.scene, host) or ()
+        self._take(number)
+
+    def _take(self, number: int) -> None:
+        host = self.hosts[number]
+        use = self.scene.use(host.name)
+        self.gpus[number, : len(host.gpus)] = self.rows.of_host(self.scene, host)
+        self.up[number] = host.state == "up"
+        self.given[number] = use.cpu_milli, use.gpu_vms_memory_mib + use.other_memory_mib
+        self.most[number] = host.cpu_room_milli, host.memory_room_mib
+        self.full[number] = fullness(self.scene, host)
+
+    def fuller(self, hosts: Ints, vm: Vm) -> Ints:
+        """How full each of these hosts would be with a VM more, as goal `balance` counts it."""
+        most, given = self.most[hosts], self.given[hosts] + np.array((vm.cpu_milli, vm.memory_mib), dtype=np.int64)
+        shares = np.where(most > 0, -(-1000 * given // np.maximum(most, 1)), 0)
+        found: Ints = shares.max(axis=1, initial=0)
+        return found
+
+    def lost(self) -> int:
+        """What all GPUs of hosts that are up strand, times the weights."""
+        losses = self.rows.losses()
+        return int((losses[self.gpus].sum(axis=1) * self.up).sum())

@@ -1,0 +1,268 @@
+"""Places one VM by looking at every host: which have room, what each goal would then count, which is best.
+
+Nothing is estimated. The rules that count amounts, and the states of GPUs, say for all hosts at once where there is
+room; the goals' scores are worked out for each of those; the best is then taken to every rule, and the next where one
+refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from placer.disagreement import Disagreement
+from placer.judge.arrival import refusals
+from placer.warm.columns import Bools, Columns
+from placer.warm.rows import NEVER, Ints, Rows
+from placer.warm.seats import Seats, fewest, simple
+from placer_models.cluster import Cluster, Host, Vm
+from placer_models.goals.goal import Goal
+from placer_models.goals.gpu_milli import milli_of
+from placer_models.goals.stranded import asks_of, typical_asks
+from placer_models.plan import Reason
+from placer_models.rules.gpu import GpuRule
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+from placer_models.seating import misfit
+
+
+class Unsure(Exception):
+    """Whether the VM can be placed, and how best, must be searched for."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The best place for a VM: `stand` (None: it is best off, or nowhere has it room), the goals' scores then, how
+    many hosts had room, how many each goal left of them, and who refused it before.
+    """
+
+    stand: Stand | None
+    score: Mapping[str, int]
+    fitting: int = 0
+    left: tuple[tuple[str, int], ...] = ()
+    passed: tuple[Reason, ...] = ()
+
+
+class Field:
+    """A scene with its figures at hand. Not safe under threads by itself."""
+
+    def __init__(self, cluster: Cluster, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
+        self.scene = Scene.now(cluster)
+        self.rules, self.goals = rules, goals
+        self._must = [rule for rule in rules if not rule.soft]
+        self._soft = [rule for rule in rules if rule.soft]
+        self.rows = Rows(cluster)
+        self._learns = cluster.expected is None
+        for ask, needs, times in typical_asks(cluster):
+            self.rows.expect((ask, needs), times)
+        self.columns = Columns(self.scene, rules, self.rows)
+        self._seats = Seats(self.rows)
+        self._broken = [_amount(rule, self.scene, None) for rule in self._soft]
+        self._seats_known: dict[tuple[object, ...], int] = {}
+        self._changes_then = 0
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster, whose VMs and hosts change with time."""
+        return self.scene.cluster
+
+    # changes
+
+    def put(self, stand: Stand) -> None:
+        """A VM comes to a host."""
+        self._change(stand, self.scene.put)
+
+    def remove(self, stand: Stand) -> None:
+        """A VM leaves a host."""
+        self._change(stand, self.scene.remove)
+
+    def _change(self, stand: Stand, change: Callable[[Stand], None]) -> None:
+        before = [_amount(rule, self.scene, stand.host) for rule in self._soft]
+        change(stand)
+        after = [_amount(rule, self.scene, stand.host) for rule in self._soft]
+        self._broken = [now + new - old for now, new, old in zip(self._broken, after, before, strict=True)]
+        self.columns.refresh(stand.host)
+
+    def learn(self, vm: Vm, times: int) -> None:
+        """Reckon with what a VM asks for so many times more, where what is expected is learnt from the VMs there."""
+        if self._learns:
+            for item in asks_of(vm):
+                self.rows.expect(item, times)
+
+    # one VM
+
+    def pick(self, vm: Vm) -> Pick:
+        """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
+        self._check_sayable(vm)
+        rules = [rule for rule in self._must if rule.concerns(vm)]
+        fits, cost = self._fitting(vm)
+        found: Ints = np.flatnonzero(fits)
+        lost = self.columns.lost()
+        off = self._scores_off(lost)
+        keys = self._keys(vm, found, cost[found] * self.columns.up[found], lost)
+        passed: list[Reason] = []
+        for at, left in _in_order(keys, len(found)):
+            number = int(found[at])
+            stand = self._stand(vm, rules, self.columns.hosts[number], passed)
+            if stand is not None:
+                score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
+                if self._better(off, score):
+                    break
+                return Pick(stand, score, len(found), left, tuple(passed))
+        return Pick(None, off, len(found), (), tuple(passed))
+
+    def _check_sayable(self, vm: Vm) -> None:
+        if not vm.gpus:
+            return
+        several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
+        if several and self.cluster.platform.slot_choice == "worst-case":
+            raise Unsure
+        if not any(isinstance(rule, GpuRule) for rule in self._must):
+            raise Unsure
+
+    def _fitting(self, vm: Vm) -> tuple[Bools, Ints]:
+        """Which hosts have room by the rules that can say so of all hosts, and how much more would be lost of GPUs."""
+        columns = self.columns
+        fits: Bools = np.ones(len(columns.hosts), dtype=np.bool_)
+        for room in columns.rooms:
+            if not room.rule.soft and room.rule.concerns(vm):
+                fits &= room.fits(vm)
+        cost: Ints = np.zeros(len(fits), dtype=np.int64)
+        if vm.gpus:
+            one = simple(vm)
+            if misfit(self.cluster, vm):
+                cost += NEVER
+            elif one is not None:
+                item, count = one
+                cost = fewest(self.rows.least(item)[columns.gpus], count)
+            else:
+                for number in np.flatnonzero(fits):
+                    cost[number] = self._cost(vm, int(number))
+            fits &= cost < NEVER
+        return fits, cost
+
+    def _cost(self, vm: Vm, number: int) -> int:
+        """The same for one host: hosts in the same state share it as long as the weights are the same."""
+        if self._changes_then != self.rows.changes:
+            self._changes_then = self.rows.changes
+            self._seats_known.clear()
+        host, states = self.columns.hosts[number], self.columns.gpus[number].tolist()
+        key = vm.wants, vm.needs, tuple(states), _places(host)
+        if key not in self._seats_known:
+            best = self._seats.best(vm, host, states)
+            self._seats_known[key] = NEVER if best is None else best[0]
+        return self._seats_known[key]
+
+    def _stand(self, vm: Vm, rules: Sequence[Rule], host: Host, passed: list[Reason]) -> Stand | None:
+        """The VM's best stand on a host, judged; None: a rule refuses it."""
+        best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
+        assert best is not None, f"{host.name} has no seat for {vm.name}"
+        stand = Stand(vm.name, host.name, best[1])
+        counted = {id(room.rule) for room in self.columns.rooms}
+        for rule in rules:
+            if isinstance(rule, GpuRule) or id(rule) in counted:
+                continue  # these have said yes
+            adds = rule.adds(self.scene, vm)
+            if adds is not None and not adds(host):
+                continue
+            reason = rule.why(self.scene, stand)
+            if reason is not None:
+                if rule.exact and vm.gpus:
+                    raise Unsure  # other GPUs of this host may do
+                passed.append(reason)
+                return None
+            if adds is not None:
+                raise Disagreement([f"rule {rule.kind} counts {vm.name} on {host.name} as a breach, and finds none"])
+        faults = refusals(self.scene, rules, stand)
+        if faults:
+            raise Disagreement(faults)
+        return stand
+
+    # scores
+
+    def _keys(self, vm: Vm, found: Ints, cost: Ints, lost: int) -> list[tuple[str, Ints]]:
+        """What tells hosts apart: the scores of those goals that do, in their order, and last what is lost in
+        thousandths times the weights, which looks ahead more finely.
+        """
+        keys: list[tuple[str, Ints]] = []
+        for goal in self.goals:
+            if goal.kind == "should":
+                keys.append((goal.kind, self._wishes(vm, found) + sum(self._broken)))
+            elif goal.kind == "stranded":
+                keys.append((goal.kind, (lost + cost) // max(1, self.rows.weight)))
+            elif goal.kind == "balance":
+                top = self.columns.full.max(initial=0)
+                keys.append((goal.kind, np.maximum(top, self.columns.fuller(found, vm))))
+        return [*keys, ("ahead", cost)]
+
+    def _wishes(self, vm: Vm, found: Ints) -> Ints:
+        """How many more wishes would be broken on each host."""
+        total: Ints = np.zeros(len(found), dtype=np.int64)
+        rooms = {id(room.rule): room for room in self.columns.rooms}
+        hosts = [self.columns.hosts[number] for number in found]
+        for rule in self._soft:
+            if not rule.concerns(vm):
+                continue
+            room, adds = rooms.get(id(rule)), rule.adds(self.scene, vm)
+            if room is not None:
+                total += room.added(vm, found)
+            elif adds is not None:
+                total += np.array([adds(host) for host in hosts], dtype=np.int64)
+            elif rule.exact and vm.gpus:
+                raise Unsure  # it may depend on which GPUs of the host the VM gets
+            else:
+                total += np.array([self._looked_up(rule, vm, host) for host in hosts], dtype=np.int64)
+        return total
+
+    def _looked_up(self, rule: Rule, vm: Vm, host: Host) -> int:
+        best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
+        before = _amount(rule, self.scene, host.name)
+        with self.scene.trial(Stand(vm.name, host.name, best[1] if best else ())):
+            return _amount(rule, self.scene, host.name) - before
+
+    def _scores_off(self, lost: int) -> dict[str, int]:
+        off = {
+            "should": sum(self._broken),
+            "stranded": lost // max(1, self.rows.weight),
+            "balance": int(self.columns.full.max(initial=0)),
+        }
+        return {goal.label: off.get(goal.kind, 0) for goal in self.goals}
+
+    def _scores_on(self, vm: Vm, keys: Mapping[str, int]) -> dict[str, int]:
+        on = {"placed": 1, "gpu-milli": milli_of(self.cluster, vm), "hosts-touched": 1, **keys}
+        return {goal.label: on.get(goal.kind, 0) for goal in self.goals}
+
+    def _better(self, one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+        def key(score: Mapping[str, int]) -> list[int]:
+            return [-score[goal.label] if goal.sense == "most" else score[goal.label] for goal in self.goals]
+
+        return key(one) < key(other)
+
+
+def _in_order(keys: Sequence[tuple[str, Ints]], count: int) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """The hosts from the best on (of equals the first), each by its place in the keys, with how many each key left."""
+    if not count:
+        return
+    some = np.arange(count)
+    left: list[tuple[str, int]] = []
+    for name, values in keys:
+        some = some[values[some] == values[some].min()]
+        left.append((name, len(some)))
+    first = int(some[0])
+    yield first, tuple(left)
+    order = np.lexsort([values for _, values in reversed(keys)])
+    yield from ((int(at), ()) for at in order if at != first)
+
+
+def _amount(rule: Rule, scene: Scene, host: str | None) -> int:
+    """How much of a rule is broken (on one host, where given)."""
+    return sum(breach.amount for breach in rule.check(scene, None if host is None else (host,)))
+
+
+def _places(host: Host) -> tuple[object, ...]:
+    """What tells GPUs of a host apart for VMs whose GPUs must be together."""
+    at = {gpu.id: i for i, gpu in enumerate(host.gpus)}
+    groups = tuple(tuple(sorted(at[name] for name in group)) for group in host.nvlink_groups)
+    return tuple((gpu.board, gpu.numa_node) for gpu in host.gpus), groups

@@ -1,0 +1,203 @@
+"""The states that GPUs are in, numbered: what an item makes of a state, and what each state strands.
+
+A cluster of thousands of GPUs has few states: a model, a mode, the sharings open to it, and what it holds. What an ask
+can do with a state, and what each expected ask loses of it, is worked out once and then looked up for all GPUs at once
+(FGD keeps its scores so: Weng et al., USENIX ATC 2023).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
+from placer_models.goals.stranded import stranded_by
+from placer_models.gpus import Sharing, Use, free_slots
+from placer_models.scene import Scene
+from placer_models.seating import POSITIONAL, Held, held, model_of, use_for
+
+Ints = npt.NDArray[np.int64]
+Item = tuple[Ask, Needs]
+"""One item of an ask (`count` 1), and whether it needs CUDA."""
+
+NEVER = 2**50
+"""What it costs to put an item where there is no room for it: more than anything that can be lost."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a GPU like `gpu` is in: its sharing and what it holds."""
+
+    gpu: Gpu
+    sharing: Sharing
+    holds: Held
+
+    @property
+    def used(self) -> int:
+        """Thousandths of it that are held."""
+        return sum(use.share_milli for use, _ in self.holds)
+
+
+class Turn(NamedTuple):
+    """What one item makes of a state: the next state, the sharing that the GPU then stands in, and the item's slot."""
+
+    state: int
+    sharing: Sharing
+    slot: int | None
+
+
+class Rows:
+    """The states of a cluster's GPUs. Number 0 is no GPU at all."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.states: list[State | None] = [None]
+        self._first_legal = cluster.platform.slot_choice != "chosen"
+        self._numbers: dict[Hashable, int] = {}
+        self._visited: list[int] = []
+        """The states in which GPUs were, in the order in which they were first seen there."""
+        self._seen: set[int] = set()
+        self._turns: dict[tuple[Item, int], tuple[Turn, ...]] = {}
+        self._tables: dict[Item, _Table] = {}
+        self._items: dict[Item, int] = {}
+        self._weights: list[int] = []
+        self.changes = 0
+        """How often the weights have changed."""
+        self._lost = np.zeros((256, 32), dtype=np.int64)
+        self._known = (1, 0)
+        self._losses: Ints | None = None
+
+    # states
+
+    def of_host(self, scene: Scene, host: Host) -> list[int]:
+        """The state of each of a host's GPUs."""
+        numbers = [self._number(gpu, scene.sharing(host.name, gpu), held(scene, host, gpu)) for gpu in host.gpus]
+        self._visited.extend(number for number in dict.fromkeys(numbers) if number not in self._seen)
+        self._seen.update(numbers)
+        return numbers
+
+    def _number(self, gpu: Gpu, sharing: Sharing, holds: Held) -> int:
+        if sharing == "fraction" and len(holds) > 1:  # no positions: only how much is taken matters
+            taken = sum(use.units for use, _ in holds)
+            holds = ((Use(taken, None, share_milli=taken), None),)
+        key = gpu.model, gpu.mode, frozenset(gpu.sharings), sharing, frozenset(Counter(holds).items())
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.states)
+            self.states.append(State(gpu, sharing, holds))
+            self._losses = None
+        return number
+
+    def turns(self, item: Item, state: int) -> tuple[Turn, ...]:
+        """All that an item can make of a state; where the manager picks slots, in its first legal one."""
+        key = item, state
+        if key not in self._turns:
+            self._turns[key] = tuple(self._find_turns(item, state))
+        return self._turns[key]
+
+    def _find_turns(self, item: Item, number: int) -> Iterator[Turn]:
+        state = self.states[number]
+        if state is None:
+            return
+        gpu, (ask, needs) = state.gpu, item
+        for sharing in (state.sharing,) if state.holds else gpu.sharings:
+            use = use_for(self.cluster, ask, needs, gpu, sharing)
+            if use is None:
+                continue
+            slots = free_slots(use, model_of(self.cluster, gpu).row_units(sharing), state.holds)
+            alike = self._first_legal or sharing not in POSITIONAL
+            for slot in slots[:1] if alike else slots:
+                after = self._number(gpu, sharing, (*state.holds, (use, slot)))
+                yield Turn(after, sharing, None if sharing == "passthrough" else slot)
+
+    # what is lost
+
+    def expect(self, item: Item, times: int) -> None:
+        """Reckon with one item so many times more (or fewer)."""
+        index = self._items.setdefault(item, len(self._items))
+        if index == len(self._weights):
+            self._weights.append(0)
+        self._weights[index] += times
+        self._losses = None
+        self.changes += 1
+
+    @property
+    def weight(self) -> int:
+        """All weights together."""
+        return sum(self._weights)
+
+    def losses(self) -> Ints:
+        """What each state strands, times the weights."""
+        if self._losses is None:
+            self._fill()
+            rows, columns = self._known
+            self._losses = self._lost[:rows, :columns] @ np.array(self._weights, dtype=np.int64)
+        return self._losses
+
+    def _fill(self) -> None:
+        """Work out what is not known yet: of new states, and for new items."""
+        rows, columns = self._known
+        size = len(self.states), len(self._items)
+        if size[0] > self._lost.shape[0] or size[1] > self._lost.shape[1]:
+            grown = np.zeros((2 * size[0], 2 * size[1]), dtype=np.int64)
+            grown[:rows, :columns] = self._lost[:rows, :columns]
+            self._lost = grown
+        items = list(self._items)
+        for number in range(1 if size[1] > columns else rows, size[0]):
+            for index in range(columns if number < rows else 0, size[1]):
+                self._lost[number, index] = self._loss(number, items[index])
+        self._known = size
+
+    def _loss(self, number: int, item: Item) -> int:
+        state = self.states[number]
+        assert state is not None
+        ask, needs = item
+        return stranded_by(self.cluster, ask, needs, state.gpu, state.sharing, state.holds)
+
+    def least(self, item: Item) -> Ints:
+        """For each state in which GPUs are, by how much the losses grow where the item takes its best turn (`NEVER`:
+        it has none).
+        """
+        table = self._tables.setdefault(item, _Table())
+        for number in self._visited[table.seen :]:
+            table.take(number, self.turns(item, number))
+        losses = self.losses()
+        found = np.full(len(self.states), NEVER, dtype=np.int64)
+        if table.sources:
+            sources, targets, starts = table.arrays()
+            grown = losses[targets] - losses[sources]
+            found[sources[starts]] = np.minimum.reduceat(grown, starts)
+        return found
+
+
+class _Table:
+    """The turns of one item, from each state that was looked at."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.sources: list[int] = []
+        self._targets: list[int] = []
+        self._starts: list[int] = []
+        self._arrays: tuple[Ints, Ints, Ints] | None = None
+
+    def take(self, number: int, turns: Sequence[Turn]) -> None:
+        """Note what the item makes of a state."""
+        self.seen += 1
+        if turns:
+            self._starts.append(len(self.sources))
+            self.sources.extend([number] * len(turns))
+            self._targets.extend(turn.state for turn in turns)
+            self._arrays = None
+
+    def arrays(self) -> tuple[Ints, Ints, Ints]:
+        """Source and target of each turn, and where the turns of each source begin."""
+        if self._arrays is None:
+            lists = self.sources, self._targets, self._starts
+            self._arrays = tuple(np.array(one, dtype=np.int64) for one in lists)  # type: ignore[assignment]
+        assert self._arrays is not None
+        return self._arrays

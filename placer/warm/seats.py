@@ -1,0 +1,136 @@
+"""Where on one host a VM's items go so that least is lost: over its GPUs, one after the other, each with some of the
+items that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import numpy as np
+
+from placer.warm.rows import NEVER, Ints, Item, Rows, Turn
+from placer_models.cluster import Host, Needs, Vm
+from placer_models.goals.stranded import item_of
+from placer_models.scene import Hold
+from placer_models.seating import zones
+
+Counts = tuple[int, ...]
+"""How many items of each of a VM's asks."""
+
+Path = tuple[tuple[int, Turn], ...]
+"""Items put on one GPU one after the other: the number of the ask, and the turn."""
+
+
+class Seats:
+    """The best seats on a host, by what is lost of its GPUs."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._ends: dict[tuple[tuple[Item, ...], int, Counts], dict[int, Path]] = {}
+
+    def best(self, vm: Vm, host: Host, states: Sequence[int]) -> tuple[int, tuple[Hold, ...]] | None:
+        """By how much what is lost grows, and the holds, in the order of the VM's asks; None: there are no seats."""
+        if not vm.gpus:
+            return 0, ()
+        allowed = zones(host, vm.needs)
+        whole = vm.needs.nvlink
+        found: tuple[int, tuple[tuple[int, Path], ...]] | None = None
+        for zone in [None] if allowed is None else allowed:
+            gpus = [i for i, gpu in enumerate(host.gpus) if zone is None or gpu.id in zone]
+            if whole and len(gpus) != sum(ask.count for ask in vm.wants):
+                continue
+            gpus.sort(key=lambda i: -self._used(states[i]))  # of equal ones the fullest
+            one = self._over(vm, [(i, states[i]) for i in gpus], whole)
+            if one is not None and (found is None or one[0] < found[0]):
+                found = one
+        return None if found is None else (found[0], _holds(vm, host, found[1]))
+
+    def _used(self, number: int) -> int:
+        state = self._rows.states[number]
+        return 0 if state is None else state.used
+
+    def _over(
+        self, vm: Vm, gpus: Sequence[tuple[int, int]], whole: bool
+    ) -> tuple[int, tuple[tuple[int, Path], ...]] | None:
+        """The least that is lost over these GPUs (each its number on the host, and its state)."""
+        items = tuple(item_of(ask, vm) for ask in vm.wants)
+        goal = tuple(ask.count for ask in vm.wants)
+        on_one = tuple(ask.count if ask.profile is not None else 1 for ask in vm.wants)
+        none = (0,) * len(goal)
+        reached: dict[Counts, tuple[int, tuple[tuple[int, Path], ...]]] = {none: (0, ())}
+        for place, state in gpus:
+            choices = [
+                (some, self._least(items, state, some))
+                for some in product(*(range(most + 1) for most in on_one))
+                if any(some) or not whole
+            ]
+            before, reached = reached, {}
+            for counts, (lost, paths) in before.items():
+                for some, end in choices:
+                    after = tuple(a + b for a, b in zip(counts, some, strict=True))
+                    if end is None or any(a > b for a, b in zip(after, goal, strict=True)):
+                        continue
+                    total = lost + end[0]
+                    if after not in reached or total < reached[after][0]:
+                        reached[after] = total, ((*paths, (place, end[1])) if end[1] else paths)
+        return reached.get(goal)
+
+    def _least(self, items: tuple[Item, ...], state: int, some: Counts) -> tuple[int, Path] | None:
+        """The least that is lost where so many items of each ask go to one GPU."""
+        if not any(some):
+            return 0, ()
+        key = items, state, some
+        if key not in self._ends:
+            self._ends[key] = self._reach(items, state, some)
+        ends = self._ends[key]
+        if not ends:
+            return None
+        losses = self._rows.losses()
+        end = min(ends, key=lambda number: losses[number])
+        return int(losses[end] - losses[state]), ends[end]
+
+    def _reach(self, items: tuple[Item, ...], state: int, some: Counts) -> dict[int, Path]:
+        """Every state to which these items can bring a GPU, and one way there; the items in the VM's order."""
+        ends: dict[int, Path] = {state: ()}
+        for number, count in enumerate(some):
+            for _ in range(count):
+                further: dict[int, Path] = {}
+                for at, path in ends.items():
+                    for turn in self._rows.turns(items[number], at):
+                        further.setdefault(turn.state, (*path, (number, turn)))
+                ends = further
+        return ends
+
+
+def simple(vm: Vm) -> tuple[Item, int] | None:
+    """The only item that a VM asks for, and on how many GPUs, one on each; None: its asks are more than that."""
+    if len(vm.wants) != 1 or vm.needs not in (Needs(), Needs(cuda=True)):
+        return None
+    (ask,) = vm.wants
+    return (item_of(ask, vm), ask.count) if ask.count == 1 or ask.profile is None else None
+
+
+def fewest(costs: Ints, count: int) -> Ints:
+    """For each row of costs the sum of its `count` least."""
+    if costs.shape[1] < count:
+        return np.full(len(costs), NEVER, dtype=np.int64)
+    if count == 1:
+        least: Ints = costs.min(axis=1)
+        return least
+    total: Ints = np.partition(costs, count - 1, axis=1)[:, :count].sum(axis=1)
+    return total
+
+
+def _holds(vm: Vm, host: Host, paths: Sequence[tuple[int, Path]]) -> tuple[Hold, ...]:
+    holds: list[list[Hold]] = [[] for _ in vm.wants]
+    for place, number, turn in _flat(paths):
+        ask = vm.wants[number]
+        holds[number].append(Hold(host.gpus[place].id, turn.sharing, ask.profile, turn.slot, ask.milli))
+    return tuple(hold for some in holds for hold in some)
+
+
+def _flat(paths: Sequence[tuple[int, Path]]) -> Iterator[tuple[int, int, Turn]]:
+    for place, path in paths:
+        for number, turn in path:
+            yield place, number, turn
