@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.timed import TimedReplay
+from placer.night.turns import for_every_plan
 from placer.night.window import Night
 from placer.power_on import NOT_ALL_BOUNDED, Progress
 from placer.steps import Steps
@@ -58,15 +59,15 @@ def consolidate(
     scene, left = Scene.now(cluster), {job.name: job.instances for job in jobs}
     nights: list[tuple[Night, Result]] = []
     for number, (begin, end) in enumerate(spans, 1):
-        clock, ready = Clock(begin), end if request.ready_by is None else min(end, request.ready_by)
-        night = Night(clock, clock.seconds(ready), scene, rules, request, _errands(jobs, left, clock))
+        clock = Clock(begin)
+        night = Night(clock, clock.seconds(end), scene, rules, request, _errands(jobs, left, clock))
         result = plan_night(night, goals, decision.search, deadline, progress)
         nights.append((night, result))
         _write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
-        scene = _morning_scene(night, result)
+        scene = result.back.dawn
         for run in result.runs:
             left[run.job] -= 1
-    outcomes = [result.outcome for _, result in nights]
+    outcomes = [for_every_plan(night, result.outcome) for night, result in nights]
     plan = steps.plan(
         snapshot,
         decision,
@@ -84,27 +85,11 @@ def consolidate(
 
 
 def _write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:
-    steps.evening(result.schedule.timed, offset, f"{mark}e")
+    steps.evening(result.schedule.timed, offset, f"{mark}e", result.target.emptied)
     steps.jobs(result.runs, offset, f"{mark}j")
-    steps.morning(result.back, offset, f"{mark}m")
-    for host in result.target.emptied:
-        left = result.schedule.left(host)
-        begin, end = night.hours(host, left)
+    steps.morning(result.back.timed, offset, f"{mark}m")
+    for host, (begin, end) in result.hours.items():
         steps.free(host, offset + begin, offset + end)
-
-
-def _morning_scene(night: Night, result: Result) -> Scene:
-    """Who stands where when a night is over."""
-    if night.returns:
-        return night.scene
-    scene = night.scene.copy()
-    for timed in result.schedule.timed:
-        if timed.action.to is not None:
-            scene.remove(timed.action.source)
-            scene.put(timed.action.to)
-        elif not night.resumes:
-            scene.remove(timed.action.source)
-    return scene
 
 
 def _unmoved(night: Night, result: Result) -> list[Unmoved]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,16 +13,14 @@ from placer_models.clock import Clock
 from placer_models.cluster import Cluster
 from placer_models.decision import Decision
 from placer_models.night import Asked
-from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, StepKind, Unmoved
+from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, Unmoved
 from placer_models.scene import Hold, Stand
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from placer.solve.jobs import Run
     from placer.solve.motion import Timed
-
-BACK: Mapping[str, StepKind] = {"migrate": "migrate", "suspend": "resume", "power-off": "power-on"}
-"""Each evening step's undoing in the morning."""
+    from placer.solve.traffic import Action
 
 
 def placed_gpus(cluster: Cluster, host: str, holds: Sequence[Hold]) -> tuple[PlacedGpu, ...]:
@@ -35,6 +34,26 @@ def placed_gpus(cluster: Cluster, host: str, holds: Sequence[Hold]) -> tuple[Pla
     return tuple(placed(hold) for hold in holds)
 
 
+def _host(stand: Stand | None) -> str:
+    return "nowhere" if stand is None else stand.host
+
+
+def _some(names: Sequence[str]) -> str:
+    """Some names, the first three said."""
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+
+
+def _waits(one: Timed) -> Iterator[str]:
+    """What a step waits for, in words: who is to leave which GPU, or the host."""
+    to = one.action.to
+    if to is None or not one.waits_for:
+        return
+    mine = {hold.gpu for hold in to.holds}
+    gpus = {hold.gpu for other in one.waits_for if other.source for hold in other.source.holds if hold.gpu in mine}
+    where = f"GPU {_some(sorted(gpus))} of {to.host}" if gpus else to.host
+    yield f"waits for {_some([other.vm for other in one.waits_for])} to leave {where}"
+
+
 @dataclass
 class Steps:
     """The steps, freed hosts and job runs of a plan, gathered night by night. Seconds count from `clock`'s origin."""
@@ -45,53 +64,56 @@ class Steps:
     freed: list[Freed] = field(default_factory=list)
     runs: list[JobRun] = field(default_factory=list)
 
-    def evening(self, timed: Sequence[Timed], offset: int, mark: str) -> None:
+    def evening(self, timed: Sequence[Timed], offset: int, mark: str, emptied: Collection[str]) -> None:
         """The steps that free hosts."""
-        names = {one.action.vm: f"{mark}{i}" for i, one in enumerate(timed, 1)}
+        coming: dict[str, list[str]] = defaultdict(list)
         for one in timed:
-            action = one.action
-            why = f"frees {action.source.host}"
-            if action.to is None:
-                self._add(names, one, offset, action.kind, why, host=action.source.host)
-            else:
-                self._move(names, one, offset, action.source.host, action.to, why)
+            if one.action.to is not None:
+                coming[one.action.to.host].append(one.action.vm)
+
+        def why(action: Action) -> str:
+            if action.aside:
+                return f"steps aside so that {_some(action.aside)} can go"
+            if action.source is None:
+                return f"runs again on {_host(action.to)}"
+            if action.source.host in emptied:
+                return f"frees {action.source.host}"
+            others = [vm for vm in coming[action.source.host] if vm != action.vm]
+            return f"makes room on {action.source.host}" + (f" for {_some(others)}" if others else "")
+
+        self._write(timed, offset, mark, why)
 
     def morning(self, timed: Sequence[Timed], offset: int, mark: str) -> None:
-        """The steps that bring VMs back to where they stood."""
-        names = {one.action.vm: f"{mark}{i}" for i, one in enumerate(timed, 1)}
+        """The steps that bring VMs back."""
+        last = {one.action.vm: one.action for one in timed}
+
+        def why(action: Action) -> str:
+            home = last[action.vm].to
+            return f"on its way back to {_host(home)}" if action.to is not home else f"back to {_host(home)}"
+
+        self._write(timed, offset, mark, why)
+
+    def _write(self, timed: Sequence[Timed], offset: int, mark: str, why: Callable[[Action], str]) -> None:
+        names = {one.action.key: f"{mark}{i}" for i, one in enumerate(timed, 1)}
         for one in timed:
-            action, home = one.action, one.action.source
-            why = f"back to {home.host}"
-            if action.to is None:
-                gpus = placed_gpus(self.cluster, home.host, home.holds)
-                self._add(names, one, offset, BACK[action.kind], why, to=home.host, gpus=gpus)
-            else:
-                self._move(names, one, offset, action.to.host, home, why)
-
-    def _move(self, names: Mapping[str, str], one: Timed, offset: int, source: str, to: Stand, why: str) -> None:
-        gpus = placed_gpus(self.cluster, to.host, to.holds)
-        stun = one.action.stun_seconds or None
-        self._add(names, one, offset, "migrate", why, from_=source, to=to.host, gpus=gpus, stun_seconds=stun)
-
-    def _add(self, names: Mapping[str, str], one: Timed, offset: int, kind: StepKind, why: str, **more: object) -> None:
-        waits = tuple(names[vm] for vm in one.waits_for if vm in names)
-        if waits:
-            others = ", ".join(one.waits_for[:3]) + (" ..." if len(one.waits_for) > 3 else "")
-            why = f"{why}; waits for room that {others} leave{'s' if len(one.waits_for) == 1 else ''}"
-        self.steps.append(
-            Step.model_validate(
-                {
-                    "id": names[one.action.vm],
-                    "kind": kind,
-                    "vm": one.action.vm,
-                    "start": self._at(offset + one.start),
-                    "end": self._at(offset + one.end),
-                    "waits_for": waits,
-                    "why": why,
-                    **more,
-                }
-            )
-        )
+            action, to = one.action, one.action.to
+            values: dict[str, object] = {
+                "id": names[action.key],
+                "kind": action.kind,
+                "vm": action.vm,
+                "start": self._at(offset + one.start),
+                "end": self._at(offset + one.end),
+                "waits_for": tuple(names[other.key] for other in one.waits_for),
+                "why": "; ".join([why(action), *_waits(one)]),
+            }
+            if to is not None:
+                values["host" if action.source is None else "to"] = to.host
+                values["gpus"] = placed_gpus(self.cluster, to.host, to.holds)
+            if action.source is not None:
+                values["host" if to is None else "from"] = action.source.host
+            if action.kind == "migrate":
+                values["stun_seconds"] = action.stun_seconds or None
+            self.steps.append(Step.model_validate(values))
 
     def jobs(self, runs: Sequence[Run], offset: int, mark: str) -> None:
         """The runs of jobs on freed hosts, each with a step that starts it and one that stops it."""

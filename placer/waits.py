@@ -1,11 +1,11 @@
-"""Which move waits for which: an order in which moves can be carried out, and what stands in the way where there is
-none.
+"""Which move waits for which: an order in which moves can be carried out, who stands in the way, and the knots of
+moves that wait for each other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import networkx as nx
@@ -13,9 +13,10 @@ import networkx as nx
 from placer.judge.check import broken, worse
 from placer.judge.slots import Worlds
 from placer_models.gpus import free_slots
+from placer_models.moving import immovable, unreachable
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, held, model_of, use_of
+from placer_models.seating import POSITIONAL, held, model_of, stand_on, use_of
 
 
 @dataclass
@@ -52,8 +53,8 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
     while left:
         blocked: list[Stand] = []
         for target in left:
-            stand = _picked(scene, target)
-            if stand is None or not _has_room(scene, always, stand):
+            stand = picked(scene, target)
+            if stand is None or not has_room(scene, always, stand):
                 waited.add(target.vm)
                 blocked.append(target)
                 continue
@@ -78,15 +79,15 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
 def _start(scene: Scene, always: Sequence[Rule], order: Order, starts: Sequence[Stand]) -> bool:
     """Let VMs start after the moves; false where one finds no room."""
     for target in starts:
-        stand = _picked(scene, target)
-        if stand is None or not _has_room(scene, always, stand):
+        stand = picked(scene, target)
+        if stand is None or not has_room(scene, always, stand):
             return False
         scene.put(stand)
         order.starts.append(stand)
     return True
 
 
-def _picked(scene: Scene, stand: Stand) -> Stand | None:
+def picked(scene: Scene, stand: Stand) -> Stand | None:
     """The stand with the slots that the manager picks, where it picks the first legal ones; None: there is none."""
     if scene.cluster.platform.slot_choice != "first-legal":
         return stand
@@ -119,7 +120,68 @@ def _sure(now: Scene, order: Order) -> bool:
     return not any(worlds.arrive(stand) for stand in order.starts)
 
 
-def _has_room(scene: Scene, always: Sequence[Rule], stand: Stand) -> bool:
+def has_room(scene: Scene, always: Sequence[Rule], stand: Stand) -> bool:
+    """Whether a VM may come to a stand in a scene: no rule that holds at every instant is more broken then."""
     before = broken(scene, always, (stand.host,))
     with scene.trial(stand):
         return not worse(always, before, broken(scene, always, (stand.host,)))
+
+
+def needed(scene: Scene, always: Sequence[Rule], stand: Stand, gone: Iterable[Stand]) -> list[Stand]:
+    """Of those who have left a stand's host, the ones without whose leaving it would have no room."""
+    there = {other.vm for other in scene.on(stand.host)} | {stand.vm}
+    found: list[Stand] = []
+    back: list[Stand] = []
+    for other in gone:
+        if other.vm in there:
+            continue
+        with scene.trial(*back, other):
+            spared = has_room(scene, always, stand)
+        if spared:
+            back.append(other)
+        else:
+            found.append(other)
+    return found
+
+
+def in_the_way(scene: Scene, always: Sequence[Rule], stand: Stand, leavers: Sequence[Stand]) -> list[Stand] | None:
+    """Of those who want to leave a stand's host, some whose leaving makes room for it, as few as may be; None: not
+    even the leaving of all of them does.
+    """
+    with scene.lifted(*leavers):
+        spot = picked(scene, stand)
+        return None if spot is None or not has_room(scene, always, spot) else needed(scene, always, spot, leavers)
+
+
+def knots(waits: nx.DiGraph[str]) -> Iterator[list[str]]:
+    """The sets of VMs that wait for each other, and for nobody outside their set (who waits for nobody is none)."""
+    apart = nx.condensation(waits)
+    for node, waited in apart.out_degree():
+        if waited == 0:
+            names = sorted(apart.nodes[node]["members"])
+            if len(names) > 1 or waits.has_edge(names[0], names[0]):
+                yield names
+
+
+def spares(scene: Scene, always: Sequence[Rule], source: Stand, to: Stand, hosts: Iterable[str]) -> Iterator[Stand]:
+    """The stands on these hosts over which a VM could go to where it wants: room now, and no migration refused."""
+    cluster = scene.cluster
+    vm = cluster.vms[source.vm]
+    for name in hosts:
+        host = cluster.hosts[name]
+        if name in (source.host, to.host) or host.state != "up" or unreachable(cluster, source, host):
+            continue
+        use = scene.use(name)
+        if (
+            use.cpu_milli + vm.cpu_milli > host.cpu_room_milli
+            or use.gpu_vms_memory_mib + (vm.memory_mib if vm.gpus else 0) > host.memory_room_mib
+        ):
+            continue
+        stand = stand_on(scene, vm, host)
+        if (
+            stand is not None
+            and has_room(scene, always, stand)
+            and immovable(cluster, vm, stand) is None
+            and unreachable(cluster, stand, cluster.hosts[to.host]) is None
+        ):
+            yield stand

@@ -20,9 +20,12 @@ class Worlds:
         self._first, self._cluster = first, first.cluster
         self._worlds: dict[tuple[str, str], set[World]] = {}
 
-    def arrive(self, stand: Stand) -> list[str]:
-        """The GPUs on which some choice of slots would leave this VM without one."""
-        host, short = self._cluster.hosts[stand.host], []
+    def arrive(self, stand: Stand, *, only_if_sure: bool = False) -> list[str]:
+        """A VM comes; the GPUs on which some choice of slots would leave it without one (`only_if_sure`: then it does
+        not come).
+        """
+        host, short = self._cluster.hosts[stand.host], list[str]()
+        before = {(host.name, hold.gpu): self._of(host, hold.gpu) for hold in stand.holds}
         for i, hold in enumerate(stand.holds):
             gpu = host.gpu[hold.gpu]
             use = use_of(self._cluster, gpu, hold)
@@ -36,6 +39,8 @@ class Worlds:
                 if not slots and gpu.id not in short:
                     short.append(gpu.id)
             self._worlds[host.name, gpu.id] = after or self._of(host, gpu.id)
+        if short and only_if_sure:
+            self._worlds.update(before)
         return short
 
     def leave(self, stand: Stand) -> None:

@@ -5,19 +5,22 @@ forbidden, and the search goes on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from placer.night.window import Night
+from placer.judge.check import broken, worse
+from placer.night.back import Back, way_back
+from placer.night.window import THERE_AND_BACK, Night
+from placer.solve.detours import Detours
 from placer.solve.jobs import FreedHosts, Run
-from placer.solve.motion import Action, Schedule, Timed, list_schedule, mirrored
-from placer.solve.night import JobOn, NightAsk, Target, Work, solve_target
+from placer.solve.motion import Schedule, list_schedule
+from placer.solve.night import JobOn, NightAsk, Target, Ways, Work, solve_target
 from placer.solve.run import Outcome, Progress
-from placer_models.cluster import Vm
+from placer.solve.traffic import Action
 from placer_models.decision import Search
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.night import NightGoal
-from placer_models.motion import step_seconds, stun_seconds
+from placer_models.motion import state_mib, stun_seconds
 
 MOST_ROUNDS = 6
 """How often a target is chosen anew because its schedule did not fit the window or could not be carried out."""
@@ -25,11 +28,14 @@ MOST_ROUNDS = 6
 
 @dataclass
 class Result:
-    """A night's target with its schedule and its jobs, and what the search knows of it."""
+    """A night's target with its schedule and its jobs, and what the search knows of it. `hours` says from when until
+    when each freed host is free.
+    """
 
     target: Target
     schedule: Schedule
-    back: list[Timed]
+    back: Back
+    hours: dict[str, tuple[int, int]]
     runs: list[Run]
     outcome: Outcome
 
@@ -38,68 +44,155 @@ def plan_night(
     night: Night, goals: Sequence[NightGoal], search: Search, deadline: float, progress: Progress | None
 ) -> Result:
     """A target, its schedule and its jobs; a target that cannot be carried out in time is forbidden, and another
-    chosen.
+    chosen. When that has happened often enough, what can be carried out of the last one is kept.
 
     The bounds are those of the first target, which knows of no such trouble: they hold for every plan.
     """
-    request, limits = night.request, night.request.limits
-    hosts = night.scene.cluster.hosts
-    scope = [name for name, host in hosts.items() if request.names_host(host) and host.state == "up"]
-    named = frozenset(request.free or ()) if not isinstance(request.free, int) else frozenset()
     first: Outcome | None = None
     for _ in range(MOST_ROUNDS):
-        may_free = frozenset(name for name in scope if name not in night.closed and (not named or name in named))
-        ask = NightAsk(
-            ways=night.ways(),
-            may_free=may_free,
-            most_freed=request.free if isinstance(request.free, int) else None,
-            most_moves=limits.most_moves,
-            store_mib=limits.store_mib,
-            named=named,
-            least_gain=limits.least_gain,
-            trips=2 if night.returns else 1,
-            work=_work(night, may_free),
-        )
+        ask = _ask(night)
         outcome, target = solve_target(night.scene, night.rules, goals, ask, search, deadline, progress)
         first = first or outcome
-        rank = {host: i for i, host in enumerate(_urgent(night, target))}
-        schedule = list_schedule(night.scene, night.rules, list(_actions(night, target)), limits, rank)
-        hours = {host: night.hours(host, schedule.left(host)) for host in target.emptied}
-        runs = FreedHosts(night.scene.cluster, night.rules, hours).take(night.errands, target.jobs)
-        if not _troubles(night, target, schedule, runs, named):
-            back = mirrored(schedule, night.seconds, None if night.returns else frozenset(target.away))
-            return Result(target, schedule, back if night.resumes else [], runs, first)
-    return Result(Target(), Schedule(), [], [], first or Outcome("unknown"))  # nothing tried can be done: all stays
+        result, noted = _carried_out(night, goals, ask, target, first), night.notes
+        _trouble(night, result)
+        if night.notes == noted:
+            return result
+    assert first is not None
+    while True:
+        target = _less(night, target)
+        result, noted = _carried_out(night, goals, ask, target, first), night.notes
+        _trouble(night, result)
+        if night.notes == noted:
+            return result
 
 
-def _troubles(night: Night, target: Target, schedule: Schedule, runs: Sequence[Run], named: frozenset[str]) -> bool:
-    """Whether a target cannot be carried out as it is; what is in the way is left alone in the next one, and why is
-    noted.
-    """
-    noted = len(night.fixed) + len(night.closed)
+def _ask(night: Night) -> NightAsk:
+    request, limits = night.request, night.request.limits
+    named = frozenset(request.free or ()) if not isinstance(request.free, int) else frozenset[str]()
+    may_free = frozenset(
+        name
+        for name, host in night.scene.cluster.hosts.items()
+        if request.names_host(host) and host.state == "up" and name not in night.closed and (not named or name in named)
+    )
+    return NightAsk(
+        ways=night.ways(),
+        may_free=may_free,
+        most_freed=request.free if isinstance(request.free, int) else None,
+        most_moves=limits.most_moves,
+        store_mib=limits.store_mib,
+        named=named,
+        least_gain=limits.least_gain,
+        trips=2 if night.returns else 1,
+        work=_work(night, may_free),
+    )
+
+
+def _carried_out(night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: Outcome) -> Result:
+    """When each step of a target runs, and each job."""
+    scene, rules, limits = night.scene, night.rules, night.request.limits
+    actions, rank = list(_actions(night, target, ask.ways)), _urgent(night, target)
+    moves = sum(action.kind == "migrate" for action in actions)
+    detours = Detours(
+        scene.cluster,
+        rules,
+        limits,
+        ask.ways,
+        [goal.kind for goal in goals],
+        sorted(scene.cluster.hosts, key=lambda host: host in target.emptied),
+        None if limits.most_moves is None else limits.most_moves // ask.trips - moves,
+    )
+    schedule = list_schedule(scene, rules, actions, limits, rank, detour=detours)
+    if len(schedule.timed) > len(actions) and not schedule.stuck:  # those who step aside may do so from the beginning
+        again = list_schedule(scene, rules, schedule.actions, limits, rank)
+        if not again.stuck and again.seconds < schedule.seconds:
+            schedule = again
+    if schedule.stuck:
+        return Result(target, schedule, Back([], scene), {}, [], outcome)
+    back = way_back(night, schedule, rank)
+    lefts, comes = schedule.lefts(), back.arrivals()
+    hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
+    runs = FreedHosts(scene.cluster, rules, hours).take(night.errands, target.jobs)
+    return Result(target, schedule, back, hours, runs, outcome)
+
+
+def _trouble(night: Night, result: Result) -> None:
+    """Note what cannot be carried out as it is: it is left alone in the next target."""
+    schedule, back, target = result.schedule, result.back, result.target
     for action in schedule.stuck:
-        night.fixed[action.vm] = "would wait for room that waits for it"
+        if action.to is None or action.vm in night.not_to:
+            night.fixed[action.vm] = "waits for room that is not left before it goes itself"
+        else:
+            night.not_to[action.vm] = frozenset((action.to.host,))
+    night.fixed.update(back.late)
+    if back.begin is not None and back.begin < schedule.seconds:
+        _too_short(night, result)
     gains: dict[str, int] = defaultdict(int)
-    for run in runs:
+    for run in result.runs:
         gains[run.host] += run.errand.value
-    for host in target.emptied:
-        if schedule.left(host) > night.evening_seconds:
-            night.closed[host] = "cannot be emptied within the window"
-        elif host not in named and gains[host] < night.request.limits.least_gain:
+    for host in target.emptied if not schedule.stuck else ():
+        if host not in _named(night) and gains[host] < night.request.limits.least_gain and night.scene.on(host):
             night.closed[host] = "would bring less than the least gain"
     for timed in schedule.timed:
-        if timed.end > night.evening_seconds and timed.action.source.host not in night.closed:
+        source = timed.action.source
+        if timed.end > night.seconds and source is not None and source.host not in night.closed:
             night.fixed[timed.action.vm] = "cannot be moved within the window"
-    return len(night.fixed) + len(night.closed) > noted
 
 
-def _urgent(night: Night, target: Target) -> list[str]:
-    """The emptied hosts, those whose jobs need most of their time first."""
+def _too_short(night: Night, result: Result) -> None:
+    """The way back would begin before the evening is over: who is due early stays, else the hosts that take longest."""
+    dues = {one.action.vm: night.due(one.action.vm) for one in result.back.timed}
+    last = max(night.due(stand.vm) for stand in night.scene.stands())
+    early = [vm for vm, due in dues.items() if due < last and vm not in night.fixed]
+    begins = {one.action.vm: one.start for one in reversed(result.back.timed)}
+    soonest = [vm for vm in early if begins[vm] < result.schedule.seconds]
+    if soonest:
+        for vm in soonest:
+            night.fixed[vm] = f"could not be back at {night.clock.instant(dues[vm]).isoformat()}, when it is due"
+        return
+    lefts = result.schedule.lefts()
+    for host in result.target.emptied:
+        if lefts.get(host, 0) > last // 2:
+            night.closed[host] = "cannot be emptied within the window"
+    for timed in result.schedule.timed:
+        source = timed.action.source
+        if timed.end > last // 2 and source is not None and source.host not in night.closed:
+            night.fixed[timed.action.vm] = "cannot be moved within the window"
+
+
+def _named(night: Night) -> tuple[str, ...]:
+    return night.request.free if isinstance(night.request.free, tuple) else ()
+
+
+def _less(night: Night, target: Target) -> Target:
+    """A target without the VMs and hosts that are in the way; nothing moves at all where a rule would not hold then."""
+    here = {stand.vm: stand.host for stand in night.scene.stands()}
+    fixed = {vm for vm, host in here.items() if vm in night.fixed or host in night.closed}
+    stands = [
+        stand
+        for stand in target.stands
+        if stand.vm not in fixed and stand.host not in night.not_to.get(stand.vm, frozenset())
+    ]
+    gone = {vm: way for vm, way in target.away.items() if vm not in fixed}
+    moved = {stand.vm for stand in stands} | gone.keys()
+    after = night.scene.copy()
+    for vm in moved:
+        after.remove(night.scene.of(vm)[0])
+    for stand in stands:
+        after.put(stand)
+    if worse(night.rules, broken(night.scene, night.rules), broken(after, night.rules)):
+        return Target()
+    emptied = [host for host in target.emptied if not after.on(host)]
+    return Target(stands, gone, emptied, {spot: many for spot, many in target.jobs.items() if spot[1] in emptied})
+
+
+def _urgent(night: Night, target: Target) -> dict[str, int]:
+    """The emptied hosts, those whose jobs need most of their time first: 0, 1, ..., alike where they need as much."""
     seconds = {errand.name: errand.seconds for errand in night.errands}
-    need: dict[str, int] = defaultdict(int)
+    need: dict[str, int] = dict.fromkeys(target.emptied, 0)
     for (job, host), count in target.jobs.items():
         need[host] += count * seconds[job]
-    return sorted(target.emptied, key=lambda host: (-need[host], host))
+    order = sorted(set(need.values()), reverse=True)
+    return {host: order.index(amount) for host, amount in need.items()}
 
 
 def _work(night: Night, may_free: frozenset[str]) -> Work:
@@ -110,7 +203,7 @@ def _work(night: Night, may_free: frozenset[str]) -> Work:
     rooms: dict[str, dict[str, int]] = {}
     for name in sorted(may_free):
         host = cluster.hosts[name]
-        opens, closes = night.hours(name, night.drained_at_least(name))
+        opens, closes = night.free_at_most(name)
         if closes <= opens:
             continue
         room = {"cpus": host.cpu_room_milli, "memory": host.memory_room_mib, "gpus": 1000 * len(host.gpus)}
@@ -137,18 +230,19 @@ def _work(night: Night, may_free: frozenset[str]) -> Work:
     )
 
 
-def _actions(night: Night, target: Target) -> Iterator[Action]:
-    cluster, limits = night.scene.cluster, night.request.limits
-
-    def seconds(
-        vm: Vm, *kinds: str
-    ) -> int:  # there and back take the same time, so that the way back is a mirror image
-        return max(step_seconds(cluster, vm, kind, limits) for kind in kinds)
-
+def _actions(night: Night, target: Target, ways: Mapping[str, Ways]) -> Iterator[Action]:
+    cluster = night.scene.cluster
     for stand in target.stands:
         vm, (source,) = cluster.vms[stand.vm], night.scene.of(stand.vm)
-        yield Action(stand.vm, "migrate", seconds(vm, "migrate"), source, stand, stun_seconds(cluster, vm))
+        carry = ways[stand.vm].carry
+        state = state_mib(cluster, vm)
+        if carry is None:
+            stun = stun_seconds(cluster, vm)
+            yield Action(vm.name, "migrate", night.seconds_of(vm, "migrate"), source, stand, stun, state)
+            continue
+        off, on = THERE_AND_BACK[carry[0]]
+        yield Action(vm.name, off, night.seconds_of(vm, off), source, state_mib=state)
+        yield Action(vm.name, on, night.seconds_of(vm, on), None, stand, state_mib=state, leg=1)
     for name, way in target.away.items():
         vm, (source,) = cluster.vms[name], night.scene.of(name)
-        kinds = ("suspend", "resume") if way == "suspend" else ("power-off", "power-on")
-        yield Action(name, way, seconds(vm, *kinds), source)
+        yield Action(name, way, night.seconds_of(vm, way), source, state_mib=state_mib(cluster, vm))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from placer_models.clock import Clock
+from placer_models.cluster import Vm
 from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.moving import immovable
 from placer_models.night import Consolidate
@@ -17,6 +18,13 @@ from placer_models.scene import Scene, Stand
 if TYPE_CHECKING:
     from placer.solve.jobs import Errand
     from placer.solve.night import Way, Ways
+    from placer.solve.traffic import Kind
+
+THERE_AND_BACK: Mapping[Kind, tuple[Kind, Kind]] = {
+    "suspend": ("suspend", "resume"),
+    "power-off": ("power-off", "power-on"),
+}
+"""The steps of a VM that is taken off its host otherwise than by a migration."""
 
 
 @dataclass
@@ -24,7 +32,8 @@ class Night:
     """One window as it is planned: who stands where at its beginning, how many seconds it has, and what is wanted of
     it.
 
-    `fixed` are VMs that are left alone, with the reason; `closed` hosts that are not to be emptied, with the reason.
+    `fixed` are VMs that are left alone, with the reason; `closed` hosts that are not to be emptied, with the reason;
+    `not_to` hosts to which a VM does not go, because it found no way there.
     """
 
     clock: Clock
@@ -35,10 +44,16 @@ class Night:
     errands: Sequence[Errand]
     fixed: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
+    not_to: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> int:
+        """How much was found to be in the way so far."""
+        return len(self.fixed) + len(self.closed) + len(self.not_to)
 
     @property
     def returns(self) -> bool:
-        """Whether migrated VMs go back to where they were."""
+        """Whether VMs go back to where they were."""
         return self.request.way_back == "same-host"
 
     @property
@@ -50,10 +65,13 @@ class Night:
         """Whether the request is about this host."""
         return self.request.names_host(self.scene.cluster.hosts[host])
 
-    @property
-    def evening_seconds(self) -> int:
-        """How long the evening may last, so that its mirror image ends in time."""
-        return self.seconds // 2 if self.resumes else self.seconds
+    def due(self, vm: str) -> int:
+        """When a VM must be back: by its own time if it has one, else the request's; at the window's end where that is
+        not in the window.
+        """
+        ready = self.scene.cluster.vms[vm].ready_by or self.request.ready_by
+        seconds = self.seconds if ready is None else self.clock.seconds(ready)
+        return seconds if 0 < seconds < self.seconds else self.seconds
 
     def ways(self) -> dict[str, Ways]:
         """What may be done to each running VM; why nothing may be is noted in `fixed`."""
@@ -68,9 +86,6 @@ class Night:
             return Ways(False, ())
         if not self.in_scope(stand.host):
             self.fixed[stand.vm] = "is on a host outside the scope"
-            return Ways(False, ())
-        if vm.ready_by is not None and self.clock.seconds(vm.ready_by) < self.seconds:
-            self.fixed[stand.vm] = "is to be ready before the others are back"
             return Ways(False, ())
         if any(rule.pins(vm) for rule in self.rules):
             self.fixed[stand.vm] = "must stay where it is"
@@ -87,16 +102,32 @@ class Night:
             away.append(("power-off", self.seconds + 1))
         if refused is not None and not away:
             self.fixed[stand.vm] = f"{refused}, nor suspended or stopped"
-        return Ways(refused is None, tuple(away), math.ceil(stun * 1000), state_mib(cluster, vm))
+        return Ways(
+            refused is None,
+            tuple(away),
+            math.ceil(stun * 1000) if refused is None else 0,
+            state_mib(cluster, vm),
+            None if refused is None or not away else (away[0][0], self.seconds_of(vm, *THERE_AND_BACK[away[0][0]])),
+            self.not_to.get(stand.vm, frozenset()),
+        )
 
-    def drained_at_least(self, host: str) -> int:
-        """The fewest seconds in which a host can be emptied."""
-        cluster, limits = self.scene.cluster, self.request.limits
-        vms = [cluster.vms[stand.vm] for stand in self.scene.on(host)]
-        kinds = ("migrate", "suspend", "power-off")
-        least = [min(step_seconds(cluster, vm, kind, limits) for kind in kinds) for vm in vms]
-        return max(least, default=0)
+    def seconds_of(self, vm: Vm, *kinds: str) -> int:
+        """How long steps of these kinds take a VM, all together."""
+        return sum(step_seconds(self.scene.cluster, vm, kind, self.request.limits) for kind in kinds)
 
-    def hours(self, host: str, left: int) -> tuple[int, int]:
-        """When a host that is empty after `left` seconds can have jobs."""
-        return left, self.seconds - (left if self.resumes else 0)
+    def free_at_most(self, host: str) -> tuple[int, int]:
+        """When a host with nothing in the way could have jobs: from when its VMs can have left until the first must be
+        on its way back to it.
+        """
+        vms = [self.scene.cluster.vms[stand.vm] for stand in self.scene.on(host)]
+        movers = [vm for vm in vms if not vm.may.suspend and not vm.may.power_cycle]  # in turn: a host bears so many
+        in_turn = -(-sum(self.seconds_of(vm, "migrate") for vm in movers) // self.request.limits.moves_at_once_per_host)
+        opens = max([in_turn, *(self._least(vm, "migrate", "suspend", "power-off") for vm in vms)])
+        if not self.returns:
+            return opens, self.seconds
+        starts = [self.due(vm.name) - self._least(vm, "migrate", "resume", "power-on") for vm in vms]
+        last = max((self.due(vm.name) for vm in movers), default=self.seconds)
+        return opens, min([last - in_turn, *starts])
+
+    def _least(self, vm: Vm, *kinds: str) -> int:
+        return min(self.seconds_of(vm, kind) for kind in kinds)

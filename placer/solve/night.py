@@ -31,13 +31,16 @@ class Ways:
     """What may be done to a VM this night, and what it costs: VMs with equal ways are alike.
 
     `stun_ms` is for a migration, `away` how many seconds the VM is down for each way of being away, `state_mib` what
-    its state takes.
+    its state takes. `carry` is how a VM that may not migrate (its `stun_ms` is then 0) is brought to another host in
+    the evening, with the seconds for which it is down then. `not_to` are hosts to which it does not go.
     """
 
     migrate: bool
     away: tuple[tuple[Way, int], ...]
     stun_ms: int = 0
     state_mib: int = 0
+    carry: tuple[Way, int] | None = None
+    not_to: frozenset[str] = frozenset()
 
     @property
     def fixed(self) -> bool:
@@ -134,7 +137,9 @@ class NightBoard(CountBoard):
         return super()._like(stand), self._ask.ways[stand.vm]
 
     def _travels(self, stand: Stand, host: str) -> bool:
-        return self._ask.ways[stand.vm].migrate and super()._travels(stand, host)
+        ways = self._ask.ways[stand.vm]
+        travels = (ways.migrate or ways.carry is not None) and host not in ways.not_to
+        return travels and super()._travels(stand, host)
 
     def _away(self, stand: Stand, size: int) -> dict[str, Var]:
         return {way: self.integer(size, f"{stand.vm} {way}") for way, _ in self._ask.ways[stand.vm].away}
@@ -219,7 +224,7 @@ class NightBoard(CountBoard):
         return self._ask.ways[movers.travel.names[0]]
 
     def _moved(self) -> list[Term]:
-        return [(1, count) for movers in self._movers for _, count in movers.arrive]
+        return [(1, count) for movers in self._movers if self._ways(movers).migrate for _, count in movers.arrive]
 
     def aim(self, kind: str) -> tuple[list[Term], int]:
         """One of the night's goals on this board (`soonest` is a matter of the schedule: nothing here)."""
@@ -231,8 +236,12 @@ class NightBoard(CountBoard):
         if kind == "hosts-freed":
             return [(1, empty) for empty in self._empty.values()], 0
         if kind == "downtime":
-            return [
-                (seconds, movers.away[way]) for movers in self._movers for way, seconds in self._ways(movers).away
+            gone = [(seconds, movers.away[way]) for movers in self._movers for way, seconds in self._ways(movers).away]
+            return gone + [
+                (self._ask.trips * carry[1], count)
+                for movers in self._movers
+                if (carry := self._ways(movers).carry) is not None
+                for _, count in movers.arrive
             ], 0
         if kind == "stun":
             stuns = [(self._ways(movers).stun_ms, count) for movers in self._movers for _, count in movers.arrive]

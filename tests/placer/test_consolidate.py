@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +37,11 @@ def desk(name: str, at: str, gpu: str = "g0", slot: int = 0, profile: str = "M60
 
 
 def night(
-    hosts: list[dict[str, Any]], vms: list[dict[str, Any]], jobs: list[dict[str, Any]], **request: Any
+    hosts: list[dict[str, Any]],
+    vms: list[dict[str, Any]],
+    jobs: list[dict[str, Any]],
+    rules: Sequence[dict[str, Any]] = (),
+    **request: Any,
 ) -> tuple[Snapshot, Plan]:
     """The snapshot of a night, and its plan; the judge has replayed it, and does so again here."""
     asked = {"kind": "consolidate", "windows": [WINDOW], **request}
@@ -47,6 +52,7 @@ def night(
         "platform": {"kind": "vsphere", "version": "8.0.3"},
         "hosts": hosts,
         "vms": vms,
+        "rules": list(rules),
         "requests": [asked],
         "jobs": jobs,
     }
@@ -55,8 +61,8 @@ def night(
     assert isinstance(wanted, Consolidate)
     plan = consolidate(snapshot, wanted, snapshot.jobs)
     assert dump(consolidate(snapshot, wanted, snapshot.jobs)) == dump(plan)
-    rules = shipped_decision("consolidate").rules_of(snapshot.rules)
-    assert TimedReplay(snapshot.content, rules, wanted, snapshot.jobs, plan).faults == []
+    holding = shipped_decision("consolidate").rules_of(snapshot.rules)
+    assert TimedReplay(snapshot.content, holding, wanted, snapshot.jobs, plan).faults == []
     return snapshot, plan
 
 
@@ -134,11 +140,62 @@ def test_any_host_brings_back_only_who_was_away() -> None:
     assert [step.kind for step in plan.steps] == ["migrate"]
 
 
-def test_a_desktop_that_must_be_ready_early_is_left_alone() -> None:
+def test_a_desktop_that_must_be_ready_early_is_back_by_then_and_its_host_is_free_until_then() -> None:
     early = desk("early", "esx01") | {"ready_by": "2026-11-21T05:00:00+01:00"}
-    _, plan = night([host("esx01"), host("esx02")], [early, desk("desk", "esx02")], [])
-    assert [freed.host for freed in plan.freed] == ["esx02"]
+    _, plan = night([host("esx01"), host("esx02")], [early, desk("desk", "esx02")], [], free=["esx01"])
+    back = [step for step in plan.steps if step.vm == "early"][-1]
+    assert back.end.isoformat() == "2026-11-21T04:00:00+00:00"
+    assert [freed.until for freed in plan.freed] == [back.start]
+
+
+def test_a_desktop_that_is_due_before_it_can_be_back_is_left_alone_and_why_is_said() -> None:
+    early = desk("early", "esx01") | {"ready_by": "2026-11-20T22:00:20+01:00"}
+    _, plan = night([host("esx01"), host("esx02")], [early, desk("desk", "esx02")], [], free=["esx01"])
+    assert plan.freed == ()
     assert plan.unmoved[0].vm == "early"
+    assert "could not be back at 2026-11-20T21:00:20" in plan.unmoved[0].reasons[0]
+
+
+def test_a_desktop_that_cannot_migrate_is_suspended_and_goes_on_elsewhere_within_a_minute() -> None:
+    vms = [desk("fixed", "esx01", suspend=True), desk("other", "esx02", live_migrate=False)]
+    _, plan = night([host("esx01"), host("esx02")], vms, [])
+    assert [freed.host for freed in plan.freed] == ["esx01"]
+    assert [step.kind for step in plan.steps if step.vm == "fixed"] == ["suspend", "resume", "suspend", "resume"]
+    assert plan.score["downtime"] < 120
+
+
+def same_size_swap(memory_mib: int, **may: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """To free esx01, esx02's GPU must give up its one large vGPU for small ones, and esx03's the other way round."""
+    one = [{"id": "g0", "model": "Tesla M60", "sharing": "same-size", "board": "b"}]
+    hosts = [host("esx01", memory_mib=memory_mib, gpus=one), host("esx02", gpus=one), host("esx03", gpus=one)]
+    small = [desk(f"small-{i}", "esx03", slot=i) for i in range(3)]
+    return hosts, [desk("a", "esx01"), desk("large", "esx02", profile="M60-4Q", **may), *small]
+
+
+NOT_ESX03 = [{"kind": "affinity", "vms": ["a"], "hosts": ["esx03"], "strength": "must-not"}]
+
+
+def test_a_gpu_changes_its_size_by_a_swap_for_which_small_desktops_hop_over_the_host_to_be_freed() -> None:
+    hosts, vms = same_size_swap(131072, live_migrate=True, suspend=True)
+    _, plan = night(hosts, vms, [], NOT_ESX03, free=["esx01"])
+    assert [freed.host for freed in plan.freed] == ["esx01"]
+    assert plan.score["downtime"] == 0
+    assert plan.score["moves"] == 2 * (5 + 3)
+    assert any("to leave GPU g0 of esx02" in step.why for step in plan.steps)
+
+
+def test_a_gpu_changes_its_size_by_a_swap_in_which_the_large_desktop_is_suspended_for_a_while() -> None:
+    hosts, vms = same_size_swap(4096, live_migrate=True, suspend=True)
+    _, plan = night(hosts, vms, [], NOT_ESX03, free=["esx01"])
+    assert [freed.host for freed in plan.freed] == ["esx01"]
+    assert [step.kind for step in plan.steps if step.vm == "large"] == ["suspend", "resume", "suspend", "resume"]
+    assert next(step for step in plan.steps if step.vm == "large").why.startswith("steps aside so that ")
+
+
+def test_a_swap_in_which_nobody_can_step_aside_leaves_all_where_they_are() -> None:
+    hosts, vms = same_size_swap(4096, live_migrate=True)
+    _, plan = night(hosts, vms, [], NOT_ESX03, free=["esx01"])
+    assert plan.freed == plan.steps == ()
 
 
 def test_a_way_back_before_the_window_is_refused_in_a_sentence() -> None:

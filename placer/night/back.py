@@ -1,0 +1,154 @@
+"""The way back: everything where it is due by the morning, played backwards from there, so that freed hosts stay free
+as long as they can.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from placer.judge.check import broken, worse
+from placer.night.window import Night
+from placer.solve.motion import Schedule, Timed, list_schedule
+from placer.solve.traffic import UNDONE, Action
+from placer_models.moving import unreachable
+from placer_models.scene import Scene, Stand
+from placer_models.seating import POSITIONAL, stand_on
+
+
+@dataclass
+class Back:
+    """The steps of the way back, and who stands where after it. `late` are VMs that would not be back when they are
+    due, with the reason.
+    """
+
+    timed: list[Timed]
+    dawn: Scene
+    late: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def begin(self) -> int | None:
+        """When the first step starts."""
+        return min((one.start for one in self.timed), default=None)
+
+    def arrivals(self) -> Mapping[str, int]:
+        """When the first VM comes to each host."""
+        found: dict[str, int] = {}
+        for one in self.timed:
+            if one.action.to is not None:
+                host = one.action.to.host
+                found[host] = min(found.get(host, one.start), one.start)
+        return found
+
+
+def after(scene: Scene, actions: Sequence[Action]) -> Scene:
+    """Who stands where when all of these are done."""
+    scene = scene.copy()
+    for action in actions:
+        if action.source is not None:
+            scene.remove(action.source)
+        if action.to is not None:
+            scene.put(action.to)
+    return scene
+
+
+def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
+    """The steps that bring back who is due, each as late as may be: `rank` says which hosts are to be filled last."""
+    dusk = after(night.scene, evening.actions)
+    if not night.resumes:
+        return Back([], dusk)
+    actions = None if night.returns else _resumed(night, evening, dusk)
+    if actions is None:
+        actions = [_timed(night, action.undone()) for action in reversed(evening.actions)]
+    numbers: dict[str, int] = defaultdict(int)
+    for i, action in enumerate(actions):
+        actions[i] = replace(action, leg=numbers[action.vm])
+        numbers[action.vm] += 1
+    dawn = after(dusk, actions)
+    # backwards: what comes to a host leaves it, and who is due early starts late
+    undone = [action.undone() for action in reversed(actions)]
+    lead = {action.key: night.seconds - night.due(action.vm) for action in undone}
+    played = list_schedule(dawn, night.rules, undone, night.request.limits, rank, earliest=lead, slots_as_said=True)
+    late = {action.vm: "would find no room on the way back" for action in played.stuck}
+    mine = {action.key: action for action in actions}
+    waits: dict[tuple[str, int], list[Action]] = defaultdict(list)
+    for one in played.timed:
+        for other in one.waits_for:
+            waits[other.key].append(mine[one.action.key])
+    timed = [
+        Timed(mine[one.action.key], night.seconds - one.end, night.seconds - one.start, tuple(waits[one.action.key]))
+        for one in played.timed
+    ]
+    back = Back(sorted(timed, key=lambda one: (one.start, one.action.vm, one.action.leg)), dawn, late)
+    if not late:
+        _settle_slots(night, evening, back)
+    return back
+
+
+def _settle_slots(night: Night, evening: Schedule, back: Back) -> None:
+    """Where the manager picks slots, the night is played forwards once more, so that each VM has the one that it gets
+    on the way back.
+    """
+    actions = [one.action for one in (*evening.timed, *back.timed)]
+    positional = any(hold.sharing in POSITIONAL for action in actions if action.to for hold in action.to.holds)
+    if night.scene.cluster.platform.slot_choice == "chosen" or not positional:
+        return
+    legs: dict[str, int] = defaultdict(int)
+    first: dict[str, int] = {}
+    whole: list[Action] = []
+    earliest: dict[tuple[str, int], int] = {}
+    for number, one in enumerate((*evening.timed, *back.timed)):
+        vm = one.action.vm
+        if number >= len(evening.timed):
+            first.setdefault(vm, legs[vm])
+        action = replace(one.action, leg=legs[vm])
+        legs[vm] += 1
+        whole.append(action)
+        earliest[action.key] = one.start
+    played = list_schedule(night.scene, night.rules, whole, night.request.limits, {}, earliest=earliest)
+    back.late |= {action.vm: "would find no slot on the way back" for action in played.stuck}
+    back.timed = [one for one in played.timed if one.action.leg >= first.get(one.action.vm, one.action.leg + 1)]
+    for one in back.timed:
+        if one.end > night.due(one.action.vm):
+            back.late[one.action.vm] = "would not be back when it is due"
+    back.dawn = after(night.scene, [one.action for one in played.timed])
+
+
+def _timed(night: Night, action: Action) -> Action:
+    return replace(action, seconds=night.seconds_of(night.scene.cluster.vms[action.vm], action.kind))
+
+
+def _resumed(night: Night, evening: Schedule, dusk: Scene) -> list[Action] | None:
+    """Who was suspended or stopped runs again, on its own host if that has room, else where there is; None: somebody
+    finds none.
+    """
+    scene, found = dusk.copy(), list[Action]()
+    for action in evening.actions:
+        if dusk.of(action.vm) or action.source is None:
+            continue
+        stand = next(_homes(night, scene, action), None)
+        if stand is None:
+            return None
+        scene.put(stand)
+        found.append(_timed(night, replace(action, kind=UNDONE[action.kind], source=None, to=stand)))
+    return found
+
+
+def _homes(night: Night, scene: Scene, action: Action) -> Iterator[Stand]:
+    """Where a VM that is away could run again: on its own host first."""
+    cluster, before = scene.cluster, broken(night.scene, night.rules)
+    (home,) = night.scene.of(action.vm)
+    hosts = [host for host in cluster.hosts.values() if host.name != home.host and host.state == "up"]
+    elsewhere = (
+        stand_on(scene, cluster.vms[action.vm], host)
+        for host in hosts
+        if action.kind == "power-off" or unreachable(cluster, home, host) is None
+    )
+    for stand in chain([home], elsewhere):
+        if stand is not None:
+            with scene.trial(stand):
+                wrong = worse(night.rules, before, broken(scene, night.rules))
+            if not wrong:
+                yield stand
