@@ -89,14 +89,20 @@ class ModesSet(NightGoal):
 
 
 class HostsFreed(NightGoal):
-    """How many hosts have a freed interval."""
+    """How many hosts are free at once: the most freed intervals that there are at one instant.
+
+    Hosts that are free one after the other do not add up: any host can be empty for a moment.
+    """
 
     kind: Literal["hosts-freed"] = "hosts-freed"
     sense: ClassVar[Literal["most"]] = "most"
     unit: ClassVar[str] = "hosts"
 
     def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
-        return len({freed.host for freed in plan.freed})
+        def at(instant: datetime) -> int:
+            return len({freed.host for freed in plan.freed if freed.from_ <= instant < freed.until})
+
+        return max((at(freed.from_) for freed in plan.freed), default=0)
 
 
 class Downtime(NightGoal):
