@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.judge.slots import Worlds
@@ -241,16 +241,3 @@ def _turns(traffic: Traffic, actions: Sequence[Action], rank: Mapping[str, int])
         return first, -busiest, -sum(action.seconds for action in way), vm
 
     return {vm: number for number, vm in enumerate(sorted(ways, key=turn))}
-
-
-def mirrored(timed: Iterable[Timed], until: int) -> list[Timed]:
-    """Actions undone, mirrored in time so that the last ends at `until`."""
-    wanted = list(timed)
-    before: dict[tuple[str, int], list[Action]] = defaultdict(list)
-    for one in wanted:
-        for other in one.waits_for:
-            before[other.key].append(one.action.undone())
-    back = [
-        Timed(one.action.undone(), until - one.end, until - one.start, tuple(before[one.action.key])) for one in wanted
-    ]
-    return sorted(back, key=lambda one: (one.start, one.action.vm, -one.action.leg))

@@ -169,7 +169,7 @@ def same_size_swap(memory_mib: int, **may: bool) -> tuple[list[dict[str, Any]], 
     one = [{"id": "g0", "model": "Tesla M60", "sharing": "same-size", "board": "b"}]
     hosts = [host("esx01", memory_mib=memory_mib, gpus=one), host("esx02", gpus=one), host("esx03", gpus=one)]
     small = [desk(f"small-{i}", "esx03", slot=i) for i in range(3)]
-    return hosts, [desk("a", "esx01"), desk("large", "esx02", profile="M60-4Q", **may), *small]
+    return hosts, [desk("a", "esx01"), desk("large", "esx02", "g0", 0, "M60-4Q", **may), *small]
 
 
 NOT_ESX03 = [{"kind": "affinity", "vms": ["a"], "hosts": ["esx03"], "strength": "must-not"}]

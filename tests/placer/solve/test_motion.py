@@ -1,11 +1,11 @@
-"""When steps run: who waits for whom, ways round knots, and the way back as a mirror image."""
+"""When steps run: who waits for whom, ways round knots, limits."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from placer.solve.detours import Detours
-from placer.solve.motion import Schedule, list_schedule, mirrored
+from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import Way, Ways
 from placer.solve.traffic import Action
 from placer_models.decision import shipped_decision
@@ -90,15 +90,3 @@ def test_a_link_too_thin_for_one_migration_bears_none() -> None:
     thin = [{"label": "rack", "mib_per_second": 10}]
     assert swapped(hosts=3, links=thin).stuck
     assert not swapped(hosts=3, links=[{"label": "rack", "mib_per_second": 10000}]).stuck
-
-
-def test_a_mirrored_schedule_undoes_every_step_and_what_waited_is_waited_for() -> None:
-    schedule = swapped(hosts=3)
-    back = mirrored(schedule.timed, 1000)
-    assert max(one.end for one in back) == 1000
-    there = {(one.action.vm, one.action.leg): one for one in schedule.timed}
-    for one in back:
-        assert one.action.source == there[one.action.key].action.to
-        assert {other.key for other in one.waits_for} == {
-            key for key, other in there.items() if one.action.key in {waited.key for waited in other.waits_for}
-        }
