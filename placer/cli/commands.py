@@ -6,6 +6,7 @@ The modules of commands import what they need only when they run, so that tellin
 from __future__ import annotations
 
 import difflib
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +39,7 @@ class Placer(click.Group):
         **extra: Any,
     ) -> Any:
         if standalone_mode:
+            gc.set_threshold(100_000, 50, 50)  # documents are large and in no cycles: reading takes half as long
             sys.exit(run(self, args, complete_var=complete_var, **extra))
         return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
 

@@ -62,8 +62,10 @@ class Explainer:
         self.rules = [rule for rule in rules if not rule.soft]
         self._changes = Changes(scene, self.rules, self.before)
         self._looks: dict[Hashable, tuple[Look, str | None]] = {}
+        self._reasons: dict[int, tuple[str, ...]] = {}
+        self._kinds_of_vm: dict[Hashable, int] = {}
         self._kinds_of_host: list[dict[str, int | None]] | None = None
-        self._said: dict[tuple[int, Hashable, int | None], tuple[Reason | None, float]] = {}
+        self._said: dict[tuple[int, int, int | None], tuple[Reason | None, float]] = {}
 
     # what others ask
 
@@ -71,7 +73,9 @@ class Explainer:
         """Why each of these VMs stays off; `proven`: the answer is known to be the best by its goals."""
         for name in vms:
             look, change = self.look_and_change(self.scene.cluster.vms[name])
-            reasons = tuple(reason for _, _, reason in self.grouped(look.against))
+            if id(look) not in self._reasons:  # looks are kept, so that their ids stay their own
+                self._reasons[id(look)] = tuple(reason for _, _, reason in self.grouped(look.against))
+            reasons = self._reasons[id(look)]
             if look.open_to:
                 why = "the goals are met best with it off" if proven else "the search ended before it was used"
                 reasons = (f"{_names(look.open_to)}: there is room; {why}", *reasons)
@@ -91,7 +95,7 @@ class Explainer:
         open_to: list[str] = []
         weights: list[tuple[float, int, str]] = []
         least = float("inf")
-        keys = {number: rule.vm_key(vm) for number, rule in enumerate(self.rules) if rule.concerns(vm)}
+        keys = {number: self._kind_of_vm(rule, vm) for number, rule in enumerate(self.rules) if rule.concerns(vm)}
         for place, host in enumerate(self.scene.cluster.hosts.values()):
             first, weight = self._obstacle(vm, keys, host, least)
             if first is None:
@@ -115,7 +119,11 @@ class Explainer:
 
     # one VM on one host
 
-    def _obstacle(self, vm: Vm, keys: Mapping[int, Hashable], host: Host, least: float) -> tuple[Against | None, float]:
+    def _kind_of_vm(self, rule: Rule, vm: Vm) -> int:
+        """A number for VMs that are alike to a rule: looked up a thousand times, it costs less than what it is for."""
+        return self._kinds_of_vm.setdefault(rule.vm_key(vm), len(self._kinds_of_vm))
+
+    def _obstacle(self, vm: Vm, keys: Mapping[int, int], host: Host, least: float) -> tuple[Against | None, float]:
         """The first obstacle by the rules that concern the VM (whose keys these are), and what all weigh together:
         those after the first are asked only while that is below `least`.
         """
@@ -131,7 +139,7 @@ class Explainer:
             return unsure, 1.0
         return first, weight
 
-    def _ask(self, number: int, vm: Vm, vm_key: Hashable, host: Host) -> tuple[Against | None, float]:
+    def _ask(self, number: int, vm: Vm, vm_key: int, host: Host) -> tuple[Against | None, float]:
         """What one rule says against a VM on a host and what that weighs, asked once for all that are alike to it."""
         kind = self._host_kinds()[number][host.name]
         key = number, vm_key, kind

@@ -72,11 +72,9 @@ def solve(
     with Budget(deadline) as budget:
         survey = Survey(scene.cluster, rules, goals)
         large = _Large(scene, survey, rules, goals, search, budget, progress)
-        large.start()
-        if not movable and not forbidden:
-            large.bounded()
-            if large.closed(len(goals)):
-                return large.outcome()
+        large.start(bounded=not movable and not forbidden)
+        if large.closed(len(goals)):
+            return large.outcome()
         if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
             whole = _Boards(large, movable, most_moves, forbidden)
             outcome = whole.solve()
@@ -276,14 +274,24 @@ class _Large:
             self.budget.work,
         )
 
-    def start(self) -> None:
-        """The best of several first answers."""
+    def start(self, *, bounded: bool) -> None:
+        """The best of several first answers; `bounded`: until one of them cannot be beaten."""
         most = self.budget.left
         big, light = self._by(self._size), self._by(self._milli)
         for order, fit in ((big, lopsided), (light, lopsided), (big, tight), (light, aligned)):
             if self.budget.left <= (1 - SHARE) * most:
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
+            if bounded and self._beaten_by_nobody():
+                return
+
+    def _beaten_by_nobody(self) -> bool:
+        """Whether the goals that need no exact layouts are closed, by merging hosts."""
+        if len(self.firsts) == 1:
+            self.bounded()
+        elif self.merged is not None:
+            self._bounds(self.merged, _plain(self.goals))
+        return self.closed(_plain(self.goals))
 
     def _by(self, key: Callable[[str], tuple[float, ...]]) -> list[tuple[str, ...]]:
         """The groups of VMs that are alike, by priority, then by a key."""
