@@ -58,6 +58,7 @@ class Field:
         for ask, needs, times in typical_asks(cluster):
             self.rows.expect((ask, needs), times)
         self.columns = Columns(self.scene, rules, self.rows)
+        self.rows.warm_up()
         self._seats = Seats(self.rows)
         self._broken = [_amount(rule, self.scene, None) for rule in self._soft]
         self._seats_known: dict[tuple[object, ...], int] = {}
@@ -136,7 +137,7 @@ class Field:
                 cost += NEVER
             elif one is not None:
                 item, count = one
-                cost = fewest(self.rows.least(item)[columns.gpus], count)
+                cost = fewest(self.rows.least(self.rows.item(item))[columns.gpus], count)
             else:
                 for number in np.flatnonzero(fits):
                     cost[number] = self._cost(vm, int(number))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Turn(NamedTuple):
 
 
 class Rows:
-    """The states of a cluster's GPUs. Number 0 is no GPU at all."""
+    """The states of a cluster's GPUs, and the items that VMs ask for, both by number. State 0 is no GPU at all."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -62,17 +63,27 @@ class Rows:
         self._visited: list[int] = []
         """The states in which GPUs were, in the order in which they were first seen there."""
         self._seen: set[int] = set()
-        self._turns: dict[tuple[Item, int], tuple[Turn, ...]] = {}
-        self._tables: dict[Item, _Table] = {}
         self._items: dict[Item, int] = {}
+        self._tables: list[_Table] = []
+        self._turns: dict[tuple[int, int], tuple[Turn, ...]] = {}
+        self._expected: dict[int, int] = {}
+        """The column of each item that is expected."""
         self._weights: list[int] = []
+        self._lost = np.zeros((256, 32), dtype=np.int64)
+        self._filled = (1, 0)
+        self._served: dict[Hashable, tuple[int, list[tuple[int, Item]]]] = {}
+        self._losses: Ints | None = None
         self.changes = 0
         """How often the weights have changed."""
-        self._lost = np.zeros((256, 32), dtype=np.int64)
-        self._known = (1, 0)
-        self._losses: Ints | None = None
 
-    # states
+    # states and items
+
+    def item(self, item: Item) -> int:
+        """The number of an item."""
+        number = self._items.setdefault(item, len(self._items))
+        if number == len(self._tables):
+            self._tables.append(_Table(item))
+        return number
 
     def of_host(self, scene: Scene, host: Host) -> list[int]:
         """The state of each of a host's GPUs."""
@@ -93,11 +104,11 @@ class Rows:
             self._losses = None
         return number
 
-    def turns(self, item: Item, state: int) -> tuple[Turn, ...]:
+    def turns(self, item: int, state: int) -> tuple[Turn, ...]:
         """All that an item can make of a state; where the manager picks slots, in its first legal one."""
         key = item, state
         if key not in self._turns:
-            self._turns[key] = tuple(self._find_turns(item, state))
+            self._turns[key] = tuple(self._find_turns(self._tables[item].item, state))
         return self._turns[key]
 
     def _find_turns(self, item: Item, number: int) -> Iterator[Turn]:
@@ -119,10 +130,10 @@ class Rows:
 
     def expect(self, item: Item, times: int) -> None:
         """Reckon with one item so many times more (or fewer)."""
-        index = self._items.setdefault(item, len(self._items))
-        if index == len(self._weights):
+        column = self._expected.setdefault(self.item(item), len(self._expected))
+        if column == len(self._weights):
             self._weights.append(0)
-        self._weights[index] += times
+        self._weights[column] += times
         self._losses = None
         self.changes += 1
 
@@ -135,35 +146,43 @@ class Rows:
         """What each state strands, times the weights."""
         if self._losses is None:
             self._fill()
-            rows, columns = self._known
+            rows, columns = self._filled
             self._losses = self._lost[:rows, :columns] @ np.array(self._weights, dtype=np.int64)
         return self._losses
 
     def _fill(self) -> None:
         """Work out what is not known yet: of new states, and for new items."""
-        rows, columns = self._known
-        size = len(self.states), len(self._items)
+        rows, columns = self._filled
+        size = len(self.states), len(self._expected)
         if size[0] > self._lost.shape[0] or size[1] > self._lost.shape[1]:
             grown = np.zeros((2 * size[0], 2 * size[1]), dtype=np.int64)
             grown[:rows, :columns] = self._lost[:rows, :columns]
             self._lost = grown
-        items = list(self._items)
         for number in range(1 if size[1] > columns else rows, size[0]):
-            for index in range(columns if number < rows else 0, size[1]):
-                self._lost[number, index] = self._loss(number, items[index])
-        self._known = size
+            state = self.states[number]
+            assert state is not None
+            for column, (ask, needs) in self._served_by(state.gpu):
+                if number >= rows or column >= columns:
+                    lost = stranded_by(self.cluster, ask, needs, state.gpu, state.sharing, state.holds)
+                    self._lost[number, column] = lost
+        self._filled = size
 
-    def _loss(self, number: int, item: Item) -> int:
-        state = self.states[number]
-        assert state is not None
-        ask, needs = item
-        return stranded_by(self.cluster, ask, needs, state.gpu, state.sharing, state.holds)
+    def _served_by(self, gpu: Gpu) -> list[tuple[int, Item]]:
+        """The expected items (and their columns) that such a GPU could serve; the others strand nothing of it."""
+        key = gpu.model, gpu.mode, frozenset(gpu.sharings)
+        known, found = self._served.get(key, (0, []))
+        for number, column in islice(self._expected.items(), known, None):
+            ask, needs = item = self._tables[number].item
+            if any(use_for(self.cluster, ask, needs, gpu, sharing) for sharing in gpu.sharings):
+                found.append((column, item))
+        self._served[key] = len(self._expected), found
+        return found
 
-    def least(self, item: Item) -> Ints:
+    def least(self, item: int) -> Ints:
         """For each state in which GPUs are, by how much the losses grow where the item takes its best turn (`NEVER`:
         it has none).
         """
-        table = self._tables.setdefault(item, _Table())
+        table = self._tables[item]
         for number in self._visited[table.seen :]:
             table.take(number, self.turns(item, number))
         losses = self.losses()
@@ -174,11 +193,17 @@ class Rows:
             found[sources[starts]] = np.minimum.reduceat(grown, starts)
         return found
 
+    def warm_up(self) -> None:
+        """Work out beforehand what each item that is known can make of each state in which GPUs are."""
+        for item in range(len(self._tables)):
+            self.least(item)
+
 
 class _Table:
     """The turns of one item, from each state that was looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, item: Item) -> None:
+        self.item = item
         self.seen = 0
         self.sources: list[int] = []
         self._targets: list[int] = []

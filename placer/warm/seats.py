@@ -27,7 +27,7 @@ class Seats:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._ends: dict[tuple[tuple[Item, ...], int, Counts], dict[int, Path]] = {}
+        self._ends: dict[tuple[tuple[int, ...], int, Counts], dict[int, Path]] = {}
 
     def best(self, vm: Vm, host: Host, states: Sequence[int]) -> tuple[int, tuple[Hold, ...]] | None:
         """By how much what is lost grows, and the holds, in the order of the VM's asks; None: there are no seats."""
@@ -54,7 +54,7 @@ class Seats:
         self, vm: Vm, gpus: Sequence[tuple[int, int]], whole: bool
     ) -> tuple[int, tuple[tuple[int, Path], ...]] | None:
         """The least that is lost over these GPUs (each its number on the host, and its state)."""
-        items = tuple(item_of(ask, vm) for ask in vm.wants)
+        items = tuple(self._rows.item(item_of(ask, vm)) for ask in vm.wants)
         goal = tuple(ask.count for ask in vm.wants)
         on_one = tuple(ask.count if ask.profile is not None else 1 for ask in vm.wants)
         none = (0,) * len(goal)
@@ -76,7 +76,7 @@ class Seats:
                         reached[after] = total, ((*paths, (place, end[1])) if end[1] else paths)
         return reached.get(goal)
 
-    def _least(self, items: tuple[Item, ...], state: int, some: Counts) -> tuple[int, Path] | None:
+    def _least(self, items: tuple[int, ...], state: int, some: Counts) -> tuple[int, Path] | None:
         """The least that is lost where so many items of each ask go to one GPU."""
         if not any(some):
             return 0, ()
@@ -90,7 +90,7 @@ class Seats:
         end = min(ends, key=lambda number: losses[number])
         return int(losses[end] - losses[state]), ends[end]
 
-    def _reach(self, items: tuple[Item, ...], state: int, some: Counts) -> dict[int, Path]:
+    def _reach(self, items: tuple[int, ...], state: int, some: Counts) -> dict[int, Path]:
         """Every state to which these items can bring a GPU, and one way there; the items in the VM's order."""
         ends: dict[int, Path] = {state: ()}
         for number, count in enumerate(some):

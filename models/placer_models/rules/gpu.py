@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
@@ -91,26 +91,44 @@ class GpuRule(Rule):
         cluster = scene.cluster
         for name in hosts if hosts is not None else cluster.hosts:
             host = cluster.hosts[name]
-            for stand in scene.on(name):
-                vm = cluster.vms[stand.vm]
-                if vm.gpus or stand.holds:
-                    fault = _vm_fault(cluster, vm, host, stand)
-                    if fault:
-                        yield Breach(self.kind, (name, "vm", vm.name), 1, f"{name}: {vm.name}: {fault}", (vm.name,))
-            for gpu in host.gpus:
-                faults = _gpu_faults(scene, host, gpu)
-                if faults:
-                    vms = tuple(stand.vm for stand, _ in scene.holders(name, gpu.id))
-                    said = f"{name}: GPU {gpu.id}: {'; '.join(faults)}"
-                    yield Breach(self.kind, (name, "gpu", gpu.id), len(faults), said, vms)
+            yield from self._vms_breaches(cluster, host, scene.on(name))
+            yield from self._gpus_breaches(scene, host, host.gpus)
+
+    def _vms_breaches(self, cluster: Cluster, host: Host, stands: Iterable[Stand]) -> Iterator[Breach]:
+        for stand in stands:
+            vm = cluster.vms[stand.vm]
+            fault = _vm_fault(cluster, vm, host, stand) if vm.gpus or stand.holds else None
+            if fault:
+                yield Breach(self.kind, (host.name, "vm", vm.name), 1, f"{host.name}: {vm.name}: {fault}", (vm.name,))
+
+    def _gpus_breaches(self, scene: Scene, host: Host, gpus: Iterable[Gpu]) -> Iterator[Breach]:
+        for gpu in gpus:
+            faults = _gpu_faults(scene, host, gpu)
+            if faults:
+                vms = tuple(stand.vm for stand, _ in scene.holders(host.name, gpu.id))
+                said = f"{host.name}: GPU {gpu.id}: {'; '.join(faults)}"
+                yield Breach(self.kind, (host.name, "gpu", gpu.id), len(faults), said, vms)
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         vm, host = scene.cluster.vms[stand.vm], scene.cluster.hosts[stand.host]
         if not vm.gpus:
             return None
         if len(stand.holds) == len(items(vm)):
-            return super().why(scene, stand)
+            return self._why_so(scene, host, stand)
         return _lacking(scene, vm, host) if seat(scene, vm, host) is None else None
+
+    def _why_so(self, scene: Scene, host: Host, stand: Stand) -> Reason | None:
+        """The same as the base says, by looking only at the VM and at the GPUs that it would hold."""
+        held_ids = {hold.gpu for hold in stand.holds}
+        gpus = [gpu for gpu in host.gpus if gpu.id in held_ids]
+        before = {breach.subject: breach.amount for breach in self._gpus_breaches(scene, host, gpus)}
+        for breach in self._vms_breaches(scene.cluster, host, [stand]):
+            return self.reason(scene, stand, breach)
+        with scene.trial(stand):
+            for breach in self._gpus_breaches(scene, host, gpus):
+                if breach.amount > before.get(breach.subject, 0):
+                    return self.reason(scene, stand, breach)
+        return None
 
     def say(self, reasons: Sequence[Reason]) -> str:
         return _sentence(reasons)
