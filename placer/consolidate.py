@@ -21,9 +21,10 @@ from placer_models.cluster import Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
+from placer_models.moving import unreachable
 from placer_models.night import Asked, Consolidate, Job
 from placer_models.plan import Plan, Unmoved, gap_of
-from placer_models.scene import Scene
+from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -93,12 +94,31 @@ def _write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -
 
 
 def _unmoved(night: Night, result: Result) -> list[Unmoved]:
-    """The VMs that nothing could be done to, with the host that each keeps from being freed."""
-    return [
-        Unmoved(vm=stand.vm, host=stand.host, reasons=(night.fixed[stand.vm],))
-        for stand in night.scene.stands()
-        if stand.vm in night.fixed and stand.host not in result.target.emptied and night.in_scope(stand.host)
-    ]
+    """The VMs that stay on hosts that were to be freed, and why. Where the request names no hosts, only those that
+    nothing could be done to.
+    """
+    free, found = night.request.free, []
+    for stand in night.scene.stands():
+        host = stand.host
+        wanted = host in free if isinstance(free, tuple) else night.in_scope(host)
+        if wanted and host not in result.target.emptied:
+            reasons = [night.fixed[stand.vm]] if stand.vm in night.fixed else _refused(night, stand)
+            if not reasons and isinstance(free, tuple):
+                reasons = [night.closed.get(host, "no host has room for it, or none in time")]
+            if reasons:
+                found.append(Unmoved(vm=stand.vm, host=host, reasons=tuple(reasons)))
+    return found
+
+
+def _refused(night: Night, stand: Stand) -> list[str]:
+    """Why no other host can take a VM that could be moved, if that is so whatever room there is."""
+    cluster = night.scene.cluster
+    may = cluster.vms[stand.vm].may
+    others = [host for host in cluster.hosts.values() if host.name != stand.host]
+    said = {host.name: unreachable(cluster, stand, host) for host in others}
+    if may.suspend or may.power_cycle or not all(said.values()):
+        return []
+    return [f"{host}: {reason}" for host, reason in said.items()]
 
 
 def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], outcomes: Sequence[Outcome]) -> Plan:
