@@ -6,51 +6,63 @@ for a pack and not once for a host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from placer.judge.check import broken, worse
 from placer.solve.survey import Survey, transferred
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-from placer_models.seating import stand_on, use_for, use_of
+from placer_models.seating import held, stand_on, use_for, use_of
 
 Vector = tuple[float, float, float]
 """Shares of a host's CPUs, memory and GPUs."""
 
-Fit = Callable[[Vector, Vector], float]
-"""How well a VM's wishes (first) suit what a host has free (second): the lowest is taken."""
+Vectors = npt.NDArray[np.float64]
+"""A vector in each row."""
+
+Fit = Callable[[Vectors, Vectors], Vectors]
+"""How well a VM's wishes (first) suit what hosts have free (second), row by row: the lowest is taken."""
 
 
-def tight(asked: Vector, free: Vector) -> float:
+def tight(asked: Vectors, free: Vectors) -> Vectors:
     """Best fit: least is left over."""
-    return sum(free) - sum(asked)
+    return np.asarray(free.sum(axis=1) - asked.sum(axis=1))
 
 
-def aligned(asked: Vector, free: Vector) -> float:
+def aligned(asked: Vectors, free: Vectors) -> Vectors:
     """Dot product: the host has most of what the VM asks most of."""
-    return -sum(a * b for a, b in zip(asked, free, strict=True))
+    return np.asarray(-(asked * free).sum(axis=1))
 
 
-def lopsided(asked: Vector, free: Vector) -> float:
+def lopsided(asked: Vectors, free: Vectors) -> Vectors:
     """What is left over is in proportion."""
-    left = [b - a for a, b in zip(asked, free, strict=True)]
-    return max(left) - min(left) + 0.01 * sum(left)
+    left = free - asked
+    return np.asarray(left.max(axis=1) - left.min(axis=1) + 0.01 * left.sum(axis=1))
 
 
 SLACK = 0.01
 """How far shares may be off for their rounding before a VM is not even tried on a host."""
+
+NOWHERE: Vector = (math.inf, math.inf, math.inf)
+"""Asked by a VM of a host where it may not stand."""
 
 FITS: tuple[Fit, ...] = (tight, aligned, lopsided)
 
 
 @dataclass
 class Pack:
-    """Hosts that are alike, and what each of them has free."""
+    """Hosts that are alike, what each of them has free, their kind, and what their GPUs hold."""
 
     hosts: list[str]
     free: Vector
+    kind: int
+    gpus: Hashable
 
 
 class Start:
@@ -62,9 +74,10 @@ class Start:
         self._alone = not all(rule.by_host for rule in self._rules)
         self._before = {name: broken(scene, self._rules, (name,)) for name in hosts}
         groups = [[name] for name in hosts] if self._alone else survey.alike(scene, hosts)
-        self._packs = [Pack(list(names), free_on(scene, names[0])) for names in groups]
+        self._packs = [self._pack(list(names)) for names in groups]
         self.stands: list[Stand] = []
         self._shares: dict[tuple[int, int], Vector] = {}
+        self._seated: dict[Hashable, bool] = {}
 
     def fill(self, groups: Sequence[Sequence[str]], fit: Fit, stop: Callable[[], bool]) -> None:
         """Put as many of these VMs as fit, group by group (each of VMs that are alike), until `stop` says so."""
@@ -73,23 +86,58 @@ class Start:
                 return
             self._put(list(names), fit)
 
+    def _pack(self, hosts: list[str]) -> Pack:
+        host = self._cluster.hosts[hosts[0]]
+        kind = self._survey.host(host.name)
+        gpus = tuple((self.scene.sharing(host.name, gpu), held(self.scene, host, gpu)) for gpu in host.gpus)
+        return Pack(hosts, free_on(self.scene, host.name), kind, (kind, gpus))
+
+    def keep(self, stands: Iterable[Stand]) -> None:
+        """Put VMs on the hosts of another answer, seated anew, as far as the rules let them (no hosts may be alike)."""
+        for other in stands:
+            stand = self._stand(other.vm, other.host)
+            if stand is not None:
+                self._start(stand)
+                self.stands.append(stand)
+        self._packs = [self._pack(pack.hosts) for pack in self._packs]
+
+    def _start(self, stand: Stand) -> None:
+        self.scene.put(stand)
+
     def _put(self, names: list[str], fit: Fit) -> None:
         vm = self._cluster.vms[names[0]]
-        ranked: list[tuple[float, int, Pack]] = []
-        for number, pack in enumerate(self._packs):
-            host = self._cluster.hosts[pack.hosts[0]]
-            if self._survey.admits(vm.name, host.name):
-                asked = self._asked(vm, host)
-                if all(a <= b + SLACK for a, b in zip(asked, pack.free, strict=True)):
-                    ranked.append((fit(asked, pack.free), number, pack))
-        ranked.sort(key=lambda entry: entry[:2])
-        for _, _, pack in ranked:
-            while names and pack.hosts:
-                if not self._onto(pack, names):
-                    break
+        for pack in self._ranked(vm, fit):
+            if self._seats(vm, pack):
+                while names and pack.hosts and self._onto(pack, names):
+                    pass
             if not names:
                 break
         self._packs = [pack for pack in self._packs if pack.hosts]
+
+    def _ranked(self, vm: Vm, fit: Fit) -> list[Pack]:
+        """The packs that may have room for a VM, those that suit it best first."""
+        packs = self._packs
+        if not packs:
+            return []
+        shares: dict[int, Vector | None] = {}
+        for pack in packs:
+            if pack.kind not in shares:
+                host = self._cluster.hosts[pack.hosts[0]]
+                shares[pack.kind] = self._asked(vm, host) if self._survey.admits(vm.name, host.name) else None
+        asked = np.array([shares[pack.kind] or NOWHERE for pack in packs])
+        free = np.array([pack.free for pack in packs])
+        open_ = np.flatnonzero((asked <= free + SLACK).all(axis=1))
+        order = np.argsort(fit(asked[open_], free[open_]), kind="stable")
+        return [packs[number] for number in open_[order]]
+
+    def _seats(self, vm: Vm, pack: Pack) -> bool:
+        """Whether a VM's GPUs find a seat on the hosts of a pack: looked up once for all GPUs that hold the same."""
+        if not vm.gpus:
+            return True
+        key = vm.wants, vm.needs, pack.gpus
+        if key not in self._seated:
+            self._seated[key] = stand_on(self.scene, vm, self._cluster.hosts[pack.hosts[0]]) is not None
+        return self._seated[key]
 
     def _asked(self, vm: Vm, host: Host) -> Vector:
         key = (self._survey.vm(vm.name), self._survey.host(host.name))
@@ -102,7 +150,7 @@ class Start:
         host = pack.hosts[0]
         placed: list[Stand] = []
         while names and (stand := self._stand(names[0], host)) is not None:
-            self.scene.put(stand)
+            self._start(stand)
             placed.append(stand)
             names.pop(0)
         if not placed:
@@ -117,7 +165,7 @@ class Start:
             filled.append(other)
         self.stands.extend(placed)
         pack.hosts = pack.hosts[len(filled) :]
-        self._packs.append(Pack(filled, free_on(self.scene, host)))
+        self._packs.append(self._pack(filled))
         return True
 
     def _stand(self, name: str, host: str) -> Stand | None:
