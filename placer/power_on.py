@@ -71,7 +71,7 @@ def _search(
     progress: Progress | None,
 ) -> tuple[Outcome, Order]:
     """Targets that an order reaches: a set of moves that none does is forbidden, and the search goes on."""
-    from placer.solve.engine import solve  # here, because ortools takes most of a second to load
+    from placer.solve.guarded import solve  # here, because ortools takes most of a second to load
 
     movable = _movable(before, rules) if moves else frozenset()
     forbidden: list[list[Stand]] = []

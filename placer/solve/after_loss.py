@@ -1,7 +1,8 @@
 """The board after a host is lost: what stood there starts again on the others, where all else stays as it is.
 
 It lives in the same CP-SAT model as the board that it is made of: who stays is counted by that board's unknowns, who
-starts again by further ones, and what is left of each GPU by the layouts that the gpu rule told.
+starts again by further ones, and what is left of each GPU by the layouts that the gpu rule told. Where that board is
+loose, VMs that it starts are seated after the loss as suits then: more is possible, and far fewer unknowns are needed.
 """
 
 from __future__ import annotations
@@ -27,17 +28,26 @@ class AfterLoss:
     slot_choice = "chosen"
 
     def __init__(self, board: CountBoard, lost: str, again: Callable[[Vm], bool], to: Collection[str]) -> None:
-        self._board, self._lost = board, lost
-        self._places = list(dict.fromkeys(board.columns()))
+        self._board, self._lost, self._loose = board, lost, not board.exact_for_rules
+        live = {place.host.name for place in board.places}
+        self._places = [
+            place
+            for place in dict.fromkeys(board.columns())
+            if not self._loose or place.host.name in live or place.host.name in to or place.host.name == lost
+        ]
+        seen = {place.host.name for place in self._places}
         self._where: list[tuple[VmClass, Place, Var]] = []
         gone: dict[int, list[tuple[VmClass, Var]]] = defaultdict(list)
         for vms, place, count in board.where():
-            still = VmClass(vms.vm, vms.names, vms.stands, fixed=True)
+            if place.host.name not in seen:
+                continue
+            still = vms if self._loose else VmClass(vms.vm, vms.names, vms.stands, fixed=True)
             if place.host.name != lost:
                 self._where.append((still, place, count))
                 continue
             if again(vms.vm):
                 gone[board.survey.vm(vms.names[0])].append((vms, count))
+            still = VmClass(vms.vm, vms.names, vms.stands, fixed=True)
             # What stood there stands there no longer, but it counts in what is broken now.
             self._where.append((still, place, board.integer(0, "gone", board.present(count))))
         self.missing: list[Term] = []
@@ -46,8 +56,8 @@ class AfterLoss:
         self._here: dict[str, list[tuple[VmClass, Var]]] = {place.host.name: [] for place in self._places}
         for vms, place, count in self._where:
             self._here[place.host.name].append((vms, count))
-        self._rows: dict[str, list[Row]] = {place.host.name: [] for place in board.places}
-        for place, gpu, sharing, holds, count in board.layouts():
+        self._rows: dict[str, list[Row]] = {} if self._loose else {place.host.name: [] for place in board.places}
+        for place, gpu, sharing, holds, count in board.layouts() if not self._loose else ():
             sharings = (sharing,) if holds else gpu.sharings
             row = Row(gpu, [gpu.id], sharings, tuple(holds), (), [], count, len(place.host.gpus))
             self._rows[place.host.name].append(row)

@@ -36,8 +36,8 @@ class CountBoard:
 
     `hosts` are those about which something is decided (default: all), or `groups` of hosts that are alike, each decided
     about as one place (a relaxation, for nobody moving). A `loose` board seats VMs after each loss afresh, which allows
-    more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again. Raises TooLarge where
-    more than `most` unknowns would come about.
+    more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again. Raises
+    TooLarge where more than `most` unknowns would come about.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from random import Random
 
-from placer.judge.check import scores
+from placer.judge.check import broken, scores, worse
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
 from placer.solve.run import Outcome, Progress, solve_board
@@ -45,6 +45,8 @@ class Answer:
         self.before, self._rules, self._goals = before, rules, goals
         self.scene = before.copy()
         self.stands: dict[str, Stand] = {}
+        self.watched = [rule for rule in rules if rule.exact and not rule.soft]
+        self._broken = broken(before, self.watched)
         self.scores = self._count()
 
     def _count(self) -> list[int]:
@@ -61,14 +63,15 @@ class Answer:
         return [name for name in self.before.cluster.asked if name not in self.stands]
 
     def change(self, away: Iterable[str], stands: Iterable[Stand]) -> bool:
-        """Take some VMs back to where they were, and let others stand so; undone unless the scores get better."""
+        """Take some VMs back to where they were, and let others stand so; undone unless the scores get better
+        and the rules that boards do not hold are kept."""
         old = dict(self.stands)
         for name in away:
             self._drop(name)
         for stand in stands:
             self._put(stand)
         counted = self._count()
-        if counted > self.scores:
+        if counted > self.scores and not worse(self.watched, self._broken, broken(self.scene, self.watched)):
             self.scores = counted
             return True
         for name in [name for name in self.stands if old.get(name) != self.stands[name]]:
@@ -221,7 +224,15 @@ class Improver:
     ) -> Outcome | None:
         try:
             board = CountBoard(
-                scene, self._rules, self._aims, asked, movable, hosts, survey=self._survey, most=MOST_UNKNOWNS
+                scene,
+                self._rules,
+                self._aims,
+                asked,
+                movable,
+                hosts,
+                survey=self._survey,
+                most=MOST_UNKNOWNS,
+                loose=any(rule.exact for rule in self._rules),
             )
         except TooLarge:
             return None

@@ -24,7 +24,7 @@ MOST_TRIES = 2000
 it says that more restarts are not shown.
 """
 
-MOST_SEATINGS = 500
+MOST_SEATINGS = 100
 """How many stands are tried to seat some VMs together on one host where the first way to seat them fails."""
 
 MOST_DEPTH = 300
@@ -73,7 +73,7 @@ class Failover:
         self.cluster, self.again = cluster, again
         now = Scene.now(cluster)
         limits = [(rule, {breach.subject: breach.amount for breach in rule.check(now)}) for rule in rules]
-        self._local = [pair for pair in limits if pair[0].by_host][::-1]  # capacity before gpu, which costs most to ask
+        self._local = [pair for pair in limits if pair[0].by_host and pair[0].kind != "gpu"]  # seatings keep that one
         self._across = [pair for pair in limits if not pair[0].by_host]
         self._rules = rules
         self._kinds: dict[int, tuple[Vm, int]] = {}
@@ -167,18 +167,15 @@ class Failover:
         if first is None or not all(rule.admits(self.cluster, one, site.host) for rule in self._rules):
             return None
         vms = self._some_vms(scene, site.host, some)
+        if not self._light_enough(scene, site.host, vms):
+            return None
         with scene.trial(*first):
             taken = {stand.vm for stand in first}
             last = next(vm for vm in vms if vm.name not in taken and self.kind(vm.name) == some[-1])
             holds = next(seatings(scene, last, site.host), None)
-            if holds is not None:
-                stand = Stand(last.name, site.host.name, holds)
-                with scene.trial(stand):
-                    if self.legal(scene, site.host, last):
-                        return (*first, stand)
-        if not any(vm.gpus for vm in vms) or not self._light_enough(scene, site.host, vms):
-            return None
-        return _Seats(self, scene, site.host, vms).found()
+        if holds is not None:
+            return (*first, Stand(last.name, site.host.name, holds))
+        return _Seats(scene, site.host, vms).found() if first else None
 
     def _some_vms(self, scene: Scene, host: Host, some: Some) -> list[Vm]:
         """VMs of these kinds that do not stand on a host."""
@@ -192,11 +189,7 @@ class Failover:
     def _light_enough(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> bool:
         """Whether all rules but that on GPUs let these VMs stand on a host together."""
         with scene.trial(*(Stand(vm.name, host.name) for vm in vms)):
-            return _kept(scene, [pair for pair in self._local if pair[0].kind != "gpu"], (host.name,), None)
-
-    def legal(self, scene: Scene, host: Host, vm: Vm) -> bool:
-        """Whether the rules that look at one host at a time are kept with a VM that stands there."""
-        return _kept(scene, self._local, (host.name,), vm)
+            return _kept(scene, self._local, (host.name,), None)
 
     def legal_across(self, scene: Scene, stand: Stand) -> bool:
         """Whether the rules that look across hosts are kept with this stand in the scene."""
@@ -218,8 +211,8 @@ def _kept(
 class _Seats:
     """Depth first over VMs that are to be seated on one host together; what a host's GPUs hold is seen once."""
 
-    def __init__(self, failover: Failover, scene: Scene, host: Host, vms: Sequence[Vm]) -> None:
-        self._failover, self._scene, self._host = failover, scene, host
+    def __init__(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> None:
+        self._scene, self._host = scene, host
         self._vms = vms
         self._seen: set[Hashable] = set()
         self._tries = 0
@@ -235,7 +228,7 @@ class _Seats:
                 return None
             stand = Stand(vm.name, self._host.name, holds)
             with self._scene.trial(stand):
-                if self._new(len(put)) and self._failover.legal(self._scene, self._host, vm):
+                if self._new(len(put)):
                     stands = self.found((*put, stand))
                     if stands is not None:
                         return stands
@@ -366,21 +359,21 @@ class _Search:
         return room
 
 
-class Keeper:
+class LossKeeper:
     """Keeps watch over the losses of hosts while VMs are put into a scene one by one: what was found is kept, and
     looked at again only where a VM stands in its way.
 
-    `most` says how many VMs may be left off after the loss of a host; more than now are refused beyond that.
+    A VM is refused where more would be left off with it after a loss than without it.
     """
 
-    def __init__(self, failover: Failover, scene: Scene, lost: Mapping[str, int]) -> None:
-        self._of, self._scene, self._most = failover, scene, lost
+    def __init__(self, failover: Failover, scene: Scene, lost: Sequence[str]) -> None:
+        self._of, self._scene = failover, scene
         self._known = {name: failover.restarts(scene, name) for name in lost}
         self._next: dict[str, Restarts] = {}
 
     def against(self, stand: Stand, *, every: bool = False) -> dict[str, int]:
-        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM than may be, and how many;
-        none: it may stand so.
+        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM, and how many; none: it
+        may stand so.
         """
         self._next = {}
         refused: dict[str, int] = {}
@@ -389,7 +382,7 @@ class Keeper:
                 after = self._after(lost, known, stand)
                 if after is not known:
                     self._next[lost] = after
-                    if len(after.missed) > max(self._most[lost], len(known.missed)):
+                    if len(after.missed) > len(known.missed):
                         refused[lost] = len(after.missed)
                         if not every:
                             break

@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
-from placer_models.rules.failover import Failover, Keeper
+from placer_models.rules.failover import Failover, LossKeeper
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 
@@ -50,7 +50,7 @@ class Reserve(Vms, Hosts, Rule):
 
     _beside: tuple[Rule, ...] = PrivateAttr(default=())
     _search: Failover | None = PrivateAttr(default=None)
-    _kept: tuple[Cluster, frozenset[Stand], Keeper] | None = PrivateAttr(default=None)
+    _kept: tuple[Cluster, frozenset[Stand], LossKeeper] | None = PrivateAttr(default=None)
 
     def among(self, rules: Sequence[Rule]) -> Self:
         one = self.model_copy()
@@ -73,17 +73,21 @@ class Reserve(Vms, Hosts, Rule):
     def encode(self, board: Board) -> None:
         if any(place.m > 1 for place in board.places):
             return  # hosts that stand for others are a relaxation, and so is leaving the rule away
-        cluster = board.scene.cluster
+        cluster, scene = board.scene.cluster, board.scene
         kinds = {vms.vm.name for vms, _, _ in board.where() if self._restarts(vms.vm)}
         up = [host.name for host in cluster.hosts.values() if host.state == "up"]
-        large = len(kinds) * len(cluster.hosts) * len(up) > MOST_UNKNOWNS
-        roomiest = sorted(up, key=lambda name: -_free_memory(board.scene, cluster.hosts[name]))[:ROOMIEST]
+        some = bool(board.elsewhere())
+        large = board.exact_for_rules and len(kinds) * len(cluster.hosts) * len(up) > MOST_UNKNOWNS
+        live = {place.host.name for place in board.places}
+        roomiest = sorted(up, key=lambda name: -_free_memory(scene, cluster.hosts[name]))[:ROOMIEST]
         failover = self._failover(cluster)
-        if large and kinds:
+        if kinds and (large or some):
             board.narrowed()
         for host in self._lost(cluster) if kinds else ():
-            now = failover.restarts(board.scene, host.name)
-            to = {*roomiest, *now.on} if large else set(up)
+            now = failover.restarts(scene, host.name)
+            to = {*now.on, *roomiest} if large else {*now.on, *live} if some else set(up)
+            if some and host.name not in live and live.isdisjoint(now.on):
+                continue  # its VMs start again where nothing changes
             loss = board.after_loss(host, self._restarts, to - {host.name})
             for rule in self._beside:
                 rule.encode(loss.board)
@@ -98,9 +102,11 @@ class Reserve(Vms, Hosts, Rule):
                 said += "" if found.shown else " (not shown within the budget)"
                 yield Breach(self.kind, (host.name,), len(found.missed), said, found.missed)
 
-    def keeper(self, scene: Scene) -> Keeper:
-        lost = {host.name: 0 for host in self._lost(scene.cluster)}
-        return Keeper(self._failover(scene.cluster), scene, lost)
+    def keeper(self, scene: Scene) -> LossKeeper | None:
+        return None if self.soft else self._keeper(scene)
+
+    def _keeper(self, scene: Scene) -> LossKeeper:
+        return LossKeeper(self._failover(scene.cluster), scene, [host.name for host in self._lost(scene.cluster)])
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM takes a restart its place; None also where another rule bars the VM anyhow."""
@@ -109,7 +115,7 @@ class Reserve(Vms, Hosts, Rule):
             return None
         key = scene.cluster, frozenset(scene.stands())
         if self._kept is None or self._kept[0] is not scene.cluster or self._kept[1] != key[1]:
-            self._kept = (*key, self.keeper(scene))
+            self._kept = (*key, self._keeper(scene))
         lost = self._kept[2].against(stand, every=True)
         if not lost:
             return None

@@ -154,6 +154,16 @@ class Loss:
     missing: Sequence[Term]
 
 
+class Keeper(Protocol):
+    """Keeps watch over a rule while VMs are put into a scene one by one."""
+
+    def against(self, stand: Stand) -> Mapping[str, int]:
+        """What the rule says against this VM's standing so beside those in the scene; nothing: it may."""
+
+    def took(self) -> None:
+        """The VM that was asked about last stands so from now on."""
+
+
 class Rule(Document):
     """What must hold, or should. A subclass names its `kind` (`kind: Literal["apart"] = "apart"`), by which documents
     say it.
@@ -242,6 +252,12 @@ class Rule(Document):
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         """Every breach in a scene (on these hosts only, where given: the others did not change)."""
         return iter(())
+
+    def keeper(self, scene: Scene) -> Keeper | None:
+        """Who keeps watch while VMs are put into a scene, for a rule of which boards of many hosts grow too large: such
+        boards may leave it away or allow more than it does, and what they find is asked about. None: no such rule.
+        """
+        return None
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM, not standing anywhere, cannot stand so: by putting it there and looking at what it breaks."""
