@@ -7,6 +7,7 @@ from typing import TextIO
 import click
 
 from bench.clusters import KINDS, MID_SIZE, synthetic
+from bench.night import night
 from bench.online import online
 from bench.openb import openb
 from bench.peers.run import peers
@@ -49,6 +50,7 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
 
 
 bench.add_command(growth)
+bench.add_command(night)
 bench.add_command(online)
 bench.add_command(openb)
 bench.add_command(peers)

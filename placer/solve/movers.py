@@ -64,12 +64,11 @@ def matched(leavers: Mapping[str, list[str]], arrivals: Mapping[str, int]) -> tu
     for _ in range(sum(arrivals.values())):
         hosts = sorted({*left, *open_}, key=lambda host: (-load(host), host))
         tight = hosts[0]
-        if left.get(tight):
-            target = next(host for host in hosts if host != tight and open_.get(host))
-            source = tight
+        others = [host for host in hosts if host != tight and open_.get(host)]
+        if left.get(tight) and others:
+            source, target = tight, others[0]
         else:
-            target = tight
-            source = next(host for host in hosts if host != tight and left.get(host))
+            source, target = next(host for host in hosts if host != tight and left.get(host)), tight
         found[target].append(left[source].pop(0))
         open_[target] -= 1
     return found, [name for names in left.values() for name in names]

@@ -9,21 +9,26 @@ them their hours.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from placer.solve.board import CountBoard
+from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.movers import Movers
 from placer.solve.run import Outcome, Progress, solve_board
 from placer_models.cluster import Host, Vm
 from placer_models.decision import Search
-from placer_models.goals.night import NightGoal
+from placer_models.goals.night import HostsFreed, NightGoal
 from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
 Way = Literal["suspend", "power-off"]
+
+SHARE = 0.5
+"""The part of the time that is left which one goal takes at most."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ class Work:
 class NightAsk:
     """What the target must keep: `may_free` are the hosts that may be emptied, `must_free` those that must be if they
     can, `most_freed` and `most_moves` bound the night, `store_mib` is the room for suspended VMs. `trips` is how
-    often a moved VM is migrated in all: twice where it returns.
+    often a moved VM is migrated in all: twice where it returns. `drain`: VMs leave only hosts that are emptied, so that
+    none waits for room that another leaves.
     """
 
     ways: Mapping[str, Ways]
@@ -88,6 +94,7 @@ class NightAsk:
     least_gain: int = 0
     trips: int = 1
     work: Work = Work()
+    drain: bool = False
 
 
 @dataclass
@@ -130,6 +137,8 @@ class NightBoard(CountBoard):
         self._jobs: dict[tuple[str, str], Var] = {}
         self._free_hosts()
         self.leaders = list(self._empty.values())
+        if ask.drain:
+            self._only_drain()
         self._offer_jobs()
         self._bound_night()
 
@@ -160,6 +169,13 @@ class NightBoard(CountBoard):
                     self.at_most([*full, (room(place.host), empty)], room(place.host), eased=False)
         for room, amount in RESOURCES:
             self._open_enough(room, amount)
+
+    def _only_drain(self) -> None:
+        """Whoever stands on a host that is not emptied stays there."""
+        for movers in self._movers:
+            for vms, place, stay in movers.stay:
+                size, empty = len(vms.names), self._empty.get(place.host.name, 0)
+                self.at_most([(-1, stay), (-size, empty)], -size, eased=False)
 
     def _fitting(self, vms: VmClass, place: Place) -> list[int]:
         """How many VMs of a class have room on a host by each resource, if nothing else stands there."""
@@ -273,6 +289,21 @@ def solve_target(
 ) -> tuple[Outcome, Target]:
     """The best target found before `deadline` (of `time.monotonic`), goal by goal."""
     board = NightBoard(scene, rules, ask)
+    if ask.work.spots and len(board.model.proto.variables) <= FEW_UNKNOWNS:
+        _count_hosts(board, search, deadline)
     board.aims = [board.aim(goal.kind) for goal in goals]
-    outcome = solve_board(board, goals, search, deadline, progress, lns=False)
+    outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
     return outcome, board.target
+
+
+def _count_hosts(board: NightBoard, search: Search, deadline: float) -> None:
+    """A redundant cut: no more hosts can be emptied than are proven to be. Without it the bound on job value counts on
+    parts of hosts.
+    """
+    end = time.monotonic() + (1 - SHARE) * max(0.0, deadline - time.monotonic())
+    board.aims = [board.aim("hosts-freed")]
+    tiers = solve_board(board, [HostsFreed()], search, end, lns=False).tiers
+    board.model.clear_objective()  # type: ignore[no-untyped-call]
+    board.model.clear_hints()  # type: ignore[no-untyped-call]
+    if tiers and tiers[0].bound is not None:
+        board.at_most([(1, empty) for empty in board.leaders], tiers[0].bound, eased=False)

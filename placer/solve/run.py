@@ -76,12 +76,14 @@ def solve_board(
     work: float | None = None,
     held: Sequence[Tier] = (),
     lns: bool = True,
+    share: float = 1.0,
 ) -> Outcome:
     """Solve a board tier by tier until `deadline` (of `time.monotonic`), or until `budget` is used up.
 
     The first goals may be solved already: their `held` scores are kept. `work` bounds the deterministic time of each
     tier, so that the same search ends in the same place on any machine. Without `lns` (CP-SAT's own large
-    neighbourhoods) its workers do nothing but prove: better where the linear relaxation says nearly everything.
+    neighbourhoods) its workers do nothing but prove: better where the linear relaxation says nearly everything. A goal
+    takes at most this `share` of the time that is left.
     """
     model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
@@ -115,7 +117,10 @@ def solve_board(
         solver.parameters.use_lns = lns
         if work is not None:
             solver.parameters.max_deterministic_time = work
+        end = budget.deadline
+        budget.deadline -= (1 - share) * budget.left
         status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
+        budget.deadline = end
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             outcome.stopped = budget.why if status == cp_model.UNKNOWN else "no arrangement keeps every rule"
             break
