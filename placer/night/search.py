@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from placer.judge.check import broken, worse
-from placer.night.back import Back, way_back
+from placer.night.back import Back, after, way_back
 from placer.night.window import THERE_AND_BACK, Night
 from placer.solve.detours import Detours
 from placer.solve.jobs import FreedHosts, Run
@@ -111,7 +111,8 @@ def _carried_out(night: Night, goals: Sequence[NightGoal], ask: NightAsk, target
     back = way_back(night, schedule, rank)
     lefts, comes = schedule.lefts(), back.arrivals()
     hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
-    runs = FreedHosts(scene.cluster, rules, hours).take(night.errands, target.jobs)
+    dusk = after(scene, schedule.actions)
+    runs = FreedHosts(scene.cluster, rules, hours, dusk).take(night.errands, target.jobs)
     return Result(target, schedule, back, hours, runs, outcome)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from placer.judge.check import broken, worse
 from placer_models.cluster import Cluster, Vm
@@ -58,13 +58,25 @@ class Run:
 
 
 class FreedHosts:
-    """The freed hosts with their hours, and the runs that are on them so far."""
+    """The freed hosts with their hours, and the runs that are on them so far.
 
-    def __init__(self, cluster: Cluster, rules: Sequence[Rule], hours: Mapping[str, tuple[int, int]]) -> None:
+    `night` says who stands where in the meantime: runs must leave what rules at rest keep for those VMs (a reserve).
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        rules: Sequence[Rule],
+        hours: Mapping[str, tuple[int, int]],
+        night: Scene | None = None,
+    ) -> None:
         self._cluster = cluster
         self._always = [rule for rule in rules if rule.always]
         self._hours = hours
         self._runs: dict[str, list[Run]] = defaultdict(list)
+        self._night = night
+        self._resting = [] if night is None else [rule for rule in rules if not rule.always]
+        self._broken_now = [] if night is None else broken(night, self._resting)
 
     def fit(self, errand: Errand, host: str, instance: int) -> Run | None:
         """The earliest run of an instance on a host, added to it; None: there is none."""
@@ -85,7 +97,19 @@ class FreedHosts:
         if beside and (errand.whole_host or any(run.whole_host for run in beside)):
             return None
         holds = self._seat(errand, host, beside)
-        return None if holds is None else Run(errand, instance, host, start, end, holds)
+        run = None if holds is None else Run(errand, instance, host, start, end, holds)
+        return run if run is not None and self._leaves_enough(run) else None
+
+    def _leaves_enough(self, run: Run) -> bool:
+        """Whether rules at rest hold beside all runs that are under way during this one."""
+        if self._night is None or not self._resting:
+            return True
+        others = [other for runs in self._runs.values() for other in runs]
+        runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
+        vms = {one.name: one.errand.vm.model_copy(update={"name": one.name}) for one in runs}
+        cluster = replace(self._cluster, vms={**self._cluster.vms, **vms})
+        stands = [*self._night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
+        return not worse(self._resting, self._broken_now, broken(Scene(cluster, stands), self._resting))
 
     def _seat(self, errand: Errand, host: str, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
         """The GPUs that one more instance could have beside these runs; None: there is no room."""
