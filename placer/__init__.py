@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from placer.disagreement import Disagreement
+    from placer.evacuate import evacuate
     from placer.judge.explain import explain
     from placer.judge.verify import verify
     from placer.look import show
@@ -29,6 +30,7 @@ _WHERE = {
     "Snapshot": "placer_models.snapshot",
     "StaleProposal": "placer.session",
     "capacity": "placer.room",
+    "evacuate": "placer.evacuate",
     "explain": "placer.judge.explain",
     "place": "placer.power_on",
     "show": "placer.look",
@@ -44,6 +46,7 @@ __all__ = [
     "Snapshot",
     "StaleProposal",
     "capacity",
+    "evacuate",
     "explain",
     "place",
     "show",

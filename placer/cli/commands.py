@@ -17,7 +17,7 @@ from placer.cli.compare import diff_command, verify_command
 from placer.cli.exits import MEANINGS, run
 from placer.cli.imports import import_group
 from placer.cli.look import capacity_command, explain_command, show_command
-from placer.cli.night import consolidate_command
+from placer.cli.night import consolidate_command, evacuate_command
 from placer.cli.place import place_command
 from placer.cli.tell import completion_command, rules_command, schema_command
 from placer_models.faults import quote
@@ -69,6 +69,7 @@ def cli() -> None:
 for command in (
     place_command,
     consolidate_command,
+    evacuate_command,
     verify_command,
     diff_command,
     explain_command,

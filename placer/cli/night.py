@@ -1,9 +1,9 @@
-"""`placer consolidate`: a plan for the night."""
+"""`placer consolidate` and `placer evacuate`: plans for the night."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from placer.cli.options import (
     snapshot_argument,
     snapshot_of,
 )
+
+if TYPE_CHECKING:
+    from placer_models.plan import Plan
 
 NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
 """The options of `night_options`."""
@@ -67,12 +70,52 @@ def consolidate_command(
     with Live(quiet=quiet) as live:
         plan = consolidate(cluster, request, asked.jobs, decision, progress=live.progress)
     files.write(output, dump(plan))
+    return _told(plan, live.seconds, quiet=quiet)
+
+
+@click.command("evacuate")
+@snapshot_argument
+@output_option
+@click.option("--host", "hosts", metavar="HOST", multiple=True, help="A host to empty (default: the request's).")
+@click.option("--at-once", metavar="N", type=int, help="How many hosts may be in maintenance at once (default: all).")
+@click.option("--minutes", metavar="N", type=int, help="How long each host is in maintenance (default: 60).")
+@click.option("--in-order", is_flag=True, default=None, help="Keep the order of --host (default: the best order).")
+@night_options
+@partial(search_options, default="evacuate")
+@models_option
+@quiet_option
+def evacuate_command(
+    snapshot: str, output: str | None, gpu_models: str | None, quiet: bool, in_order: bool | None, **wishes: Any
+) -> int:
+    """Plan maintenance: empty hosts, all at once or a few at a time.
+
+    The snapshot says what is asked, in one request of kind "evacuate". Options change parts of that request, or stand
+    in its place. A host that cannot be emptied is left out with the reason (exit code 1); the others are still done.
+    """
+    cluster = snapshot_of(snapshot, gpu_models, output)
+    flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "at_once", "minutes")}
+    decision = decision_of(**wishes)
+    from placer.evacuate import evacuate
+    from placer.report.live import Live
+    from placer_models.document import dump
+    from placer_models.night import Asked, Evacuate
+
+    request = request_of(Evacuate, cluster, snapshot, {**flags, "in_order": in_order or None})
+    checked(cluster, Asked(request=request))
+    with Live(quiet=quiet) as live:
+        plan = evacuate(cluster, request, decision, progress=live.progress)
+    files.write(output, dump(plan))
+    return _told(plan, live.seconds, quiet=quiet)
+
+
+def _told(plan: Plan, seconds: float, *, quiet: bool) -> int:
+    """Show a plan that is written; the exit code."""
     from placer.undone import undone
 
     if not quiet:
         from placer.report.plan import print_plan
 
-        print_plan(plan, live.seconds)
+        print_plan(plan, seconds)
     if plan.stopped == "interrupted":
         click.echo("interrupted: this is the best plan so far, and the judge passed it", err=True)
         return INTERRUPTED

@@ -1,0 +1,1 @@
+"""Hosts emptied for maintenance, round by round."""

@@ -1,0 +1,83 @@
+"""What may be done to a VM whose host is to be empty for a while, and why a host stays as it is."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from placer.judge.explain import Explainer
+from placer.solve.leaving import Down, Options
+from placer.solve.traffic import UNDONE
+from placer_models.cluster import Cluster
+from placer_models.motion import state_mib, step_seconds, stun_seconds
+from placer_models.moving import immovable, unreachable
+from placer_models.night import Limits
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
+
+
+def options_of(
+    cluster: Cluster, rules: Sequence[Rule], limits: Limits, stand: Stand, care_seconds: int
+) -> Options | str:
+    """The options of a VM while its host is cared for so long, or why it has none."""
+    vm = cluster.vms[stand.vm]
+    if any(rule.pins(vm) for rule in rules):
+        return "must stay where it is"
+    refused, stun = immovable(cluster, vm, stand), stun_seconds(cluster, vm)
+    allowed = [limit for limit in (limits.stun_seconds, vm.stun_limit_seconds) if limit is not None]
+    if refused is None and allowed and stun > min(allowed):
+        refused = f"would be stunned for {stun:g} s, and may be for {min(allowed):g} s"
+    downs: list[Down] = []
+    if vm.may.suspend and not any(hold.sharing == "passthrough" for hold in stand.holds):
+        downs.append("suspend")
+    if vm.may.power_cycle:
+        downs.append("power-off")
+    if refused is not None and not downs:
+        return f"{refused}, nor suspended or stopped"
+
+    def seconds(down: Down) -> int:
+        return sum(step_seconds(cluster, vm, kind, limits) for kind in (down, UNDONE[down]))
+
+    return Options(
+        live=refused is None,
+        elsewhere=tuple((down, seconds(down)) for down in downs),
+        wait=tuple((down, seconds(down) + care_seconds) for down in downs),
+        stun_ms=math.ceil(stun * 1000) if refused is None else 0,
+        state_mib=state_mib(cluster, vm),
+    )
+
+
+def in_maintenance(scene: Scene, hosts: Sequence[str]) -> Scene:
+    """The same stands in a cluster in which these hosts are in maintenance."""
+    changed = {name: scene.cluster.hosts[name].model_copy(update={"state": "maintenance"}) for name in hosts}
+    return Scene(replace(scene.cluster, hosts={**scene.cluster.hosts, **changed}), scene.stands())
+
+
+def nowhere_to_go(
+    scene: Scene, rules: Sequence[Rule], host: str, options: dict[str, Options | str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The VMs of a host that keep it, each with the reasons: those with no options, and those that find no other host
+    and may not wait until theirs is back.
+    """
+    cared = in_maintenance(scene, [host])
+    for stand in list(scene.on(host)):
+        may = options[stand.vm]
+        if isinstance(may, str):
+            yield stand.vm, (may,)
+        elif not may.wait:
+            with cared.lifted(stand):
+                explainer = Explainer(cared, rules)
+                look = explainer.look(cared.cluster.vms[stand.vm])
+                refused: dict[str, list[str]] = defaultdict(list)
+                for name in look.open_to:
+                    why = unreachable(cared.cluster, stand, cared.cluster.hosts[name])
+                    if why is None:
+                        break
+                    refused[why].append(name)
+                else:
+                    against = (one for one in look.against if one.reason.host != host)
+                    said = [sentence for _, _, sentence in explainer.grouped(against)]
+                    said += [f"{', '.join(names)}: {why}" for why, names in refused.items()]
+                    yield stand.vm, tuple(said) or ("there is no other host",)
