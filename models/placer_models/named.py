@@ -38,7 +38,9 @@ class Vms(Document):
         """These VMs of a cluster, in its order; looked for once in each cluster."""
         key = self.vms, frozenset((self.vm_labels or {}).items())
         if key not in cluster.members:
-            cluster.members[key] = tuple(vm for vm in cluster.vms.values() if self.names_vm(vm))
+            names = cluster.vms.keys() if self.vms is None else frozenset(self.vms)
+            some = (vm for name, vm in cluster.vms.items() if name in names)
+            cluster.members[key] = tuple(vm for vm in some if self.names_vm(vm))
         return cluster.members[key]
 
 
@@ -46,6 +48,9 @@ def renew_members(cluster: Cluster, was: Vm | None, now: Vm | None) -> None:
     """Keep what `Vms.members` found up to date where a VM of a cluster (`was`) is replaced, comes (None) or goes."""
     for key, found in cluster.members.items():
         names, labels = cast("tuple[tuple[str, ...] | None, frozenset[tuple[str, str]]]", key)
+        name = now.name if now is not None else was.name if was is not None else ""
+        if names is not None and name not in names:
+            continue
         some = Vms(vms=names, vm_labels=dict(labels))
         kept = tuple(vm for vm in found if vm is not was)
         if now is None or not some.names_vm(now):

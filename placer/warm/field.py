@@ -21,11 +21,15 @@ from placer_models.cluster import Cluster, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.stranded import asks_of, typical_asks
+from placer_models.named import Vms
 from placer_models.plan import Reason
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import misfit
+
+MOST_NAMED = 3
+"""Hosts that were passed over of which it is said why."""
 
 
 class Unsure(Exception):
@@ -35,14 +39,42 @@ class Unsure(Exception):
 @dataclass(frozen=True)
 class Pick:
     """The best place for a VM: `stand` (None: it is best off, or nowhere has it room), the goals' scores then, how
-    many hosts had room, how many each goal left of them, and who refused it before.
+    many hosts had room, how many each goal left of them, how many better ones were passed over, and why the first few.
     """
 
     stand: Stand | None
     score: Mapping[str, int]
     fitting: int = 0
     left: tuple[tuple[str, int], ...] = ()
-    passed: tuple[Reason, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    passed: int = 0
+
+
+class _Askers:
+    """The rules that one VM's hosts are to be taken to, and the hosts that they refused."""
+
+    def __init__(self, of: Field, vm: Vm) -> None:
+        self.rules = [rule for rule in of.must if rule.concerns(vm)]
+        self._counts: list[tuple[Rule, Callable[[Host], int]]] = []
+        self.others: list[Rule] = []
+        self.passed: list[tuple[Host, Rule]] = []
+        said = {id(room.rule) for room in of.columns.rooms}
+        for rule in self.rules:
+            if isinstance(rule, GpuRule) or id(rule) in said:
+                continue  # these have said yes
+            adds = rule.adds(of.scene, vm)
+            if adds is None:
+                self.others.append(rule)
+            else:
+                self._counts.append((rule, adds))
+
+    def barred(self, host: Host) -> bool:
+        """Whether a rule that can say so of many hosts refuses this one."""
+        for rule, adds in self._counts:
+            if adds(host):
+                self.passed.append((host, rule))
+                return True
+        return False
 
 
 class Field:
@@ -51,7 +83,7 @@ class Field:
     def __init__(self, cluster: Cluster, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
         self.scene = Scene.now(cluster)
         self.rules, self.goals = rules, goals
-        self._must = [rule for rule in rules if not rule.soft]
+        self.must = [rule for rule in rules if not rule.soft]
         self._soft = [rule for rule in rules if rule.soft]
         self.rows = Rows(cluster)
         self._learns = cluster.expected is None
@@ -59,6 +91,9 @@ class Field:
             self.rows.expect((ask, needs), times)
         self.columns = Columns(self.scene, rules, self.rows)
         self.rows.warm_up()
+        for rule in rules:
+            if isinstance(rule, Vms):
+                rule.members(cluster)
         self._seats = Seats(self.rows)
         self._broken = [_amount(rule, self.scene, None) for rule in self._soft]
         self._seats_known: dict[tuple[object, ...], int] = {}
@@ -97,22 +132,21 @@ class Field:
     def pick(self, vm: Vm) -> Pick:
         """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
         self._check_sayable(vm)
-        rules = [rule for rule in self._must if rule.concerns(vm)]
         fits, cost = self._fitting(vm)
         found: Ints = np.flatnonzero(fits)
         lost = self.columns.lost()
         off = self._scores_off(lost)
         keys = self._keys(vm, found, cost[found] * self.columns.up[found], lost)
-        passed: list[Reason] = []
+        askers = _Askers(self, vm)
         for at, left in _in_order(keys, len(found)):
-            number = int(found[at])
-            stand = self._stand(vm, rules, self.columns.hosts[number], passed)
+            stand = self._stand(vm, self.columns.hosts[int(found[at])], askers)
             if stand is not None:
                 score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
                 if self._better(off, score):
                     break
-                return Pick(stand, score, len(found), left, tuple(passed))
-        return Pick(None, off, len(found), (), tuple(passed))
+                reasons = tuple(self._reasons(vm, askers.passed[:MOST_NAMED]))
+                return Pick(stand, score, len(found), left, reasons, len(askers.passed))
+        return Pick(None, off, len(found))
 
     def _check_sayable(self, vm: Vm) -> None:
         if not vm.gpus:
@@ -120,7 +154,7 @@ class Field:
         several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
         if several and self.cluster.platform.slot_choice == "worst-case":
             raise Unsure
-        if not any(isinstance(rule, GpuRule) for rule in self._must):
+        if not any(isinstance(rule, GpuRule) for rule in self.must):
             raise Unsure
 
     def _fitting(self, vm: Vm) -> tuple[Bools, Ints]:
@@ -156,30 +190,32 @@ class Field:
             self._seats_known[key] = NEVER if best is None else best[0]
         return self._seats_known[key]
 
-    def _stand(self, vm: Vm, rules: Sequence[Rule], host: Host, passed: list[Reason]) -> Stand | None:
+    def _stand(self, vm: Vm, host: Host, askers: _Askers) -> Stand | None:
         """The VM's best stand on a host, judged; None: a rule refuses it."""
+        if askers.barred(host):
+            return None
         best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
         assert best is not None, f"{host.name} has no seat for {vm.name}"
         stand = Stand(vm.name, host.name, best[1])
-        counted = {id(room.rule) for room in self.columns.rooms}
-        for rule in rules:
-            if isinstance(rule, GpuRule) or id(rule) in counted:
-                continue  # these have said yes
-            adds = rule.adds(self.scene, vm)
-            if adds is not None and not adds(host):
-                continue
-            reason = rule.why(self.scene, stand)
-            if reason is not None:
+        for rule in askers.others:
+            if rule.why(self.scene, stand) is not None:
                 if rule.exact and vm.gpus:
                     raise Unsure  # other GPUs of this host may do
-                passed.append(reason)
+                askers.passed.append((host, rule))
                 return None
-            if adds is not None:
-                raise Disagreement([f"rule {rule.kind} counts {vm.name} on {host.name} as a breach, and finds none"])
-        faults = refusals(self.scene, rules, stand)
+        faults = refusals(self.scene, askers.rules, stand)
         if faults:
             raise Disagreement(faults)
         return stand
+
+    def _reasons(self, vm: Vm, passed: Sequence[tuple[Host, Rule]]) -> Iterator[Reason]:
+        """Why some hosts were passed over."""
+        for host, rule in passed:
+            best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
+            reason = rule.why(self.scene, Stand(vm.name, host.name, best[1] if best else ()))
+            if reason is None:
+                raise Disagreement([f"rule {rule.kind} counts {vm.name} on {host.name} as a breach, and finds none"])
+            yield reason
 
     # scores
 

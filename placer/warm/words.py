@@ -12,9 +12,6 @@ _SAID = {
     "ahead": "lose the least of what is expected to be asked for",
 }
 
-MOST_NAMED = 3
-"""Hosts that were passed over which are named."""
-
 
 def why(pick: Pick, stand: Stand, hosts: int) -> str:
     """The reason for a choice, as a sentence for the operator."""
@@ -27,8 +24,8 @@ def why(pick: Pick, stand: Stand, hosts: int) -> str:
     if pick.left and now > 1:
         said.append(f"the first of {now} that are equal")
     if pick.passed:
-        names = [f"{reason.host} ({reason.said})" for reason in pick.passed[:MOST_NAMED]]
-        more = f" and {len(pick.passed) - MOST_NAMED} more" if len(pick.passed) > MOST_NAMED else ""
+        names = [f"{reason.host} ({reason.said})" for reason in pick.reasons]
+        more = f" and {pick.passed - len(names)} more" if pick.passed > len(names) else ""
         said.append(f"the best that no rule refuses: not {', '.join(names)}{more}")
     return f"{stand.host}: {'; '.join(said)}"
 

@@ -1,0 +1,166 @@
+"""How quickly a `Session` decides, and whether it decides as well as a cold `place` of the same request.
+
+Latency: on a seeded cluster VMs come and go; each arrival is proposed and committed. Equality: single requests on small
+clusters, each asked of the session and of `place`; what is compared is every goal's score.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from bench.clusters import KINDS, synthetic
+from bench.machine import about
+from placer import Session, place
+from placer.judge.check import broken, worse
+from placer_models.decision import shipped_decision
+from placer_models.scene import Scene
+from placer_models.snapshot import PowerOn, Snapshot
+
+Line = dict[str, Any]
+PACKAGES = ("gpu-placer", "numpy", "ortools", "pydantic")
+
+
+def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int) -> Line:
+    """Seconds of wall clock and of CPU for each proposal and commit; about as many VMs stop as start. At the end the
+    cluster is judged: nothing may be more broken than it was.
+    """
+    snapshot = Snapshot.of(synthetic(hosts, vms, seed, kind), kind)
+    started = time.perf_counter()
+    session = Session(snapshot)
+    ready = time.perf_counter() - started
+    chance = random.Random(seed)
+    running = [vm.name for vm in snapshot.vms if vm.power == "on"]
+    waiting = [vm.name for vm in snapshot.vms if vm.power != "on"]
+    refused = 0
+    wall: list[float] = []
+    cpu: list[float] = []
+    commits: list[float] = []
+    gc.collect()
+    while len(wall) < proposals and (waiting or running):
+        if running and (not waiting or chance.random() < 0.5):
+            gone = _drawn(chance, running)
+            session.release(gone)
+            waiting.append(gone)
+        vm = _drawn(chance, waiting)
+        before, cpu_before = time.perf_counter(), time.process_time()
+        proposal = session.propose(vm, reasons=False)
+        cpu.append(time.process_time() - cpu_before)
+        wall.append(time.perf_counter() - before)
+        if proposal.host is None:
+            refused += 1
+            waiting.append(vm)
+            continue
+        before = time.perf_counter()
+        session.commit(proposal)
+        commits.append(time.perf_counter() - before)
+        running.append(vm)
+    return {
+        "work": "session",
+        "kind": kind,
+        "hosts": hosts,
+        "vms": vms,
+        "seed": seed,
+        "proposals": len(wall),
+        "refused": refused,
+        "ready_seconds": round(ready, 2),
+        "median_ms": _at(wall, 50),
+        "p99_ms": _at(wall, 99),
+        "cpu_median_ms": _at(cpu, 50),
+        "cpu_p99_ms": _at(cpu, 99),
+        "most_ms": round(1000 * max(wall, default=0), 3),
+        "commit_median_ms": _at(commits, 50),
+        "faults": faults(snapshot, session.snapshot()),
+    }
+
+
+def _drawn(chance: random.Random, names: list[str]) -> str:
+    at = chance.randrange(len(names))
+    names[at], names[-1] = names[-1], names[at]
+    return names.pop()
+
+
+def _at(seconds: Sequence[float], percent: int) -> float:
+    """A percentile in milliseconds."""
+    if len(seconds) < 2:
+        return round(1000 * sum(seconds), 4)
+    return round(1000 * statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1], 4)
+
+
+def faults(before: Snapshot, after: Snapshot) -> list[str]:
+    """What is more broken in one snapshot than in another, by all rules."""
+    rules = shipped_decision("power_on").rules_of(before.rules)
+    first = broken(Scene.now(before.content), rules)
+    return [breach.said for breach in worse(rules, first, broken(Scene.now(after.content), rules))]
+
+
+def equality(requests: int, hosts: int, kinds: Sequence[str], seed: int) -> Line:
+    """How many single requests have other scores in a session than `place` proves, or than it finds."""
+    asked = searched = 0
+    differ: list[str] = []
+    not_proven: list[str] = []
+    for snapshot, vm in _singles(requests, hosts, kinds, seed):
+        warm = Session(snapshot).propose(vm, reasons=False)
+        asked += 1
+        cold = place(snapshot.with_parts(requests=(PowerOn(vm=vm),)))
+        searched += bool(warm.moves)
+        if dict(cold.score) != dict(warm.score):
+            named = f"{snapshot.cluster}: {vm}: warm {dict(warm.score)}, cold {dict(cold.score)} ({cold.status})"
+            (differ if cold.status == "optimal" else not_proven).append(named)
+    return {
+        "work": "session-equality",
+        "requests": asked,
+        "hosts": hosts,
+        "kinds": list(kinds),
+        "seed": seed,
+        "other_than_proven": len(differ),
+        "other_than_found": len(not_proven),
+        "shown": (differ + not_proven)[:5],
+    }
+
+
+def _singles(requests: int, hosts: int, kinds: Sequence[str], seed: int) -> Iterator[tuple[Snapshot, str]]:
+    """Random single requests, a handful of each of many clusters."""
+    chance = random.Random(seed)
+    made = 0
+    while made < requests:
+        kind = kinds[made % len(kinds)]
+        snapshot = Snapshot.of(synthetic(hosts, chance.randint(8, 12) * hosts, chance.randrange(10**6), kind), kind)
+        off = [vm.name for vm in snapshot.vms if vm.power != "on"]
+        for vm in chance.sample(off, min(5, len(off), requests - made)):
+            yield snapshot, vm
+            made += 1
+        made += not off
+
+
+@click.command()
+@click.option("--hosts", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--vms", type=click.IntRange(1), default=10000, show_default=True)
+@click.option("--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="May be repeated; default: all.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--proposals", type=click.IntRange(0), default=2000, show_default=True)
+@click.option("--compare", type=click.IntRange(0), default=1000, show_default=True, help="Requests asked of both.")
+@click.option("--compare-hosts", type=click.IntRange(1), default=8, show_default=True)
+def session(
+    hosts: int, vms: int, kinds: Sequence[str], seed: int, proposals: int, compare: int, compare_hosts: int
+) -> None:
+    """Time single decisions of a session, and compare them with cold ones: JSON lines."""
+    wanted = kinds or tuple(KINDS)
+    wrong = 0
+    for kind in wanted if proposals else ():
+        line = latency(hosts, vms, kind, seed, proposals)
+        wrong += len(line["faults"])
+        click.echo(json.dumps({**line, **about(*PACKAGES)}))
+    if compare:
+        line = equality(compare, compare_hosts, wanted, seed)
+        wrong += line["other_than_proven"]
+        click.echo(json.dumps({**line, **about(*PACKAGES)}))
+    if wrong:
+        raise click.ClickException(f"{wrong} answers are not what they should be")
