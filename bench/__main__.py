@@ -12,6 +12,7 @@ from bench.online import online
 from bench.openb import openb
 from bench.peers.run import peers
 from bench.report import report
+from bench.session import session
 from bench.synthetic import growth
 from bench.synthetic import synthetic as synthetic_command
 from placer_models.document import Faults, dump
@@ -55,6 +56,7 @@ bench.add_command(online)
 bench.add_command(openb)
 bench.add_command(peers)
 bench.add_command(report)
+bench.add_command(session)
 bench.add_command(synthetic_command)
 
 if __name__ == "__main__":
