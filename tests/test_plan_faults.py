@@ -5,6 +5,7 @@ A fault may leave a plan good (a wait that was not needed is dropped): then neit
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from placer.judge.timed import TimedReplay
-from placer_models.document import parse
+from placer_models.document import dump, parse
 from placer_models.plan import Plan
 from tests.good_nights import GOOD
+from tests.night_stories import told
 from tests.nights import Night, Values
 from tests.slow_replay import slow_verdict
 
@@ -263,3 +265,30 @@ def test_the_judge_and_the_slow_replay_agree_on_every_fault(name: str) -> None:
 
 def test_more_than_five_thousand_faults_are_planted() -> None:
     assert sum(FAULTS.values()) >= 5000
+
+
+PLANNED = (
+    "two-vms-that-must-swap-do-so-because-one-may-sleep-meanwhile",
+    "two-vms-that-must-swap-do-so-because-one-may-be-off-meanwhile",
+    "two-vms-that-must-swap-hop-over-an-empty-host-that-is-free-again-after",
+    "same-size-gpu-is-emptied-before-it-takes-the-bigger-size",
+    "idle-desktops-sleep-through-the-night-where-the-others-leave-no-room",
+    "two-nights-do-what-one-cannot",
+    "mig-instances-are-gathered-so-that-a-7g-can-train",
+)
+"""Stories of which placer's own plan gets faults."""
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_they_agree_on_faults_in_what_placer_planned_itself(name: str) -> None:
+    story, plan = told(name)
+    rules = story.decision.rules_of(story.snapshot.rules)
+    good = json.loads(dump(plan))
+    silent: Counter[bool] = Counter()
+    for number in range(60):
+        values, planted = faulty(good, f"{name} {number}")
+        given = (story.snapshot.content, rules, story.request, story.snapshot.jobs, parse(Plan, values, name))
+        faults, slow = TimedReplay(*given).faults, slow_verdict(*given)
+        assert bool(faults) == (slow is not None), (number, planted, faults, slow)
+        silent[not faults] += 1
+    assert silent[False] > 20, silent
