@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from placer.solve.night import NightAsk, Target, Ways, solve_target
+from placer.solve.run import Outcome
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene
@@ -16,6 +17,10 @@ ROOM = (("h1", (4,)), ("h2", (4, 2)), ("h3", (3, 3)))
 
 
 def target(*, drain: bool) -> Target:
+    return outcome_of(drain=drain)[1]
+
+
+def outcome_of(*, drain: bool) -> tuple[Outcome, Target]:
     document: dict[str, Any] = {
         "format": "placer.snapshot/1",
         "cluster": "small",
@@ -31,7 +36,7 @@ def target(*, drain: bool) -> Target:
     snapshot = Snapshot.of(document, "small")
     scene, decision = Scene.now(snapshot.content), shipped_decision("consolidate")
     ways = {stand.vm: Ways(True, ()) for stand in scene.stands()}
-    _, found = solve_target(
+    return solve_target(
         scene,
         decision.rules_of(snapshot.rules),
         [NIGHT_GOALS["hosts-freed"], NIGHT_GOALS["moves"]],
@@ -39,13 +44,18 @@ def target(*, drain: bool) -> Target:
         Search(time_limit_seconds=20, seed=0, workers=1),
         time.monotonic() + 60,
     )
-    return found
 
 
 def test_a_vm_makes_room_for_one_that_leaves_an_emptied_host() -> None:
     found = target(drain=False)
     assert found.emptied == ["h1"]
     assert {stand.vm for stand in found.stands} == {"h1-0", "h2-1"}
+
+
+def test_making_room_is_proven_to_free_more_than_draining_does() -> None:
+    scores = [tier.score for tier in outcome_of(drain=True)[0].tiers]
+    assert scores == [0, 0]
+    assert [(tier.score, tier.bound) for tier in outcome_of(drain=False)[0].tiers] == [(1, 1), (2, 2)]
 
 
 def test_who_only_drains_moves_nobody_from_a_host_that_stays_open() -> None:
