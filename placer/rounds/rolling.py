@@ -87,6 +87,11 @@ class Rolling:
             found = self._next(clock, end)
             if found is not None:
                 clock += found.seconds
+            elif self.request.in_order and self.later:
+                if clock > begin:  # nobody goes before it
+                    self.later |= dict.fromkeys(self._pending(), TOO_LONG)
+                else:
+                    self.never |= {host: (why,) for host, why in self.later.items()}
 
     def _pending(self) -> list[str]:
         known = {*self.done, *self.never, *self.later}
@@ -160,7 +165,7 @@ class Rolling:
                 for vm, may in self._options(None).items()
             }
             left = self._solve(scene, chosen, len(chosen), pending, others)
-        if not left.hosts:
+        if not left.hosts or (self.request.in_order and len(left.hosts) < len(chosen)):
             return NO_WAY
         try:
             found = play(self.scene, self._always, self.request, left)

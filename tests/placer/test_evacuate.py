@@ -84,6 +84,26 @@ def test_the_order_that_is_asked_is_kept() -> None:
     assert sorted(hours(plan), key=lambda name: hours(plan)[name]) == ["h2", "h1", "h3"]
 
 
+def test_hosts_in_order_that_cannot_be_empty_together_keep_their_order() -> None:
+    full = [host("h1", cpus=3), host("h2", cpus=2)]
+    plan = evacuated(full, [quick("a", on="h1", cpus=2), quick("b", on="h2")], "h1", "h2", in_order=True)
+    assert [step.host for step in steps(plan, "enter-maintenance")] == ["h2"]
+    hosts = [host("h1", cpus=2), host("h2", cpus=2)]
+    plan = evacuated(hosts, [quick("a", on="h1"), quick("b", on="h2")], "h1", "h2", in_order=True)
+    assert [step.host for step in steps(plan, "enter-maintenance")] == ["h1", "h2"]
+
+
+def test_in_order_nobody_goes_before_a_host_that_has_to_wait_for_the_next_night() -> None:
+    hosts, nights = [host(f"h{i}") for i in (1, 2, 3)], [window(0, 140), window(5000, 5200)]
+    vms = [quick("a", on="h1"), *(quick(f"b{i}", on="h2") for i in (1, 2)), quick("c", on="h3", may="")]
+    plan = evacuated(hosts, vms, "h1", "h2", "h3", at_once=1, in_order=True, windows=nights)
+    entered = steps(plan, "enter-maintenance")
+    assert [step.host for step in entered] == ["h1", "h2"]
+    assert [one.host for one in plan.left_out] == ["h3"]
+    alone = evacuated(hosts, vms, "h2", "h1", at_once=1, in_order=True, windows=[window(0, 75)])
+    assert [step.host for step in steps(alone, "enter-maintenance")] == ["h1"]
+
+
 def test_a_pass_through_vm_is_powered_off_and_started_on_its_host_when_that_is_back() -> None:
     vms = [quick("p", want(at="g0"), on="n1", may="power_cycle"), quick("w", on="n1")]
     plan = evacuated([host("n1", gpu("A40")), host("n2")], vms, "n1", **AHV)
