@@ -70,8 +70,11 @@ class Start:
 
     def __init__(self, scene: Scene, survey: Survey, rules: Sequence[Rule], hosts: Sequence[str]) -> None:
         self.scene, self._survey, self._cluster = scene, survey, scene.cluster
-        self._rules = [rule for rule in rules if not rule.soft]
-        self._alone = not all(rule.by_host for rule in self._rules)
+        hard = [rule for rule in rules if not rule.soft]
+        watched = [(rule, rule.keeper(scene)) for rule in hard]
+        self._keepers = [keeper for _, keeper in watched if keeper is not None]
+        self._rules = [rule for rule, keeper in watched if keeper is None]
+        self._alone = not all(rule.by_host for rule in hard)
         self._before = {name: broken(scene, self._rules, (name,)) for name in hosts}
         groups = [[name] for name in hosts] if self._alone else survey.alike(scene, hosts)
         self._packs = [self._pack(list(names)) for names in groups]
@@ -103,6 +106,8 @@ class Start:
 
     def _start(self, stand: Stand) -> None:
         self.scene.put(stand)
+        for keeper in self._keepers:
+            keeper.took()
 
     def _put(self, names: list[str], fit: Fit) -> None:
         vm = self._cluster.vms[names[0]]
@@ -174,7 +179,7 @@ class Start:
             return None
         with self.scene.trial(stand):
             bad = worse(self._rules, self._before[host], broken(self.scene, self._rules, (host,)))
-        return None if bad else stand
+        return None if bad or any(keeper.against(stand) for keeper in self._keepers) else stand
 
 
 def asked_of(cluster: Cluster, vm: Vm, host: Host) -> Vector:
