@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = {".json", ".toml", ".typed"}
+DATA = {".json", ".toml", ".typed", ".j2"}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from placer.cli.imports import import_group
 from placer.cli.look import capacity_command, explain_command, show_command
 from placer.cli.night import consolidate_command, evacuate_command
 from placer.cli.place import place_command
+from placer.cli.report import report_command
 from placer.cli.tell import completion_command, rules_command, schema_command
 from placer_models.faults import quote
 
@@ -72,6 +73,7 @@ for command in (
     evacuate_command,
     verify_command,
     diff_command,
+    report_command,
     explain_command,
     show_command,
     capacity_command,

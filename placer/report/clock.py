@@ -29,6 +29,12 @@ class WallClock:
         local = instant.astimezone(self.zone)
         return f"{local:%Y-%m-%d %H:%M:%S}" if len(self.days) > 1 else f"{local:%H:%M:%S}"
 
+    def tick(self, seconds: float) -> str:
+        """`22:00`, or `22:00:25`, of an instant in seconds since 1970; with its day where there are several nights."""
+        local = datetime.fromtimestamp(seconds, UTC).astimezone(self.zone)
+        time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+        return f"{local:%m-%d} {time}" if len(self.days) > 1 else time
+
     def day(self, instant: datetime) -> str:
         """`2026-11-20 22:00`."""
         return f"{instant.astimezone(self.zone):%Y-%m-%d %H:%M}"

@@ -114,21 +114,21 @@ def _steps(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
 
 
 def _unmoved(plan: Plan) -> Iterator[RenderableType]:
-    for hosts, reasons in _together((one.host, one.reasons) for one in plan.left_out):
-        yield plain(f"left out: {_some(hosts)}: {'; '.join(reasons)}")
+    for hosts, reasons in together((one.host, one.reasons) for one in plan.left_out):
+        yield plain(f"left out: {some(hosts)}: {'; '.join(reasons)}")
     if not plan.unmoved:
         return
     made = table("VM", "keeps", "why", title=f"{len(plan.unmoved)} stay{'s' if len(plan.unmoved) == 1 else ''}")
-    groups = _together(((one.vm, one.host), one.reasons) for one in plan.unmoved)
+    groups = together(((one.vm, one.host), one.reasons) for one in plan.unmoved)
     for pairs, reasons in groups[:MOST_ROWS]:
         vms, hosts = ([*dict.fromkeys(part)] for part in zip(*pairs, strict=True))
-        row(made, _some(vms), _some(hosts), "; ".join(reasons))
+        row(made, some(vms), some(hosts), "; ".join(reasons))
     yield made
     if more := cut(len(groups), MOST_ROWS, "reasons"):
         yield more
 
 
-def _together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], tuple[str, ...]]]:
+def together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], tuple[str, ...]]]:
     """Those of whom the same is said, together."""
     groups: dict[tuple[str, ...], list[T]] = {}
     for one, reasons in said:
@@ -136,7 +136,8 @@ def _together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], 
     return [(members, reasons) for reasons, members in groups.items()]
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
+    """`a, b, c, d, e and 7 more`."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
