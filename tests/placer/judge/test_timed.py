@@ -869,7 +869,9 @@ def test_where_nothing_is_freed_the_soonest_is_the_last_steps_end() -> None:
 
 
 def test_gpus_in_the_mode_that_is_asked_are_counted_whoever_put_them_there() -> None:
-    night = pair(hosts=[host("h1", m60(), m60("passthrough"), m60()), host("h2")], request=switch(sharing="passthrough"))
+    night = pair(
+        hosts=[host("h1", m60(), m60("passthrough"), m60()), host("h2")], request=switch(sharing="passthrough")
+    )
     steps = [step("set", "set-mode", 0, host="h1", gpus="g0", sharing="passthrough")]
     for gpus, score in ((None, 2), (["g1"], 1), (["g2"], 0)):
         asked = night.asked.model_copy(update={"gpus": gpus})
