@@ -74,6 +74,10 @@ def _planned(snapshot: Snapshot, request: object, decision: Decision) -> Plan:
         from placer.consolidate import consolidate
 
         return consolidate(snapshot, request, snapshot.jobs, decision)
+    if isinstance(request, Evacuate):
+        from placer.evacuate import evacuate
+
+        return evacuate(snapshot, request, decision)
     raise TypeError(f"{request} is not of a night")
 
 

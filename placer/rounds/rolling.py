@@ -18,6 +18,7 @@ from placer_models.night import Asked, Evacuate
 from placer_models.plan import LeftOut, Plan, Step, Unmoved
 from placer_models.rules.host_state import HostState
 from placer_models.scene import Scene
+from placer_models.seating import stand_on
 from placer_models.snapshot import Snapshot
 
 NO_WAY = "no arrangement of the other VMs keeps every rule while it is in maintenance"
@@ -230,8 +231,15 @@ class Rolling:
         return Step.model_validate({**values, "waits_for": waits_for, "why": why})
 
     def least_downtime(self) -> Iterator[int]:
-        """Of each VM that cannot be live-migrated on the hosts that are done: how long it is down at least."""
-        for stand in Scene.now(self.snapshot.content).stands():
+        """Of each VM that cannot be live-migrated on the hosts that are done: how long it is down at least. It starts
+        on no host that has no seat for it beside those VMs that nothing may be done to.
+        """
+        cluster = self.snapshot.content
+        now = Scene.now(cluster)
+        kept = Scene(cluster, (stand for stand in now.stands() if isinstance(self.options[stand.vm], str)))
+        for stand in now.stands():
             may = self.options[stand.vm]
             if stand.host in self.done and isinstance(may, Options) and not may.live:
-                yield min(seconds for _, seconds in (*may.elsewhere, *may.wait))
+                vm, others = cluster.vms[stand.vm], (host for host in cluster.hosts.values() if host.name != stand.host)
+                seated = any(stand_on(kept, vm, host) is not None for host in others)
+                yield min(seconds for _, seconds in (*may.wait, *(may.elsewhere if seated else ())))
