@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from placer.judge.check import scores
 from placer.judge.replay import Replay
-from placer.judge.timed import TimedReplay
 from placer_models.decision import Decision, shipped, shipped_decision
 from placer_models.document import Faults, quote
 from placer_models.night import Asked, Consolidate, Evacuate, SetMode
@@ -46,6 +45,8 @@ def verify(
 
 
 def _verify_plan(snapshot: Snapshot, plan: Plan, decision: Decision | None, asked: Asked | None) -> list[str]:
+    from placer.judge.timed import TimedReplay  # here, because placements are judged without it, and at once
+
     decision, asked = decision_of(plan, decision), asked or asked_of(snapshot, plan)
     misfits = snapshot.misfits(asked)
     if misfits:
