@@ -22,6 +22,9 @@ MOST_TRIES = 100
 MOST_TRIES_IN_ALL = 8_000
 """How many for all VMs of an answer: counted, not timed, so that the same question has the same answer."""
 
+MOST_TRIES_EXACT = 40
+"""How many for all VMs of an answer are asked of rules that look at every host for each."""
+
 MOST_TARGETS = 50
 """To how many hosts one VM's move is tried."""
 
@@ -33,7 +36,7 @@ class Changes:
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], before: Scene) -> None:
         self.scene, self.rules, self.before = scene, rules, before
-        self._left_in_all = MOST_TRIES_IN_ALL
+        self._left_in_all, self._left_exact = MOST_TRIES_IN_ALL, MOST_TRIES_EXACT
         self._seen: dict[str, tuple[bool, Hashable]] = {}
 
     def smallest(self, vm: Vm, hosts: Sequence[str]) -> str | None:
@@ -194,8 +197,13 @@ class Changes:
         """Whether nothing speaks against a VM on a host."""
         self._left -= 1
         stand = stand_on(self.scene, vm, host)
-        if stand is None or any(rule.why(self.scene, stand) for rule in self.rules):
+        if stand is None or any(rule.why(self.scene, stand) for rule in self.rules if not rule.exact):
             return False
+        for rule in self.rules:
+            if rule.exact:
+                self._left_exact -= 1
+                if self._left_exact < 0 or rule.why(self.scene, stand):
+                    return False
         surely = self.scene.cluster.platform.slot_choice == "worst-case"
         return not surely or surely_seated(self.before, self.scene, stand)
 

@@ -31,6 +31,9 @@ FEW = 300
 MOST_UNKNOWNS = 60_000
 """Unknowns of a board that allows more, at most."""
 
+MANY = 40_000
+"""The same in (host lost, host, kind of VM): beyond that such a board is not even begun."""
+
 SHARE = 0.3
 """The part of the time that is left which each way of searching takes at most before the next has its turn."""
 
@@ -96,7 +99,7 @@ class _Guarded:
             self._answer, self._survey, self._rules, self._goals, self._settings, budget, self._progress
         )
         budget.interrupted = free.stopped == "interrupted"
-        self._take(free.stands)
+        self._improver.adopt((), free.stands)
         if not self._proven():
             self._starts()
         if not self._proven() and not budget.over():
@@ -155,23 +158,51 @@ class _Guarded:
             return
         if cluster.platform.slot_choice == "worst-case" or any(self._scene.of(stand.vm) for stand in stands):
             return
-        hosts = [host.name for host in cluster.hosts.values() if host.state == "up"]
-        start = Start(self._scene.copy(), self._survey, self._rules, hosts)
-        start.keep(sorted(stands, key=lambda stand: -cluster.asked[stand.vm]))
-        kept = {stand.vm for stand in start.stands}
-        left = [some for names in self._orders[0] if (some := [name for name in names if name not in kept])]
-        start.fill(left, tight, self._budget.over)
-        self._improver.adopt(list(self._answer.stands), start.stands)
+        end = self._turn()
+        start = self._start(self._scene)
+        start.keep(sorted(stands, key=lambda stand: -cluster.asked[stand.vm]), lambda: time.monotonic() > end)
+        self._adopt(start.stands)
+        self._fill(end)
+
+    def _start(self, scene: Scene) -> Start:
+        hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
+        return Start(scene.copy(), self._survey, self._rules, hosts)
+
+    def _fill(self, end: float) -> None:
+        """Start what has room beside the answer, as far as the rule's own check can show, again and again."""
+        while self._scene.cluster.platform.slot_choice != "worst-case":
+            count = len(self._answer.stands)
+            off = set(self._answer.waiting())
+            left = [some for names in self._orders[0] if (some := [name for name in names if name in off])]
+            start = self._start(self._answer.scene)
+            start.fill(left, tight, lambda: self._budget.over() or time.monotonic() > end)
+            self._adopt([*self._answer.stands.values(), *start.stands])
+            if len(self._answer.stands) == count or self._budget.over():
+                return
+
+    def _adopt(self, stands: Sequence[Stand]) -> None:
+        """Take an answer where it is better, or else as much of its beginning as the rule's own check can show."""
+        if self._improver.adopt(list(self._answer.stands), stands) or not self._breaks(stands):
+            return
+        shown, broken_with = 0, len(stands)
+        while broken_with - shown > 1:
+            half = (shown + broken_with) // 2
+            if self._breaks(stands[:half]):
+                broken_with = half
+            else:
+                shown = half
+        self._improver.adopt(list(self._answer.stands), stands[:shown])
 
     def _starts(self) -> None:
         """First answers that keep every rule."""
         budget = self._budget
-        end = budget.left - SHARE * budget.left
+        end = budget.left * (1 - 2 * SHARE)
         for fit in FITS:
             for order in self._orders:
                 if budget.left <= end:
                     return
-                self._improver.first(order, fit, budget.left - end)
+                self._adopt(self._improver.first(order, fit, budget.left - end))
+        self._fill(self._turn())
 
     def _order(self, sign: int) -> list[tuple[str, ...]]:
         """The VMs to be started, kind by kind: by priority, then the big or the small first."""
@@ -185,6 +216,8 @@ class _Guarded:
 
     def _loose(self) -> Outcome | None:
         """The whole cluster on a board that allows more."""
+        if self._size() > MANY:
+            return None
         try:
             board = CountBoard(
                 self._scene,

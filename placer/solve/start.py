@@ -95,9 +95,11 @@ class Start:
         gpus = tuple((self.scene.sharing(host.name, gpu), held(self.scene, host, gpu)) for gpu in host.gpus)
         return Pack(hosts, free_on(self.scene, host.name), kind, (kind, gpus))
 
-    def keep(self, stands: Iterable[Stand]) -> None:
+    def keep(self, stands: Iterable[Stand], stop: Callable[[], bool]) -> None:
         """Put VMs on the hosts of another answer, seated anew, as far as the rules let them (no hosts may be alike)."""
         for other in stands:
+            if stop():
+                break
             stand = self._stand(other.vm, other.host)
             if stand is not None:
                 self._start(stand)

@@ -24,6 +24,9 @@ MOST_TRIES = 2000
 it says that more restarts are not shown.
 """
 
+MOST_TRIES_WATCHING = 100
+"""The same while VMs are put into a scene one by one, where the question is asked many times."""
+
 MOST_SEATINGS = 100
 """How many stands are tried to seat some VMs together on one host where the first way to seat them fails."""
 
@@ -132,14 +135,14 @@ class Failover:
         at = next(number for number, host in enumerate(hosts) if host.name == lost)
         return [host for host in (*hosts[at + 1 :], *hosts[:at]) if host.state == "up"]
 
-    def restarts(self, scene: Scene, lost: str) -> Restarts:
-        """Where the VMs of a lost host start again."""
+    def restarts(self, scene: Scene, lost: str, most_tries: int | None = None) -> Restarts:
+        """Where the VMs of a lost host start again, by so many tries beyond first fits (default: `MOST_TRIES`)."""
         stands = list(scene.on(lost))
         names = [stand.vm for stand in stands if self.starts_again(stand.vm)]
         if not names:
             return Restarts()
         with scene.lifted(*stands):
-            return _Search(self, scene, lost, names).best()
+            return _Search(self, scene, lost, names, MOST_TRIES if most_tries is None else most_tries).best()
 
     # what a host takes
 
@@ -246,7 +249,7 @@ class _Seats:
 class _Search:
     """The search for places for the VMs of one lost host, in a scene without them."""
 
-    def __init__(self, failover: Failover, scene: Scene, lost: str, names: Sequence[str]) -> None:
+    def __init__(self, failover: Failover, scene: Scene, lost: str, names: Sequence[str], most_tries: int) -> None:
         self._of, self._scene = failover, scene
         self._names: dict[int, list[str]] = defaultdict(list)
         for name in names:
@@ -255,7 +258,7 @@ class _Search:
         self._sites = [failover.site(scene, host) for host in failover.others(scene, lost)]
         self._on: dict[str, Some] = {}
         self._put: dict[int, list[Stand]] = defaultdict(list)
-        self._tries = 0
+        self._tries, self._most_tries = 0, most_tries
 
     def best(self) -> Restarts:
         """With as few left off as are found."""
@@ -275,7 +278,7 @@ class _Search:
             found = self._place(0, len(self._names[self._kinds[0]]), 0, most)
             if found is not None:
                 return found
-            if self._tries > MOST_TRIES:
+            if self._tries > self._most_tries:
                 return replace(best, shown=False)
         return best
 
@@ -314,7 +317,7 @@ class _Search:
         kind = self._kinds[at]
         for number in range(first, len(self._sites)):
             self._tries += 1
-            if self._tries > MOST_TRIES:
+            if self._tries > self._most_tries:
                 return None
             if self._start(self._sites[number], kind):
                 found = self._place(at, left - 1, number, most)
@@ -366,8 +369,8 @@ class LossKeeper:
     A VM is refused where more would be left off with it after a loss than without it.
     """
 
-    def __init__(self, failover: Failover, scene: Scene, lost: Sequence[str]) -> None:
-        self._of, self._scene = failover, scene
+    def __init__(self, failover: Failover, scene: Scene, lost: Sequence[str], most_tries: int) -> None:
+        self._of, self._scene, self._most_tries = failover, scene, most_tries
         self._known = {name: failover.restarts(scene, name) for name in lost}
         self._next: dict[str, Restarts] = {}
 
@@ -400,7 +403,7 @@ class LossKeeper:
                 return known
             on, left = dict(known.on), [of.kind(new.vm)]
         elif of.concerned_across(new.vm):
-            return of.restarts(scene, lost)
+            return of.restarts(scene, lost, self._most_tries)
         elif new.host in known.on:
             on, left = dict(known.on), []
             site = of.site(scene, scene.cluster.hosts[new.host])
@@ -411,7 +414,7 @@ class LossKeeper:
         else:
             return known
         if any(of.tied(kind) for some in (left, *on.values()) for kind in some):
-            return of.restarts(scene, lost)
+            return of.restarts(scene, lost, self._most_tries)
         for kind in left:
             for host in of.others(scene, lost):
                 some = tuple(sorted((*on.get(host.name, ()), kind)))
@@ -419,5 +422,5 @@ class LossKeeper:
                     on[host.name] = some
                     break
             else:
-                return of.restarts(scene, lost)
+                return of.restarts(scene, lost, self._most_tries)
         return Restarts(on, known.missed, known.shown)

@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
-from placer_models.rules.failover import Failover, LossKeeper
+from placer_models.rules.failover import MOST_TRIES, MOST_TRIES_WATCHING, Failover, LossKeeper
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 
@@ -103,10 +103,11 @@ class Reserve(Vms, Hosts, Rule):
                 yield Breach(self.kind, (host.name,), len(found.missed), said, found.missed)
 
     def keeper(self, scene: Scene) -> LossKeeper | None:
-        return None if self.soft else self._keeper(scene)
+        return None if self.soft else self._keeper(scene, MOST_TRIES_WATCHING)
 
-    def _keeper(self, scene: Scene) -> LossKeeper:
-        return LossKeeper(self._failover(scene.cluster), scene, [host.name for host in self._lost(scene.cluster)])
+    def _keeper(self, scene: Scene, most_tries: int) -> LossKeeper:
+        lost = [host.name for host in self._lost(scene.cluster)]
+        return LossKeeper(self._failover(scene.cluster), scene, lost, most_tries)
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM takes a restart its place; None also where another rule bars the VM anyhow."""
@@ -115,7 +116,7 @@ class Reserve(Vms, Hosts, Rule):
             return None
         key = scene.cluster, frozenset(scene.stands())
         if self._kept is None or self._kept[0] is not scene.cluster or self._kept[1] != key[1]:
-            self._kept = (*key, self._keeper(scene))
+            self._kept = (*key, self._keeper(scene, MOST_TRIES))
         lost = self._kept[2].against(stand, every=True)
         if not lost:
             return None
