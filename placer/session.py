@@ -22,7 +22,8 @@ from pydantic import RootModel
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
 from placer.steps import placed_gpus
-from placer.warm.field import Pick, Unsure
+from placer.warm.asking import Unsure
+from placer.warm.field import Pick
 from placer.warm.happened import take
 from placer.warm.standing import Standing
 from placer.warm.words import why
@@ -73,6 +74,17 @@ class _Made:
     by: Session
     moves: tuple[Stand, ...]
     starts: tuple[tuple[Vm, Stand], ...]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The hosts on which a VM could be started in one `version` of a session's cluster: groups of equal ones, the best
+    first; and why each of the others is `refused`.
+    """
+
+    version: int
+    hosts: tuple[tuple[str, ...], ...]
+    refused: Mapping[str, str]
 
 
 class _AnyEvent(RootModel[Event]):
@@ -139,6 +151,25 @@ class Session:
         with self._lock:
             version, snapshot = self._version, self._standing.snapshot(asked, vms)
         return self._searched(snapshot, version, vms, moves)
+
+    def rank(self, request: Request) -> Ranking:
+        """Every host for one VM: the best first, and what speaks against each of the others. Raises Faults; also where
+        whether there is room must be searched for (several vGPUs whose slots the manager picks as it likes).
+        """
+        vm, _ = self._wanted(request)
+        with self._lock, self._known(vm):
+            field_ = self._standing.field
+            try:
+                groups = field_.rank(vm)
+            except Unsure:
+                raise Faults(
+                    "the request", [f"found {quote(vm.name)}, whose place must be searched for: propose it"]
+                ) from None
+            open_to = {name for group in groups for name in group}
+            explainer = Explainer(field_.scene, field_.rules)
+            against = [one for one in explainer.look(vm).against if one.reason.host not in open_to]
+            refused = {one.reason.host: explainer.rules[one.rule].say([one.reason]) for one in against}
+            return Ranking(self._version, groups, refused)
 
     def _wanted(self, request: Request) -> tuple[Vm, int]:
         """The VM that is asked for, off, and its priority."""

@@ -15,7 +15,7 @@ def refusals(scene: Scene, rules: Sequence[Rule], stand: Stand) -> list[str]:
     would break (further), and for each slot at which the manager would not put it. Empty: nothing does.
     """
     found = [
-        f"{stand.host}: {stand.vm}: {reason.said}"
+        f"{stand.host}: {stand.vm}: {rule.say([reason])}"
         for rule in rules
         if not rule.soft and (reason := rule.why(scene, stand)) is not None
     ]

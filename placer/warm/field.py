@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placer.disagreement import Disagreement
-from placer.judge.arrival import refusals
+from placer.warm.asking import Asking, Unsure
 from placer.warm.columns import Bools, Columns
 from placer.warm.rows import NEVER, Ints, Rows
 from placer.warm.seats import Seats, fewest, simple
@@ -22,18 +21,13 @@ from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.stranded import asks_of, typical_asks
 from placer_models.named import Vms
-from placer_models.plan import Reason
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import misfit
 
 MOST_NAMED = 3
 """Hosts that were passed over of which it is said why."""
-
-
-class Unsure(Exception):
-    """Whether the VM can be placed, and how best, must be searched for."""
 
 
 @dataclass(frozen=True)
@@ -46,35 +40,8 @@ class Pick:
     score: Mapping[str, int]
     fitting: int = 0
     left: tuple[tuple[str, int], ...] = ()
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[str, ...] = ()
     passed: int = 0
-
-
-class _Askers:
-    """The rules that one VM's hosts are to be taken to, and the hosts that they refused."""
-
-    def __init__(self, of: Field, vm: Vm) -> None:
-        self.rules = [rule for rule in of.must if rule.concerns(vm)]
-        self._counts: list[tuple[Rule, Callable[[Host], int]]] = []
-        self.others: list[Rule] = []
-        self.passed: list[tuple[Host, Rule]] = []
-        said = {id(room.rule) for room in of.columns.rooms}
-        for rule in self.rules:
-            if isinstance(rule, GpuRule) or id(rule) in said:
-                continue  # these have said yes
-            adds = rule.adds(of.scene, vm)
-            if adds is None:
-                self.others.append(rule)
-            else:
-                self._counts.append((rule, adds))
-
-    def barred(self, host: Host) -> bool:
-        """Whether a rule that can say so of many hosts refuses this one."""
-        for rule, adds in self._counts:
-            if adds(host):
-                self.passed.append((host, rule))
-                return True
-        return False
 
 
 class Field:
@@ -83,7 +50,7 @@ class Field:
     def __init__(self, cluster: Cluster, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
         self.scene = Scene.now(cluster)
         self.rules, self.goals = rules, goals
-        self.must = [rule for rule in rules if not rule.soft]
+        self._must = [rule for rule in rules if not rule.soft]
         self._soft = [rule for rule in rules if rule.soft]
         self.rows = Rows(cluster)
         self._learns = cluster.expected is None
@@ -131,22 +98,39 @@ class Field:
 
     def pick(self, vm: Vm) -> Pick:
         """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
-        self._check_sayable(vm)
-        fits, cost = self._fitting(vm)
-        found: Ints = np.flatnonzero(fits)
-        lost = self.columns.lost()
-        off = self._scores_off(lost)
-        keys = self._keys(vm, found, cost[found] * self.columns.up[found], lost)
-        askers = _Askers(self, vm)
+        found, keys, off = self._look(vm)
+        asking = self._asking(vm)
         for at, left in _in_order(keys, len(found)):
-            stand = self._stand(vm, self.columns.hosts[int(found[at])], askers)
+            stand = asking.stand(self.columns.hosts[int(found[at])])
             if stand is not None:
                 score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
                 if self._better(off, score):
                     break
-                reasons = tuple(self._reasons(vm, askers.passed[:MOST_NAMED]))
-                return Pick(stand, score, len(found), left, reasons, len(askers.passed))
+                reasons = tuple(asking.reasons(MOST_NAMED))
+                return Pick(stand, score, len(found), left, reasons, len(asking.passed))
         return Pick(None, off, len(found))
+
+    def rank(self, vm: Vm) -> tuple[tuple[str, ...], ...]:
+        """The hosts on which a VM that stands nowhere could be started, the best first, those together that neither a
+        goal nor a look ahead tells apart. Raises as `pick` does.
+        """
+        found, keys, _ = self._look(vm)
+        asking = self._asking(vm)
+        groups: dict[tuple[int, ...], list[str]] = {}
+        for at, _ in _in_order(keys, len(found)):
+            host = self.columns.hosts[int(found[at])]
+            if asking.stand(host) is not None:
+                groups.setdefault(tuple(int(values[at]) for _, values in keys), []).append(host.name)
+        return tuple(tuple(groups[key]) for key in sorted(groups))
+
+    def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Ints]], dict[str, int]]:
+        """The hosts with room, what tells them apart, and the scores where the VM stays off."""
+        self._check_sayable(vm)
+        fits, cost = self._fitting(vm)
+        found: Ints = np.flatnonzero(fits)
+        lost = self.columns.lost()
+        keys = self._keys(vm, found, cost[found] * self.columns.up[found], lost)
+        return found, keys, self._scores_off(lost)
 
     def _check_sayable(self, vm: Vm) -> None:
         if not vm.gpus:
@@ -154,7 +138,7 @@ class Field:
         several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
         if several and self.cluster.platform.slot_choice == "worst-case":
             raise Unsure
-        if not any(isinstance(rule, GpuRule) for rule in self.must):
+        if not any(isinstance(rule, GpuRule) for rule in self._must):
             raise Unsure
 
     def _fitting(self, vm: Vm) -> tuple[Bools, Ints]:
@@ -190,32 +174,15 @@ class Field:
             self._seats_known[key] = NEVER if best is None else best[0]
         return self._seats_known[key]
 
-    def _stand(self, vm: Vm, host: Host, askers: _Askers) -> Stand | None:
-        """The VM's best stand on a host, judged; None: a rule refuses it."""
-        if askers.barred(host):
-            return None
+    def _asking(self, vm: Vm) -> Asking:
+        said = {id(room.rule) for room in self.columns.rooms}
+        return Asking(self.scene, self._must, said, vm, lambda host: self._seated(vm, host))
+
+    def _seated(self, vm: Vm, host: Host) -> tuple[Hold, ...]:
+        """A VM's best seats on a host that has room for it."""
         best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
         assert best is not None, f"{host.name} has no seat for {vm.name}"
-        stand = Stand(vm.name, host.name, best[1])
-        for rule in askers.others:
-            if rule.why(self.scene, stand) is not None:
-                if rule.exact and vm.gpus:
-                    raise Unsure  # other GPUs of this host may do
-                askers.passed.append((host, rule))
-                return None
-        faults = refusals(self.scene, askers.rules, stand)
-        if faults:
-            raise Disagreement(faults)
-        return stand
-
-    def _reasons(self, vm: Vm, passed: Sequence[tuple[Host, Rule]]) -> Iterator[Reason]:
-        """Why some hosts were passed over."""
-        for host, rule in passed:
-            best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
-            reason = rule.why(self.scene, Stand(vm.name, host.name, best[1] if best else ()))
-            if reason is None:
-                raise Disagreement([f"rule {rule.kind} counts {vm.name} on {host.name} as a breach, and finds none"])
-            yield reason
+        return best[1]
 
     # scores
 
@@ -254,9 +221,8 @@ class Field:
         return total
 
     def _looked_up(self, rule: Rule, vm: Vm, host: Host) -> int:
-        best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
         before = _amount(rule, self.scene, host.name)
-        with self.scene.trial(Stand(vm.name, host.name, best[1] if best else ())):
+        with self.scene.trial(Stand(vm.name, host.name, self._seated(vm, host))):
             return _amount(rule, self.scene, host.name) - before
 
     def _scores_off(self, lost: int) -> dict[str, int]:

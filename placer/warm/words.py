@@ -24,9 +24,8 @@ def why(pick: Pick, stand: Stand, hosts: int) -> str:
     if pick.left and now > 1:
         said.append(f"the first of {now} that are equal")
     if pick.passed:
-        names = [f"{reason.host} ({reason.said})" for reason in pick.reasons]
-        more = f" and {pick.passed - len(names)} more" if pick.passed > len(names) else ""
-        said.append(f"the best that no rule refuses: not {', '.join(names)}{more}")
+        more = f" and {pick.passed - len(pick.reasons)} more" if pick.passed > len(pick.reasons) else ""
+        said.append(f"the best that no rule refuses: not {', '.join(pick.reasons)}{more}")
     return f"{stand.host}: {'; '.join(said)}"
 
 

@@ -218,3 +218,25 @@ def test_a_site_that_could_lose_any_host_still_can_after_every_commit() -> None:
     for i in range(4):
         session.commit(session.propose(f"vm{i}"))
     assert sum(vm.power == "on" for vm in session.snapshot().vms) == 2
+
+
+def test_every_host_is_ranked_or_says_why_not() -> None:
+    story = snapshot(
+        [host("small", cpus=2), host("busy"), host("free"), host("free-too"), host("away", state="maintenance")],
+        [on("a", "busy", cpus=40), on("b", "free", cpus=20), on("c", "free-too", cpus=20), off("new", cpus=16)],
+    )
+    ranking = Session(story).rank("new")
+    assert ranking.hosts == (("free", "free-too"), ("busy",))
+    assert ranking.refused == {"small": "2 CPUs free, 16 asked", "away": "in maintenance"}
+    assert ranking.hosts[0][0] == Session(story).propose("new").host
+
+
+def test_a_ranking_that_had_to_be_searched_for_is_refused_with_a_sentence() -> None:
+    story = snapshot(
+        [host("h1", gpu("L40S", "mixed-size"))],
+        [off("a", profile("L40S-8Q", count=2))],
+        platform={"kind": "kvm", "slots": "worst-case"},
+    )
+    assert Session(story).propose("a").host == "h1"
+    with pytest.raises(Faults, match="found 'a', whose place must be searched for"):
+        Session(story).rank("a")

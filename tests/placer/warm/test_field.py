@@ -8,7 +8,8 @@ import pytest
 
 from placer import Session, place
 from placer.judge.replay import Replay
-from placer.warm.field import Field, Unsure
+from placer.warm.asking import Unsure
+from placer.warm.field import Field
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.stranded import typical_asks
 from placer_models.plan import Placements
