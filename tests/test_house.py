@@ -43,7 +43,7 @@ ONLY_IN = {
 }
 """Package -> the parts of placer that may import it."""
 
-NOT_PRODUCT = frozenset({"tests", "bench", "fixtures"})
+NOT_PRODUCT = frozenset({"tests", "bench", "examples", "fixtures"})
 
 
 @dataclass(frozen=True)
