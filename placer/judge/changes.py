@@ -141,7 +141,7 @@ class Changes:
             if goes is None or any(rule.why(scene, goes) for rule in always):
                 continue
             with scene.lifted(stand):
-                stays_legal = not any(rule.why(scene, goes) for rule in self.rules)
+                stays_legal = self._legal(goes)
                 if stays_legal:
                     with scene.trial(goes):
                         if self._fits(vm, scene.cluster.hosts[stand.host]):
@@ -197,15 +197,21 @@ class Changes:
         """Whether nothing speaks against a VM on a host."""
         self._left -= 1
         stand = stand_on(self.scene, vm, host)
-        if stand is None or any(rule.why(self.scene, stand) for rule in self.rules if not rule.exact):
+        if stand is None or not self._legal(stand):
+            return False
+        surely = self.scene.cluster.platform.slot_choice == "worst-case"
+        return not surely or surely_seated(self.before, self.scene, stand)
+
+    def _legal(self, stand: Stand) -> bool:
+        """Whether no rule speaks against a stand; those that look at every host for each are asked last."""
+        if any(rule.why(self.scene, stand) for rule in self.rules if not rule.exact):
             return False
         for rule in self.rules:
             if rule.exact:
                 self._left_exact -= 1
                 if self._left_exact < 0 or rule.why(self.scene, stand):
                     return False
-        surely = self.scene.cluster.platform.slot_choice == "worst-case"
-        return not surely or surely_seated(self.before, self.scene, stand)
+        return True
 
     @contextmanager
     def _as_if(self, host: Host) -> Iterator[Host]:

@@ -82,14 +82,15 @@ class _Guarded:
         """The best that is found."""
         if not any(rule.exact for rule in self._rules):
             return self._engine(self._rules, self._deadline, self._progress)
-        if self._size() <= FEW:
-            outcome = self._engine(self._rules, self._deadline, self._progress)
-            if not self._breaks(outcome.stands):
-                return outcome
-            self._known.append(outcome.tiers)
-        free = self._engine([rule for rule in self._rules if not rule.exact], self._turn())
-        self._known.append(free.tiers)
         with Budget(self._deadline) as budget:
+            if self._size() <= FEW:
+                outcome = self._engine(self._rules, self._deadline, self._progress)
+                if not self._breaks(outcome.stands):
+                    return outcome
+                self._known.append(outcome.tiers)
+            free = self._engine([rule for rule in self._rules if not rule.exact], self._turn())
+            self._known.append(free.tiers)
+            budget.interrupted = budget.interrupted or free.stopped == "interrupted"
             return self._search(budget, free)
 
     def _search(self, budget: Budget, free: Outcome) -> Outcome:
@@ -98,7 +99,6 @@ class _Guarded:
         self._improver = Improver(
             self._answer, self._survey, self._rules, self._goals, self._settings, budget, self._progress
         )
-        budget.interrupted = free.stopped == "interrupted"
         self._improver.adopt((), free.stands)
         if not self._proven():
             self._starts()

@@ -99,6 +99,10 @@ class Failover:
         other.cluster = cluster
         return other
 
+    def akin(self, other: Failover) -> bool:
+        """Whether the two share what they know."""
+        return self._sites is other._sites
+
     def kind(self, name: str) -> int:
         """The number of a VM's kind."""
         vm = self.cluster.vms[name]
@@ -170,7 +174,7 @@ class Failover:
         if first is None or not all(rule.admits(self.cluster, one, site.host) for rule in self._rules):
             return None
         vms = self._some_vms(scene, site.host, some)
-        if not self._light_enough(scene, site.host, vms):
+        if len(vms) < len(some) or not self._light_enough(scene, site.host, vms):
             return None
         with scene.trial(*first):
             taken = {stand.vm for stand in first}
@@ -182,11 +186,12 @@ class Failover:
 
     def _some_vms(self, scene: Scene, host: Host, some: Some) -> list[Vm]:
         """VMs of these kinds that do not stand on a host."""
-        here = {stand.vm for stand in scene.on(host.name)}
+        not_again = {stand.vm for stand in scene.on(host.name)}
         vms: list[Vm] = []
         for kind, count in Counter(some).items():
-            others = (vm for name, vm in self._members[kind].items() if name not in here)
+            others = (vm for name, vm in self._members[kind].items() if name not in not_again)
             vms.extend(islice(others, count))
+            not_again.update(vm.name for vm in vms)  # a VM that is looked at as another is of two kinds
         return vms
 
     def _light_enough(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> bool:
@@ -373,16 +378,34 @@ class LossKeeper:
         self._of, self._scene, self._most_tries = failover, scene, most_tries
         self._known = {name: failover.restarts(scene, name) for name in lost}
         self._next: dict[str, Restarts] = {}
+        self._stands = frozenset(scene.stands())
 
-    def against(self, stand: Stand, *, every: bool = False) -> dict[str, int]:
-        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM, and how many; none: it
-        may stand so.
+    @property
+    def stands(self) -> frozenset[Stand]:
+        """Who stood in the scene when what is known was found."""
+        return self._stands
+
+    def seen(self, scene: Scene, failover: Failover) -> LossKeeper:
+        """The same for a scene that differs a little: VMs may have gone, and those that came are asked about."""
+        other = copy(self)
+        other._scene, other._of = scene, failover
+        return other
+
+    def knows(self, failover: Failover) -> bool:
+        """Whether it is of this cluster, or of one that differs from it in a host or a VM."""
+        return self._of.akin(failover)
+
+    def against(self, stand: Stand, come: Sequence[Stand] = (), *, every: bool = False) -> dict[str, int]:
+        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM (and with those that have
+        come), and how many; none: it may stand so.
         """
         self._next = {}
         refused: dict[str, int] = {}
         with self._scene.trial(stand):
             for lost, known in self._known.items():
-                after = self._after(lost, known, stand)
+                after = known
+                for new in (*come, stand):
+                    after = self._after(lost, after, new, MOST_TRIES_WATCHING if refused else self._most_tries)
                 if after is not known:
                     self._next[lost] = after
                     if len(after.missed) > len(known.missed):
@@ -395,7 +418,7 @@ class LossKeeper:
         """The VM that was asked about last stands so from now on."""
         self._known |= self._next
 
-    def _after(self, lost: str, known: Restarts, new: Stand) -> Restarts:
+    def _after(self, lost: str, known: Restarts, new: Stand, most_tries: int) -> Restarts:
         """The restarts with one more VM in the scene: those that are known, changed where it stands in their way."""
         of, scene = self._of, self._scene
         if new.host == lost:
@@ -403,7 +426,7 @@ class LossKeeper:
                 return known
             on, left = dict(known.on), [of.kind(new.vm)]
         elif of.concerned_across(new.vm):
-            return of.restarts(scene, lost, self._most_tries)
+            return of.restarts(scene, lost, most_tries)
         elif new.host in known.on:
             on, left = dict(known.on), []
             site = of.site(scene, scene.cluster.hosts[new.host])
@@ -414,7 +437,7 @@ class LossKeeper:
         else:
             return known
         if any(of.tied(kind) for some in (left, *on.values()) for kind in some):
-            return of.restarts(scene, lost, self._most_tries)
+            return of.restarts(scene, lost, most_tries)
         for kind in left:
             for host in of.others(scene, lost):
                 some = tuple(sorted((*on.get(host.name, ()), kind)))
@@ -422,5 +445,5 @@ class LossKeeper:
                     on[host.name] = some
                     break
             else:
-                return of.restarts(scene, lost, self._most_tries)
+                return of.restarts(scene, lost, most_tries)
         return Restarts(on, known.missed, known.shown)

@@ -19,6 +19,9 @@ MOST_UNKNOWNS = 20_000
 ROOMIEST = 8
 """To how many hosts beside those that the judge found, where a board is that large."""
 
+MOST_COMING = 4
+"""How many VMs more a scene may have for what was found in another to be used in it."""
+
 LOST = "lost "
 """Begins the numbers of a reason: how many VMs the loss of which host would leave off."""
 
@@ -32,12 +35,13 @@ class Reserve(Vms, Hosts, Rule):
     together, not stay), none of them broken more than in the snapshot. A GPU that is empty then may be put in another
     of its sharings; slots are taken as they suit, in the order that suits. Two hosts are never lost at once.
 
-    How it is judged: for each host, depth first over its VMs (the biggest first), each on every host in every seating,
-    allowing no VM to be left off, then one, then two; at most 2000 stands are tried, and what is not shown by then is a
-    breach. How it is encoded: for each host one more board in the same model, in which what stood there is gone and
-    arrives again, with the same rules posted on it; what is left of each GPU is counted by layouts. That is exact; on
-    boards of more than 20000 such counts a lost host's VMs may start again only on the hosts that the judge found for
-    them in the present scene and on the 8 with most memory, which is never too little care.
+    How it is judged: for each host, the kinds of its VMs, the biggest first, are started on the first hosts that take
+    them (the rules are asked). Where that leaves VMs off, every other way is tried, depth first, allowing no VM to be
+    left off, then one, then two; at most 2000 starts are tried, and what is not shown by then is a breach. How it is
+    encoded: for each host one more board in the same model, in which what stood there is gone and arrives again, with
+    the same rules posted on it. On a few hosts that is exact: what is left of each GPU is counted by layouts. In larger
+    clusters VMs are seated afresh after each loss, which allows more than the rule: so it proves bounds, first answers
+    keep the rule VM by VM, and nothing is taken that has not been judged as above.
 
     Passes: two hosts with 4 GPUs each, 2 of each in use. Fails: 3 of each in use, all to be restarted.
 
@@ -50,7 +54,7 @@ class Reserve(Vms, Hosts, Rule):
 
     _beside: tuple[Rule, ...] = PrivateAttr(default=())
     _search: Failover | None = PrivateAttr(default=None)
-    _kept: tuple[Cluster, frozenset[Stand], LossKeeper] | None = PrivateAttr(default=None)
+    _kept: LossKeeper | None = PrivateAttr(default=None)
 
     def among(self, rules: Sequence[Rule]) -> Self:
         one = self.model_copy()
@@ -110,14 +114,19 @@ class Reserve(Vms, Hosts, Rule):
         return LossKeeper(self._failover(scene.cluster), scene, lost, most_tries)
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
-        """Why this VM takes a restart its place; None also where another rule bars the VM anyhow."""
+        """Why this VM takes a restart its place; None also where another rule bars the VM anyhow.
+
+        In a scene that differs a little from one asked about before, where VMs have left or a few have come, what was
+        found there is changed only where they stand in the way; nobody may be off more than there.
+        """
         vm = scene.cluster.vms[stand.vm]
         if len(stand.holds) != len(items(vm)) or any(rule.why(scene, stand) for rule in self._beside):
             return None
-        key = scene.cluster, frozenset(scene.stands())
-        if self._kept is None or self._kept[0] is not scene.cluster or self._kept[1] != key[1]:
-            self._kept = (*key, self._keeper(scene, MOST_TRIES))
-        lost = self._kept[2].against(stand, every=True)
+        failover, stands = self._failover(scene.cluster), frozenset(scene.stands())
+        if self._kept is None or not self._kept.knows(failover) or len(stands - self._kept.stands) > MOST_COMING:
+            self._kept = self._keeper(scene, MOST_TRIES)
+        come = [other for other in scene.stands() if other not in self._kept.stands]
+        lost = self._kept.seen(scene, failover).against(stand, come, every=True)
         if not lost:
             return None
         return Reason(self.kind, stand.host, ("failover",), _said([lost]), {LOST + name: lost[name] for name in lost})
