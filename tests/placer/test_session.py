@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from placer import Faults, Session, StaleProposal, place
@@ -12,6 +15,9 @@ from placer_models.snapshot import PowerOn, Snapshot
 from tests.build import gpu, host, off, on, profile, snapshot, whole
 
 M60 = gpu("Tesla M60", "passthrough", may_share=["passthrough", "same-size"])
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "session.md"
 
 
 def desks() -> Snapshot:
@@ -240,3 +246,9 @@ def test_a_ranking_that_had_to_be_searched_for_is_refused_with_a_sentence() -> N
     assert Session(story).propose("a").host == "h1"
     with pytest.raises(Faults, match="found 'a', whose place must be searched for"):
         Session(story).rank("a")
+
+
+def test_the_page_s_example_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PAGE.parents[1])
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(block, str(PAGE), "exec"), {})
