@@ -189,7 +189,7 @@ FAULTS = [
         "(*hosts[at + 1 :], *hosts[:at])",
         "(*hosts[at:], *hosts[:at])",
     ),
-    Fault("reserve", "the judge never looks back", failover, "range(least, len(best.missed))", "()"),
+    Fault("reserve", "the judge never looks back", failover, "while len(best.missed) > least:", "while False:"),
     Fault(
         "reserve",
         "the judge forgets what is broken now",

@@ -76,6 +76,7 @@ class _Guarded:
         self._forbidden, self._progress = forbidden, progress
         self._survey = Survey(scene.cluster, rules, goals)
         self._known: list[list[Tier]] = []
+        self._not_shown: set[str] = set()
         self._work = 0.0
 
     def solve(self) -> Outcome:
@@ -172,12 +173,12 @@ class _Guarded:
         """Start what has room beside the answer, as far as the rule's own check can show, again and again."""
         while self._scene.cluster.platform.slot_choice != "worst-case":
             count = len(self._answer.stands)
-            off = set(self._answer.waiting())
+            off = set(self._answer.waiting()) - self._not_shown
             left = [some for names in self._orders[0] if (some := [name for name in names if name in off])]
             start = self._start(self._answer.scene)
             start.fill(left, tight, lambda: self._budget.over() or time.monotonic() > end)
             self._adopt([*self._answer.stands.values(), *start.stands])
-            if len(self._answer.stands) == count or self._budget.over():
+            if len(self._answer.stands) == count or self._budget.over() or time.monotonic() > end:
                 return
 
     def _adopt(self, stands: Sequence[Stand]) -> None:
@@ -191,6 +192,7 @@ class _Guarded:
                 broken_with = half
             else:
                 shown = half
+        self._not_shown.add(stands[shown].vm)
         self._improver.adopt(list(self._answer.stands), stands[:shown])
 
     def _starts(self) -> None:

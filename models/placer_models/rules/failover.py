@@ -279,12 +279,12 @@ class _Search:
         least = sum(len(names) - self._room(kind) for kind, names in self._names.items())
         if len(best.missed) > least and sum(map(len, self._names.values())) > MOST_DEPTH:
             return replace(best, shown=False)
-        for most in range(least, len(best.missed)):
-            found = self._place(0, len(self._names[self._kinds[0]]), 0, most)
-            if found is not None:
-                return found
-            if self._tries > self._most_tries:
-                return replace(best, shown=False)
+        while len(best.missed) > least:
+            found = self._place(0, len(self._names[self._kinds[0]]), 0, len(best.missed) - 1)
+            if found is None:
+                return replace(best, shown=self._tries <= self._most_tries)
+            self._clear()
+            best = found
         return best
 
     def _greedy(self) -> Restarts:
@@ -395,24 +395,24 @@ class LossKeeper:
         """Whether it is of this cluster, or of one that differs from it in a host or a VM."""
         return self._of.akin(failover)
 
-    def against(self, stand: Stand, come: Sequence[Stand] = (), *, every: bool = False) -> dict[str, int]:
-        """The hosts (the first, or `every`) whose loss would leave more VMs off with this VM (and with those that have
+    def against(self, stand: Stand, come: Sequence[Stand] = (), *, most: int = 1) -> dict[str, int]:
+        """The hosts (so many at `most`) whose loss would leave more VMs off with this VM (and with those that have
         come), and how many; none: it may stand so.
         """
         self._next = {}
         refused: dict[str, int] = {}
         with self._scene.trial(stand):
-            for lost, known in self._known.items():
-                after = known
+            for lost in dict.fromkeys((stand.host, *self._known) if stand.host in self._known else self._known):
+                after = known = self._known[lost]
                 for new in (*come, stand):
                     after = self._after(lost, after, new, MOST_TRIES_WATCHING if refused else self._most_tries)
                 if after is not known:
                     self._next[lost] = after
                     if len(after.missed) > len(known.missed):
                         refused[lost] = len(after.missed)
-                        if not every:
+                        if len(refused) == most:
                             break
-        return refused
+        return {lost: refused[lost] for lost in self._known if lost in refused}
 
     def took(self) -> None:
         """The VM that was asked about last stands so from now on."""

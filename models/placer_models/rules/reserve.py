@@ -22,6 +22,9 @@ ROOMIEST = 8
 MOST_COMING = 4
 """How many VMs more a scene may have for what was found in another to be used in it."""
 
+MOST_NAMED = 4
+"""How many hosts whose loss speaks against a VM are looked for; one fewer is named where there are so many."""
+
 LOST = "lost "
 """Begins the numbers of a reason: how many VMs the loss of which host would leave off."""
 
@@ -126,7 +129,7 @@ class Reserve(Vms, Hosts, Rule):
         if self._kept is None or not self._kept.knows(failover) or len(stands - self._kept.stands) > MOST_COMING:
             self._kept = self._keeper(scene, MOST_TRIES)
         come = [other for other in scene.stands() if other not in self._kept.stands]
-        lost = self._kept.seen(scene, failover).against(stand, come, every=True)
+        lost = self._kept.seen(scene, failover).against(stand, come, most=MOST_NAMED)
         if not lost:
             return None
         return Reason(self.kind, stand.host, ("failover",), _said([lost]), {LOST + name: lost[name] for name in lost})
@@ -148,12 +151,11 @@ class Reserve(Vms, Hosts, Rule):
 def _said(losses: Sequence[Mapping[str, int]]) -> str:
     """What losses would leave off, for one host or several on which a VM could have stood."""
     hosts = list(dict.fromkeys(name for lost in losses for name in lost))
+    if len(hosts) >= MOST_NAMED:
+        return f"no failover: if {', '.join(hosts[: MOST_NAMED - 1])} or others were lost, VMs would not start again"
     counts = [count for lost in losses for count in lost.values()]
-    most = "up to " if min(counts) < max(counts) else ""
     named = hosts[0] if len(hosts) == 1 else f"{', '.join(hosts[:-1])} or {hosts[-1]}"
-    if len(hosts) > 4:
-        named = f"{', '.join(hosts[:3])} or any of {len(hosts) - 3} others"
-    vms = f"{most}{max(counts)} VM{'' if max(counts) == 1 else 's'}"
+    vms = f"{'up to ' if min(counts) < max(counts) else ''}{max(counts)} VM{'' if max(counts) == 1 else 's'}"
     return f"no failover: if {named} were lost, {vms} would not start again"
 
 
