@@ -8,11 +8,10 @@ memory and form factor (NVC, NV7H).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -56,10 +55,14 @@ class Catalogue:
         self.models: tuple[GpuModel, ...] = (*kept, *models)
         self._by_key = {**_keys(kept), **_keys(models)}
         self._unknown: dict[str, GpuModel] = {}
-        self._by_profile: dict[str, list[GpuModel]] = {}
+
+    @cached_property
+    def _by_profile(self) -> Mapping[str, Sequence[GpuModel]]:
+        found: dict[str, list[GpuModel]] = {}
         for model in self.models:
             for profile in model.profiles:
-                self._by_profile.setdefault(profile_key(profile.name), []).append(model)
+                found.setdefault(profile_key(profile.name), []).append(model)
+        return found
 
     @classmethod
     def shipped(cls) -> Catalogue:
@@ -122,7 +125,7 @@ def _shipped() -> Catalogue:
     models: list[GpuModel] = []
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".json"):
-            models += _models(gpus_file.read(json.loads(file.read_bytes()), file.name))
+            models += _models(gpus_file.trusted(file.read_bytes()))
     return Catalogue(models)
 
 

@@ -108,6 +108,11 @@ def read(data: object, source: str) -> GpusFile:
     return file
 
 
+def trusted(data: bytes) -> GpusFile:
+    """A file that comes with placer: its tests have looked for faults between its parts, so that no start need."""
+    return GpusFile.model_validate_json(data)
+
+
 def _faults(file: GpusFile) -> Iterator[str]:
     yield from _twice([model.name for model in file.models], "models")
     for number, model in enumerate(file.models):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import sys
 from pathlib import Path
@@ -88,7 +87,7 @@ def _to_file(path: Path, data: bytes) -> None:
     if old and not stat.S_ISREG(old.st_mode):  # a pipe or a device must be written itself, not replaced by a file
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".placer-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".placer-{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as stream:
             if old:

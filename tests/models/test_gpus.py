@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from placer_models import gpus_file
 from placer_models.document import Faults
 from placer_models.gpus import SHARINGS, Catalogue, GpuModel, Sharing, Use
 
@@ -32,6 +34,13 @@ def test_the_catalogue_holds_61_models_and_1035_vgpu_types() -> None:
     assert len(CATALOGUE.models) == 61
     assert sum(profile.series is not None for model in CATALOGUE.models for profile in model.profiles) == 1035
     assert Catalogue.shipped() is CATALOGUE
+
+
+@pytest.mark.parametrize(
+    "file", sorted(files("placer_models").joinpath("gpus").iterdir(), key=str), ids=lambda file: file.name
+)
+def test_a_shipped_file_would_pass_as_a_site_s_own(file: Path) -> None:
+    assert gpus_file.read(json.loads(file.read_bytes()), file.name) == gpus_file.trusted(file.read_bytes())
 
 
 def test_each_value_names_a_source_that_the_file_gives_an_address_for() -> None:
