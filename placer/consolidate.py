@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
+from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
@@ -82,7 +83,7 @@ def consolidate(
     replay = TimedReplay(cluster, rules, request, jobs, plan)
     if replay.faults:
         raise Disagreement(replay.faults)
-    return _scored(plan, goals, replay.score, outcomes)
+    return with_figures(_scored(plan, goals, replay.score, outcomes), replay)
 
 
 def _write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:

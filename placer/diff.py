@@ -83,8 +83,8 @@ def _of_plan(plan: Plan) -> Iterator[Part]:
     yield from _listed("job run", plan.jobs, lambda run: f"{run.job} {run.instance}")
     yield from _listed("VM that stays", plan.unmoved, lambda one: one.vm)
     yield from _listed("host left out", plan.left_out, lambda one: one.host)
-    yield from _figures("before", plan.before)
-    yield from _figures("after", plan.after)
+    for when in ("before", "meanwhile", "after"):
+        yield from _figures(when, getattr(plan, when))
     yield from _outcome(plan)
 
 

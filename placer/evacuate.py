@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
+from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
 from placer.power_on import NOT_ALL_BOUNDED, Progress
 from placer.steps import Steps
@@ -68,7 +69,7 @@ def evacuate(
     replay = TimedReplay(cluster, rules, request, (), plan)
     if replay.faults:
         raise Disagreement(replay.faults)
-    return _scored(plan, decision, replay.score, rolling)
+    return with_figures(_scored(plan, decision, replay.score, rolling), replay)
 
 
 def _scored(plan: Plan, decision: Decision, score: Mapping[str, int], rolling: Rolling) -> Plan:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from placer.judge.check import broken
-from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
+from placer.judge.spare import Spares
+from placer_models.cluster import Gpu, Host
 from placer_models.decision import Decision, shipped_decision
-from placer_models.gpus import Use, free_slots
 from placer_models.scene import Scene
-from placer_models.seating import held, model_of, use_for
 from placer_models.snapshot import Snapshot
 from placer_models.view import GpuView, Holder, HostView, Total, View
 
@@ -20,10 +19,10 @@ def show(snapshot: Snapshot, decision: Decision | None = None) -> View:
     decision = decision or shipped_decision("power_on")
     cluster = snapshot.content
     scene = Scene.now(cluster)
-    asks = asks_of(cluster)
-    hosts = tuple(_host(scene, host, asks) for host in cluster.hosts.values())
+    spares = Spares(cluster)
+    hosts = tuple(_host(scene, host, spares) for host in cluster.hosts.values())
     up = [gpu for host in hosts if host.state == "up" for gpu in host.gpus]
-    more: Counter[str] = Counter(dict.fromkeys(asks, 0))
+    more: Counter[str] = Counter(dict.fromkeys(spares.asks, 0))
     for gpu in up:
         more.update(gpu.more)
     return View(
@@ -39,37 +38,7 @@ def show(snapshot: Snapshot, decision: Decision | None = None) -> View:
     )
 
 
-def asks_of(cluster: Cluster) -> Mapping[str, tuple[Ask, Needs]]:
-    """One item of each GPU ask that the snapshot's VMs have, by name; whole GPUs always."""
-    found: dict[str, tuple[Ask, Needs]] = {}
-    for vm in cluster.vms.values():
-        for ask in vm.wants:
-            one = ask.model_copy(update={"count": 1})
-            cuda = vm.needs.cuda and ask.profile is not None
-            found.setdefault(_name(one, cuda), (one, Needs(cuda=cuda)))
-    for host in cluster.hosts.values():
-        for gpu in host.gpus:
-            ask = Ask(models=(gpu.model,), mode=gpu.mode)
-            found.setdefault(_name(ask, False), (ask, Needs()))
-    return dict(sorted(found.items(), key=lambda item: _rank(item[0], item[1][0])))
-
-
-def _rank(name: str, ask: Ask) -> tuple[bool, bool, str, int, str]:
-    """Profiles first, then shares from small to large, then whole GPUs."""
-    models = "" if ask.profile else str(ask.models)
-    return ask.profile is None, ask.whole, models, ask.milli or 0, name
-
-
-def _name(ask: Ask, cuda: bool) -> str:
-    models = " or ".join(ask.models) if ask.models else "any GPU"
-    if ask.mode == "compute" and not models.endswith(".compute"):
-        models += ".compute"
-    if ask.profile is not None:
-        return f"{ask.profile} with CUDA" if cuda else ask.profile
-    return f"whole {models}" if ask.milli is None else f"{ask.milli}/1000 of {models}"
-
-
-def _host(scene: Scene, host: Host, asks: Mapping[str, tuple[Ask, Needs]]) -> HostView:
+def _host(scene: Scene, host: Host, spares: Spares) -> HostView:
     use = scene.use(host.name)
     return HostView(
         name=host.name,
@@ -79,20 +48,12 @@ def _host(scene: Scene, host: Host, asks: Mapping[str, tuple[Ask, Needs]]) -> Ho
         cpus=host.cpu_room_milli / 1000,
         memory_used_mib=use.gpu_vms_memory_mib + use.other_memory_mib * 1000 // host.memory_ratio_milli,
         memory_mib=host.memory_room_mib,
-        gpus=tuple(_gpu(scene, host, gpu, asks) for gpu in host.gpus),
+        gpus=tuple(_gpu(scene, host, gpu, spares) for gpu in host.gpus),
     )
 
 
-def _gpu(scene: Scene, host: Host, gpu: Gpu, asks: Mapping[str, tuple[Ask, Needs]]) -> GpuView:
-    model = model_of(scene.cluster, gpu)
-    free = max(0, 1000 - sum(use.share_milli for use, _ in held(scene, host, gpu)))
-    more, best = {}, 0
-    for name, (ask, needs) in asks.items():
-        count, milli = _most(scene, host, gpu, ask, needs)
-        if count:
-            more[name] = count
-        best = max(best, milli)
-    stranded = max(0, free - best)
+def _gpu(scene: Scene, host: Host, gpu: Gpu, spares: Spares) -> GpuView:
+    spare = spares.of(scene, host, gpu)
     return GpuView(
         id=gpu.id,
         model=gpu.model,
@@ -102,38 +63,11 @@ def _gpu(scene: Scene, host: Host, gpu: Gpu, asks: Mapping[str, tuple[Ask, Needs
             Holder(vm=stand.vm, profile=hold.profile, slot=hold.slot, milli=hold.milli)
             for stand, hold in scene.holders(host.name, gpu.id)
         ),
-        free_milli=free,
-        more=more,
-        stranded_milli=stranded,
-        stranded_mib=None if model.memory_mib is None else stranded * model.memory_mib // 1000,
+        free_milli=spare.free_milli,
+        more=spare.more,
+        stranded_milli=spare.stranded_milli,
+        stranded_mib=spare.stranded_mib,
     )
-
-
-def _most(scene: Scene, host: Host, gpu: Gpu, ask: Ask, needs: Needs) -> tuple[int, int]:
-    """How many more items of an ask a GPU can take, in the sharing that takes most, and how many thousandths that is.
-
-    Items of one ask are equally long, so filling from the lowest legal slot upwards takes as many as any way does.
-    """
-    now, best = held(scene, host, gpu), (0, 0)
-    for sharing in (scene.sharing(host.name, gpu),) if scene.holders(host.name, gpu.id) else gpu.sharings:
-        use = use_for(scene.cluster, ask, needs, gpu, sharing)
-        if use is None:
-            continue
-        row = model_of(scene.cluster, gpu).row_units(sharing)
-        if use.starts is None:
-            count = (row - sum(other.units for other, _ in now)) // use.units
-        else:
-            count = _filled(use, row, now)
-        best = max(best, (count, count * use.share_milli))
-    return best
-
-
-def _filled(use: Use, row: int, now: tuple[tuple[Use, int | None], ...]) -> int:
-    count = 0
-    while slots := free_slots(use, row, now):
-        now = (*now, (use, slots[0]))
-        count += 1
-    return count
 
 
 def _totals(hosts: tuple[HostView, ...]) -> Iterator[Total]:

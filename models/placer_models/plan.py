@@ -211,6 +211,9 @@ class PlanWindow(Document):
 class Plan(Document):
     """The answer to a night's request (`placer.plan/1`): timed steps that keep every rule at every instant. `asked` is
     that request, with its jobs.
+
+    `before`, `meanwhile` and `after` are figures of the cluster: as the plan finds it, when most hosts are freed at
+    once (and then most jobs run), and when all is done.
     """
 
     format: Literal["placer.plan/1"] = "placer.plan/1"
@@ -224,6 +227,7 @@ class Plan(Document):
     unmoved: tuple[Unmoved, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     before: Mapping[str, int] = Field(default_factory=dict)
+    meanwhile: Mapping[str, int] = Field(default_factory=dict)
     after: Mapping[str, int] = Field(default_factory=dict)
     score: Mapping[str, int] = Field(default_factory=dict)
     bound: Mapping[str, int | None] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from placer.judge.check import scores
 from placer.judge.replay import Replay
@@ -13,6 +14,9 @@ from placer_models.plan import Placements, Plan
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from placer.judge.figures import Figures
+
 
 def verify(
     snapshot: Snapshot, answer: Placements | Plan, decision: Decision | None = None, asked: Asked | None = None
@@ -21,7 +25,7 @@ def verify(
 
     The decision says which rules hold and how goals are counted (default: the shipped one that the answer names, else
     `power_on` for placements and `consolidate` for a plan); nothing is solved. Scores and bounds that the answer claims
-    are looked at where it names this decision.
+    are looked at where it names this decision, and a plan's figures of the cluster.
 
     A plan is judged by what `asked` says (default: what the plan itself says it was asked for, else the snapshot's
     only request of its kind, with the snapshot's jobs); Faults are raised where nothing says that. Placements that name
@@ -45,7 +49,8 @@ def verify(
 
 
 def _verify_plan(snapshot: Snapshot, plan: Plan, decision: Decision | None, asked: Asked | None) -> list[str]:
-    from placer.judge.timed import TimedReplay  # here, because placements are judged without it, and at once
+    from placer.judge.figures import figures_of  # here, because placements are judged without them, and at once
+    from placer.judge.timed import TimedReplay
 
     decision, asked = decision_of(plan, decision), asked or asked_of(snapshot, plan)
     misfits = snapshot.misfits(asked)
@@ -57,7 +62,19 @@ def _verify_plan(snapshot: Snapshot, plan: Plan, decision: Decision | None, aske
         goals = decision.night_goals()
         counted = {goal.label: replay.score[goal.label] for goal in goals}
         faults += _claims(plan, counted, {goal.label: goal.sense for goal in goals})
+    if not faults and not is_of_another(snapshot, plan):
+        faults += _wrong_figures(plan, figures_of(replay))
     return faults
+
+
+def _wrong_figures(plan: Plan, counted: Figures) -> Iterator[str]:
+    """Figures that are claimed and are not so."""
+    for when, figures in counted._asdict().items():
+        for name, claimed in getattr(plan, when).items():
+            if name not in figures:
+                yield f"{when}: found {quote(name)}, which the judge does not count"
+            elif claimed != figures[name]:
+                yield f"{when}[{quote(name)}]: found {claimed}, the judge counts {figures[name]}"
 
 
 def decision_of(answer: Placements | Plan, decision: Decision | None = None) -> Decision:

@@ -13,7 +13,7 @@ from placer.report.cards import pictures, touched
 from placer.report.chart import chart
 from placer.report.clock import WallClock, lasting
 from placer.report.placements import gpus_text
-from placer.report.plan import counted, jobs_text, together
+from placer.report.plan import FIGURES, counted, figure_rows, jobs_text, together
 from placer.undone import undone
 from placer_models.faults import clean
 from placer_models.plan import Plan, Step
@@ -158,13 +158,10 @@ def _tables(plan: Plan, clock: WallClock) -> Iterator[tuple[str, Sequence[str], 
         frozenset(),
     )
     yield (
-        "Before and after",
-        ("figure", "before", "after"),
-        [
-            (name.replace("_", " "), *(f"{part[name]:,}" if name in part else "" for part in (plan.before, plan.after)))
-            for name in dict.fromkeys([*plan.before, *plan.after])
-        ],
-        frozenset({1, 2}),
+        "Before, meanwhile (when most hosts are free) and after",
+        ("figure", *FIGURES),
+        figure_rows(plan),
+        frozenset({1, 2, 3}),
     )
     yield (
         "Goals, the most important first",

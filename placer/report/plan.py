@@ -28,6 +28,8 @@ DOING: Mapping[StepKind, str] = {
 }
 """The steps that are worth counting, in the plural."""
 
+FIGURES = ("before", "meanwhile", "after")
+
 
 def print_plan(plan: Plan, seconds: float) -> None:
     """Print a plan on standard error; `seconds` of wall clock it took."""
@@ -52,11 +54,10 @@ def plan_tables(plan: Plan) -> Iterator[RenderableType]:
         yield plain(f"broken already: {sentence}")
     for sentence in plan.assumed:
         yield plain(f"assumed: {sentence}")
-    if plan.before or plan.after:
-        made = table("", "before", "after", right=("before", "after"))
-        for name in dict.fromkeys([*plan.before, *plan.after]):
-            figures = (plan.before.get(name), plan.after.get(name))
-            row(made, name.replace("_", " "), *("" if figure is None else f"{figure:,}" for figure in figures))
+    if changed := [row for row in figure_rows(plan) if len(set(row[1:])) > 1]:  # the JSON has all
+        made = table("", *FIGURES, right=FIGURES)
+        for cells in changed[:MOST_ROWS]:
+            row(made, *cells)
         yield made
     if plan.score:
         yield goals_table(plan.score, plan.bound, plan.gap)
@@ -126,6 +127,21 @@ def _unmoved(plan: Plan) -> Iterator[RenderableType]:
     yield made
     if more := cut(len(groups), MOST_ROWS, "reasons"):
         yield more
+
+
+def figure_rows(plan: Plan) -> list[tuple[str, ...]]:
+    """Each figure of the cluster: its name, and what it is before, meanwhile and after."""
+    parts = (plan.before, plan.meanwhile, plan.after)
+    return [
+        (_figure_name(name), *("" if (figure := part.get(name)) is None else f"{figure:,}" for part in parts))
+        for name in dict.fromkeys(name for part in parts for name in part)
+    ]
+
+
+def _figure_name(name: str) -> str:
+    """`could_start: M60-1Q` -> `could start: M60-1Q`: what an ask is called stays as it is."""
+    what, colon, ask = name.partition(": ")
+    return what.replace("_", " ") + colon + ask
 
 
 def together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], tuple[str, ...]]]:

@@ -1,0 +1,110 @@
+"""What is left of GPUs: the share of each that nothing holds, what of it can still be used, and what cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
+from placer_models.gpus import Use, free_slots
+from placer_models.scene import Scene
+from placer_models.seating import Held, held, model_of, use_for
+
+
+class Spare(NamedTuple):
+    """What is left of one GPU: as `placer_models.view.GpuView` says it."""
+
+    free_milli: int
+    more: Mapping[str, int]
+    stranded_milli: int
+    stranded_mib: int | None
+
+
+class Spares:
+    """What is left of the GPUs of a cluster in some scene, by the asks that its VMs make. GPUs that are alike and hold
+    the same are looked at once.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.asks = asks_of(cluster)
+        self._cluster = cluster
+        self._seen: dict[Hashable, Spare] = {}
+
+    def of(self, scene: Scene, host: Host, gpu: Gpu) -> Spare:
+        """What is left of a GPU."""
+        now = held(scene, host, gpu)
+        open_to = (scene.sharing(host.name, gpu),) if scene.holders(host.name, gpu.id) else gpu.sharings
+        key = gpu.model, gpu.mode, open_to, now
+        if key not in self._seen:
+            self._seen[key] = self._look(gpu.model_copy(update={"sharing": open_to[0], "may_share": open_to}), now)
+        return self._seen[key]
+
+    def _look(self, gpu: Gpu, now: Held) -> Spare:
+        model = model_of(self._cluster, gpu)
+        free = max(0, 1000 - sum(use.share_milli for use, _ in now))
+        more, best = {}, 0
+        for name, (ask, needs) in self.asks.items():
+            count, milli = self._most(gpu, now, ask, needs)
+            if count:
+                more[name] = count
+            best = max(best, milli)
+        stranded = max(0, free - best)
+        lost = None if model.memory_mib is None else stranded * model.memory_mib // 1000
+        return Spare(free, more, stranded, lost)
+
+    def _most(self, gpu: Gpu, now: Held, ask: Ask, needs: Needs) -> tuple[int, int]:
+        """How many more items of an ask a GPU can take, in the sharing that takes most, and how many thousandths that
+        is.
+
+        Items of one ask are equally long, so filling from the lowest legal slot upwards takes as many as any way does.
+        """
+        best = (0, 0)
+        for sharing in gpu.sharings:
+            use = use_for(self._cluster, ask, needs, gpu, sharing)
+            if use is None:
+                continue
+            row = model_of(self._cluster, gpu).row_units(sharing)
+            if use.starts is None:
+                count = (row - sum(other.units for other, _ in now)) // use.units
+            else:
+                count = _filled(use, row, now)
+            best = max(best, (count, count * use.share_milli))
+        return best
+
+
+def asks_of(cluster: Cluster) -> Mapping[str, tuple[Ask, Needs]]:
+    """One item of each GPU ask that the snapshot's VMs have, by name; whole GPUs always."""
+    found: dict[str, tuple[Ask, Needs]] = {}
+    for vm in cluster.vms.values():
+        for ask in vm.wants:
+            one = ask.model_copy(update={"count": 1})
+            cuda = vm.needs.cuda and ask.profile is not None
+            found.setdefault(_name(one, cuda), (one, Needs(cuda=cuda)))
+    for host in cluster.hosts.values():
+        for gpu in host.gpus:
+            ask = Ask(models=(gpu.model,), mode=gpu.mode)
+            found.setdefault(_name(ask, False), (ask, Needs()))
+    return dict(sorted(found.items(), key=lambda item: _rank(item[0], item[1][0])))
+
+
+def _rank(name: str, ask: Ask) -> tuple[bool, bool, str, int, str]:
+    """Profiles first, then shares from small to large, then whole GPUs."""
+    models = "" if ask.profile else str(ask.models)
+    return ask.profile is None, ask.whole, models, ask.milli or 0, name
+
+
+def _name(ask: Ask, cuda: bool) -> str:
+    models = " or ".join(ask.models) if ask.models else "any GPU"
+    if ask.mode == "compute" and not models.endswith(".compute"):
+        models += ".compute"
+    if ask.profile is not None:
+        return f"{ask.profile} with CUDA" if cuda else ask.profile
+    return f"whole {models}" if ask.milli is None else f"{ask.milli}/1000 of {models}"
+
+
+def _filled(use: Use, row: int, now: Held) -> int:
+    count = 0
+    while slots := free_slots(use, row, now):
+        now = (*now, (use, slots[0]))
+        count += 1
+    return count
