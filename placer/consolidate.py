@@ -13,6 +13,7 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
+from placer.night.staying import staying
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
 from placer.power_on import NOT_ALL_BOUNDED, Progress
@@ -22,10 +23,9 @@ from placer_models.cluster import Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
-from placer_models.moving import unreachable
 from placer_models.night import Asked, Consolidate, Job
-from placer_models.plan import Plan, Unmoved, gap_of
-from placer_models.scene import Scene, Stand
+from placer_models.plan import Plan, gap_of
+from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -70,16 +70,17 @@ def consolidate(
         for run in result.runs:
             left[run.job] -= 1
     outcomes = [for_every_plan(night, result.outcome) for night, result in nights]
+    unmoved, left_out = staying(nights)
     plan = steps.plan(
         snapshot,
         decision,
         Asked(request=request, jobs=tuple(jobs)),
         spans,
-        _unmoved(*nights[0]),
+        unmoved,
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],
         next((outcome.stopped for outcome in outcomes if outcome.stopped != "proven"), "proven"),
         sum(outcome.seconds for outcome in outcomes),
-    )
+    ).model_copy(update={"left_out": tuple(left_out)})
     replay = TimedReplay(cluster, rules, request, jobs, plan)
     if replay.faults:
         raise Disagreement(replay.faults)
@@ -92,34 +93,6 @@ def _write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -
     steps.morning(result.back.timed, offset, f"{mark}m")
     for host, (begin, end) in result.hours.items():
         steps.free(host, offset + begin, offset + end)
-
-
-def _unmoved(night: Night, result: Result) -> list[Unmoved]:
-    """The VMs that stay on hosts that were to be freed, and why. Where the request names no hosts, only those that
-    nothing could be done to.
-    """
-    free, found = night.request.free, []
-    for stand in night.scene.stands():
-        host = stand.host
-        wanted = host in free if isinstance(free, tuple) else night.in_scope(host)
-        if wanted and host not in result.target.emptied:
-            reasons = [night.fixed[stand.vm]] if stand.vm in night.fixed else _refused(night, stand)
-            if not reasons and isinstance(free, tuple):
-                reasons = [night.closed.get(host, "no host has room for it, or none in time")]
-            if reasons:
-                found.append(Unmoved(vm=stand.vm, host=host, reasons=tuple(reasons)))
-    return found
-
-
-def _refused(night: Night, stand: Stand) -> list[str]:
-    """Why no other host can take a VM that could be moved, if that is so whatever room there is."""
-    cluster = night.scene.cluster
-    may = cluster.vms[stand.vm].may
-    others = [host for host in cluster.hosts.values() if host.name != stand.host]
-    said = {host.name: unreachable(cluster, stand, host) for host in others}
-    if may.suspend or may.power_cycle or not all(said.values()):
-        return []
-    return [f"{host}: {reason}" for host, reason in said.items()]
 
 
 def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], outcomes: Sequence[Outcome]) -> Plan:
