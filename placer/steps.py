@@ -64,8 +64,10 @@ class Steps:
     freed: list[Freed] = field(default_factory=list)
     runs: list[JobRun] = field(default_factory=list)
 
-    def evening(self, timed: Sequence[Timed], offset: int, mark: str, emptied: Collection[str]) -> None:
-        """The steps that free hosts."""
+    def evening(
+        self, timed: Sequence[Timed], offset: int, mark: str, emptied: Collection[str], frees: str = "frees"
+    ) -> None:
+        """The steps that free hosts; `frees` is the word for what they do to one."""
         coming: dict[str, list[str]] = defaultdict(list)
         for one in timed:
             if one.action.to is not None:
@@ -77,7 +79,7 @@ class Steps:
             if action.source is None:
                 return f"runs again on {_host(action.to)}"
             if action.source.host in emptied:
-                return f"frees {action.source.host}"
+                return f"{frees} {action.source.host}"
             others = [vm for vm in coming[action.source.host] if vm != action.vm]
             return f"makes room on {action.source.host}" + (f" for {_some(others)}" if others else "")
 

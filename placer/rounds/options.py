@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from placer.judge.explain import Explainer
@@ -56,13 +56,13 @@ def in_maintenance(scene: Scene, hosts: Sequence[str]) -> Scene:
 
 
 def nowhere_to_go(
-    scene: Scene, rules: Sequence[Rule], host: str, options: dict[str, Options | str]
+    scene: Scene, rules: Sequence[Rule], host: str, stands: Sequence[Stand], options: Mapping[str, Options | str]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The VMs of a host that keep it, each with the reasons: those with no options, and those that find no other host
-    and may not wait until theirs is back.
+    """Those on a host that keep it, each VM with the reasons: who has no options, and who finds no other host and may
+    not wait until it can come back.
     """
     cared = in_maintenance(scene, [host])
-    for stand in list(scene.on(host)):
+    for stand in stands:
         may = options[stand.vm]
         if isinstance(may, str):
             yield stand.vm, (may,)

@@ -1,29 +1,80 @@
-"""One round: hosts are left, are in maintenance, and are come back to; when each step of it runs."""
+"""One round: hosts (or GPUs of one) are left, are cared for, and are come back to; when each step of it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from placer.solve.leaving import Down, Going, Left
 from placer.solve.motion import Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action, Kind
+from placer_models.cluster import Host, Mode
+from placer_models.gpus import Sharing
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.night import Evacuate
+from placer_models.night import Evacuate, SetMode
+from placer_models.plan import StepKind
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on, use_of
 
 
 class NotPlayed(Exception):
     """A round that cannot be carried out; why, in words."""
 
 
+class NoSeat(NotPlayed):
+    """A VM finds no place on its host as that is afterwards."""
+
+    def __init__(self, vm: str) -> None:
+        super().__init__(f"{vm} finds no place on its host afterwards")
+        self.vm = vm
+
+
 @dataclass(frozen=True)
-class Round:
-    """A round's steps, in seconds from its beginning: `hours` says when each host enters and leaves maintenance,
-    `after` who stands where when all is done.
+class Stage:
+    """A step of a host's care: so many seconds after all have left it, and for how long. `name` ends the step's id."""
+
+    name: str
+    kind: StepKind
+    at: int
+    seconds: int
+    why: str
+    gpus: tuple[str, ...] = ()
+    mode: Mode | None = None
+    sharing: Sharing | None = None
+
+
+@dataclass(frozen=True)
+class Care:
+    """What is done to each of `hosts`, stage after stage, when all have left it. `changed` are hosts that are otherwise
+    afterwards, with the GPUs that were changed. `in_order`: the hosts' care begins in their order. `frees`: the plan
+    says that they are free meanwhile.
     """
 
+    hosts: Sequence[str]
+    stages: Sequence[Stage]
+    in_order: bool = False
+    frees: bool = False
+    changed: Mapping[str, tuple[Host, frozenset[str]]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> int:
+        """How long it takes."""
+        return max(stage.at + stage.seconds for stage in self.stages)
+
+    def after(self, scene: Scene) -> Scene:
+        """The same stands in the cluster as it is afterwards."""
+        hosts = {**scene.cluster.hosts, **{name: host for name, (host, _) in self.changed.items()}}
+        return Scene(replace(scene.cluster, hosts=hosts), scene.stands())
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round's steps, in seconds from its beginning: `hours` says from when until when each host is cared for, `after`
+    who stands where when all is done, in the cluster as it then is.
+    """
+
+    care: Care
     outward: Sequence[Timed]
     hours: Mapping[str, tuple[int, int]]
     back: Sequence[Timed]
@@ -36,12 +87,7 @@ class Round:
         return max((*ends, *(leave for _, leave in self.hours.values())), default=0)
 
 
-def care_seconds(request: Evacuate) -> int:
-    """How long a host is in maintenance: never for no time at all."""
-    return max(1, request.minutes * 60)
-
-
-def play(scene: Scene, rules: Sequence[Rule], request: Evacuate, left: Left) -> Round:
+def play(scene: Scene, rules: Sequence[Rule], request: Evacuate | SetMode, care: Care, left: Left) -> Round:
     """When each step of a round runs. Raises NotPlayed.
 
     Who waits for its host leaves as late as it can: when the last of those who move has left.
@@ -58,29 +104,63 @@ def play(scene: Scene, rules: Sequence[Rule], request: Evacuate, left: Left) -> 
     outward = _scheduled(scene, rules, request, [*moving, *waiting.values()], earliest)
     hours: dict[str, tuple[int, int]] = {}
     enter = 0
-    for host in (host for host in request.hosts if host in left.hosts):
+    for host in care.hosts:
         own = outward.lefts().get(host, 0)
-        enter = max(enter, own) if request.in_order else own
-        hours[host] = (enter, enter + care_seconds(request))
-    away = _after(scene, outward.timed)
+        enter = max(enter, own) if care.in_order else own
+        hours[host] = (enter, enter + care.seconds)
     last = max(outward.seconds, *(leave for _, leave in hours.values()))
+    then = care.after(_after(scene, outward.timed))
+    goings = {going.vm: going for going in left.goings}
+    returning = [here[vm] for vm, one in goings.items() if one.to is None or request.way_back == "same-host"]
     homeward: list[Action] = []
     begins: dict[tuple[str, int], int] = {}
-    for going in left.goings:
-        if going.to is None or request.way_back == "same-host":
-            home = here[going.vm]
-            ready = max(hours[home.host][1], outward.seconds) if home.host in hours else last
-            for action in _homeward(away, request, going, home):
-                homeward.append(action)
-                begins[action.key] = ready
-    back = _scheduled(away, rules, request, homeward, begins)
-    return Round(outward.timed, hours, back.timed, _after(away, back.timed))
+    for home in _homes(then, care, returning):
+        ready = max(hours[home.host][1], outward.seconds) if home.host in hours else last
+        for action in _homeward(then, request, goings[home.vm], home):
+            homeward.append(action)
+            begins[action.key] = ready
+    try:
+        back = _scheduled(then, rules, request, homeward, begins)
+    except NotPlayed:  # all at once is too much for slots that the manager picks: one by one
+        begins = {key: ready + i for i, (key, ready) in enumerate(begins.items())}
+        back = _scheduled(then, rules, request, homeward, begins)
+    return Round(care, outward.timed, hours, back.timed, _after(then, back.timed))
+
+
+def _homes(then: Scene, care: Care, returning: Sequence[Stand]) -> list[Stand]:
+    """Where each of these returns: to the GPUs that it had, but who had one that was changed is seated anew, the
+    biggest first. Raises NoSeat.
+    """
+    cluster = then.cluster
+    anew = [home for home in returning if _had(home, care)]
+    homes = [home for home in returning if home not in anew]
+    if not anew:
+        return homes
+    scene = Scene(cluster, (*then.stands(), *homes))
+
+    def size(home: Stand) -> int:
+        gpus = cluster.hosts[home.host].gpu
+        return sum(use.share_milli for hold in home.holds if (use := use_of(cluster, gpus[hold.gpu], hold)) is not None)
+
+    for home in sorted(anew, key=lambda home: (-size(home), home.vm)):
+        stand = stand_on(scene, cluster.vms[home.vm], cluster.hosts[home.host])
+        if stand is None:
+            raise NoSeat(home.vm)
+        scene.put(stand)
+        homes.append(stand)
+    return homes
+
+
+def _had(home: Stand, care: Care) -> bool:
+    """Whether a stand holds a GPU that is changed."""
+    _, gpus = care.changed.get(home.host, (None, frozenset()))
+    return any(hold.gpu in gpus for hold in home.holds)
 
 
 def _scheduled(
     scene: Scene,
     rules: Sequence[Rule],
-    request: Evacuate,
+    request: Evacuate | SetMode,
     actions: Sequence[Action],
     earliest: Mapping[tuple[str, int], int] | None = None,
 ) -> Schedule:
@@ -102,7 +182,7 @@ def _after(scene: Scene, timed: Iterable[Timed]) -> Scene:
     return scene
 
 
-def _outward(scene: Scene, request: Evacuate, going: Going) -> Iterator[Action]:
+def _outward(scene: Scene, request: Evacuate | SetMode, going: Going) -> Iterator[Action]:
     (source,) = scene.of(going.vm)
     if going.way == "migrate":
         assert going.to is not None, f"{going.vm} migrates nowhere"
@@ -111,7 +191,7 @@ def _outward(scene: Scene, request: Evacuate, going: Going) -> Iterator[Action]:
         yield from _carried(scene, request, going.way, source, going.to)
 
 
-def _homeward(away: Scene, request: Evacuate, going: Going, home: Stand) -> Iterator[Action]:
+def _homeward(away: Scene, request: Evacuate | SetMode, going: Going, home: Stand) -> Iterator[Action]:
     there = next(iter(away.of(going.vm)), None)
     if there is not None and going.way == "migrate":
         yield _migration(away, request, there, home)
@@ -119,13 +199,15 @@ def _homeward(away: Scene, request: Evacuate, going: Going, home: Stand) -> Iter
         yield from _carried(away, request, going.way, there, home)
 
 
-def _migration(scene: Scene, request: Evacuate, source: Stand, to: Stand) -> Action:
+def _migration(scene: Scene, request: Evacuate | SetMode, source: Stand, to: Stand) -> Action:
     vm = scene.cluster.vms[source.vm]
     seconds, stun = step_seconds(scene.cluster, vm, "migrate", request.limits), stun_seconds(scene.cluster, vm)
     return Action(vm.name, "migrate", seconds, source, to, stun, state_mib(scene.cluster, vm))
 
 
-def _carried(scene: Scene, request: Evacuate, down: Down, source: Stand | None, to: Stand | None) -> Iterator[Action]:
+def _carried(
+    scene: Scene, request: Evacuate | SetMode, down: Down, source: Stand | None, to: Stand | None
+) -> Iterator[Action]:
     """A VM is taken down, or started, or one after the other."""
     ways: tuple[tuple[Kind, Stand | None, Stand | None], ...] = ((down, source, None), (UNDONE[down], None, to))
     leg = 0

@@ -1,14 +1,15 @@
-"""Who goes where when hosts are emptied for a while: everybody there is moved to another host, or waits until it is
-back.
+"""Who goes where when hosts, or single GPUs of them, are left for a while: everybody there is moved to another host, or
+waits until what it left can be had again.
 
-The board of class x host counts, with two things more: a class may also *wait* (suspended, or powered off), and a host
-may be *left* by all who have to leave it. Where a VM cannot be live-migrated to a host, it may be taken down and
-started there: each pair of a class and a host has one way, that with the least downtime. Who comes to a host that is
-to be emptied later has to go on from there, so that costs twice.
+The board of class x host counts, with two things more: a class may also *wait* (suspended, or powered off), and a spot
+(a host, a GPU) may be *left* by all who have to leave it. Where a VM cannot be live-migrated to a host, it may be taken
+down and started there: each pair of a class and a host has one way, that with the least downtime. Who comes to a host
+that is to be emptied later has to go on from there, so that costs twice.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -41,16 +42,23 @@ class Options:
     state_mib: int = 0
 
 
+class Spot(NamedTuple):
+    """What is to be left: a whole host, or one GPU of it."""
+
+    host: str
+    gpu: str | None = None
+
+
 @dataclass(frozen=True)
 class LeavingAsk:
-    """What is asked: of the hosts in `leavers` as many as can be are left by those VMs, `most` of them at once.
+    """What is asked: of the spots in `leavers` as many as can be are left by those VMs, `most` of them at once.
 
     `options` says what may be done to each VM that may be touched at all; only leavers have ways to wait. Nobody comes
     to a host in `barred`; who comes to one in `later` has to go on another time. `trips`: how often a VM that goes
     elsewhere travels in all (twice where it returns).
     """
 
-    leavers: Mapping[str, frozenset[str]]
+    leavers: Mapping[Spot, frozenset[str]]
     options: Mapping[str, Options]
     most: int
     barred: frozenset[str] = frozenset()
@@ -62,7 +70,7 @@ class LeavingAsk:
 
 @dataclass(frozen=True)
 class Going:
-    """How one VM leaves: to another stand, or (`to` is None) until its host is back."""
+    """How one VM leaves: to another stand, or (`to` is None) until it may come back to its host."""
 
     vm: str
     way: Way
@@ -71,9 +79,9 @@ class Going:
 
 @dataclass
 class Left:
-    """Which hosts are left, and how each VM goes (those that make room on other hosts, too)."""
+    """What is left, and how each VM goes (those that make room on other hosts, too)."""
 
-    hosts: list[str] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
     goings: list[Going] = field(default_factory=list)
 
 
@@ -88,21 +96,25 @@ class Arrival(NamedTuple):
 
 
 class LeavingBoard(CountBoard):
-    """A board on which hosts are left by their VMs."""
+    """A board on which hosts and GPUs are left by their VMs."""
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], ask: LeavingAsk) -> None:
         self._ask = ask
         self.left = Left()
+        self._leaves: dict[str, tuple[Spot, ...]] = defaultdict(tuple)
+        for spot, vms in ask.leavers.items():
+            for vm in vms:
+                self._leaves[vm] += (spot,)
         super().__init__(scene, rules, (), {}, ask.options.keys())
         self._arrivals = [one for movers in self._movers for one in self._arriving(movers)]
-        self._gone: dict[str, Var] = {}
+        self._gone: dict[Spot, Var] = {}
         self._leave()
         self._keep_limits()
 
     def _like(self, stand: Stand) -> Hashable:
-        leaves = stand.vm in self._ask.leavers.get(stand.host, ())
-        alone = leaves and len(self._ask.leavers) <= self._ask.most  # who waits is told by host, but where one chooses
-        return super()._like(stand), self._ask.options[stand.vm], leaves, stand.host if alone else None
+        spots = self._leaves.get(stand.vm, ())
+        told = len(self._ask.leavers) <= self._ask.most  # who waits is told by what it leaves, but where one chooses
+        return super()._like(stand), self._ask.options[stand.vm], bool(spots), spots if told else ()
 
     def _travels(self, stand: Stand, host: str) -> bool:
         return self._way(stand, host) is not None
@@ -133,19 +145,21 @@ class LeavingBoard(CountBoard):
         return self._ask.options[movers.travel.names[0]]
 
     def _leave(self) -> None:
-        for host, leavers in self._ask.leavers.items():
-            here = self._here[host]
+        for spot, leavers in self._ask.leavers.items():
+            here = self._here[spot.host]
             if any(vms.fixed and not leavers.isdisjoint(vms.names) for vms, _ in here):
                 continue
-            gone = self._gone[host] = self.integer(1, f"{host} left")
+            gone = self._gone[spot] = self.integer(1, f"{spot.host} {spot.gpu or ''} left")
             for vms, count in here:
                 size = len(vms.names)
-                if vms.moving or not leavers.isdisjoint(vms.names):
+                if (vms.moving and spot.gpu is None) or not leavers.isdisjoint(vms.names):
                     self.at_most([(1, count), (size, gone)], size, eased=False)
-            for movers in self._movers:  # nobody waits for a host that is not left
-                if len(movers.stay) == 1 and movers.stay[0][1].host.name == host:
-                    waiting = [(1, count) for count in movers.away.values()]
-                    self.at_most([*waiting, (-movers.size, gone)], 0, eased=False)
+        for movers in self._movers:  # nobody waits for what is not left
+            if len(movers.stay) == 1 and movers.away:
+                spots = self._leaves.get(movers.travel.names[0], ())
+                gone_too = [(-movers.size, self._gone[spot]) for spot in spots if spot in self._gone]
+                waiting = [(1, count) for count in movers.away.values()]
+                self.at_most([*waiting, *gone_too], 0, eased=False)
 
     def _keep_limits(self) -> None:
         ask = self._ask
@@ -179,7 +193,7 @@ class LeavingBoard(CountBoard):
 
     def read(self, value: Callable[[Var], int]) -> list[Stand]:
         stands = super().read(value)
-        self.left = Left([host for host, gone in self._gone.items() if value(gone)])
+        self.left = Left([spot for spot, gone in self._gone.items() if value(gone)])
         for stand in stands:
             (source,) = self.scene.of(stand.vm)
             way = self._way(source, stand.host)
@@ -201,7 +215,7 @@ def solve_leaving(
     budget: Budget,
     progress: Progress | None = None,
 ) -> Left:
-    """The best way to leave these hosts that is found within `budget`, goal by goal."""
+    """The best way to leave what is asked that is found within `budget`, goal by goal."""
     board = LeavingBoard(scene, rules, ask)
     board.aims = [board.aim(goal.kind) for goal in goals]
     solve_board(board, goals, search, budget.deadline, progress, budget=budget)

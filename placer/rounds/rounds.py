@@ -1,0 +1,206 @@
+"""Hosts that are left, cared for, and come back to, round by round: what evacuations and changes of GPU modes share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from placer.judge.timed import TimedReplay
+from placer.rounds.options import in_maintenance, nowhere_to_go, options_of
+from placer.rounds.play import Care, NoSeat, NotPlayed, Round, play
+from placer.rounds.write import write
+from placer.solve.budget import Budget
+from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
+from placer.solve.run import Progress
+from placer.steps import Steps
+from placer_models.cluster import Host
+from placer_models.decision import Decision
+from placer_models.night import Asked, Evacuate, SetMode
+from placer_models.plan import LeftOut, Plan, Unmoved
+from placer_models.rules.host_state import HostState
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on
+from placer_models.snapshot import Snapshot
+
+NO_WAY = "no arrangement of the other VMs keeps every rule meanwhile"
+NOT_TRIED = "the search ended before its turn came"
+TOO_LONG = "does not fit into what is left of the windows"
+
+
+@dataclass
+class Rounds:
+    """What is planned so far: the `steps`, and the `scene` after them."""
+
+    snapshot: Snapshot
+    request: Evacuate | SetMode
+    decision: Decision
+    steps: Steps
+    budget: Budget
+    progress: Progress | None = None
+    unmoved: list[Unmoved] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scene = Scene.now(self.snapshot.content)
+        self.rules = self.decision.rules_of(self.snapshot.rules)
+        self.goals = self.decision.night_goals()
+        self.always = list(self.rules)
+        if not any(isinstance(rule, HostState) for rule in self.rules):  # the judge adds it likewise
+            self.always.append(HostState())
+        self._deadline = self.budget.deadline
+        self._rounds, self._moves = 0, 0
+
+    # what each kind of request says
+
+    def window(self, begin: int, end: int) -> None:
+        """Plan what fits into one window."""
+        raise TypeError(f"{type(self).__name__} does not say what fits into a window")
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the search had to end with something not tried."""
+        raise TypeError(f"{type(self).__name__} does not say what was not tried")
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What is not done, with why."""
+        raise TypeError(f"{type(self).__name__} does not say what is not done")
+
+    @property
+    def most(self) -> Mapping[str, int]:
+        """The score of the request's own goal that nobody can beat, by its kind."""
+        raise TypeError(f"{type(self).__name__} has no bound")
+
+    def least_downtime(self) -> int:
+        """How long VMs are down at least, given what is done."""
+        raise TypeError(f"{type(self).__name__} has no bound")
+
+    # what they share
+
+    @property
+    def over(self) -> bool:
+        """Whether the search has to end now."""
+        return self.budget.interrupted or time.monotonic() >= self._deadline
+
+    def options_now(self, care_seconds: int) -> dict[str, Options | str]:
+        """What may be done to each VM of the snapshot while its host is cared for so long."""
+        cluster, limits = self.snapshot.content, self.request.limits
+        return {
+            stand.vm: options_of(cluster, self.rules, limits, stand, care_seconds)
+            for stand in Scene.now(cluster).stands()
+        }
+
+    def attempt(
+        self,
+        leavers: Mapping[Spot, Sequence[Stand]],
+        options: Mapping[str, Options | str],
+        care: Callable[[Sequence[Spot]], Care],
+        span: tuple[int, int],
+        later: frozenset[str] = frozenset(),
+        *,
+        wholly: bool = False,
+        rounds_left: int = 1,
+    ) -> tuple[Left, Round] | str:
+        """One round in which these spots are left (`wholly`: all, or none), planned, judged and kept; or why there is
+        none. Raises NoSeat. `care` says what is done to the hosts of the spots that are left, `span` from when until
+        when there is time; who comes to hosts in `later` has to go on another time.
+        """
+        scene = in_maintenance(self.scene, [spot.host for spot in leavers if spot.gpu is None])
+        able = able_of(leavers, options)
+        left = self.solve(scene, leavers, able, len(leavers), later, rounds_left)
+        if len(left.spots) < len(leavers):  # others may make room; they do not wait, their hosts stay
+            others = {
+                stand.vm: Options(may.live, stun_ms=may.stun_ms)
+                for stand in self.scene.stands()
+                if isinstance(may := options[stand.vm], Options)
+            }
+            left = self.solve(scene, leavers, {**others, **able}, len(leavers), later, rounds_left)
+        if not left.spots or (wholly and len(left.spots) < len(leavers)):
+            return NO_WAY
+        begin, end = span
+        try:
+            found = play(self.scene, self.always, self.request, care(left.spots), left)
+        except NoSeat:
+            raise
+        except NotPlayed as why:
+            return str(why)
+        if begin + found.seconds > end:
+            return TOO_LONG
+        trial = Steps(self.steps.cluster, self.steps.clock, [*self.steps.steps], [*self.steps.freed])
+        write(trial, found, begin, f"r{self._rounds + 1}")
+        faults = self._judged(trial)
+        if faults:
+            return faults[0]
+        self.steps, self.scene = trial, found.after
+        self._rounds += 1
+        self._moves += sum(one.action.kind == "migrate" for one in (*found.outward, *found.back))
+        return left, found
+
+    def solve(
+        self,
+        scene: Scene,
+        leavers: Mapping[Spot, Sequence[Stand]],
+        options: Mapping[str, Options],
+        most: int,
+        later: frozenset[str],
+        rounds_left: int,
+    ) -> Left:
+        """The best way to leave `most` of these spots, found in the part of the time that a round has."""
+        limits = self.request.limits
+        ask = LeavingAsk(
+            leavers={spot: frozenset(stand.vm for stand in stands) for spot, stands in leavers.items()},
+            options=options,
+            most=most,
+            barred=frozenset(spot.host for spot in leavers if spot.gpu is not None),
+            later=later,
+            trips=2 if self.request.way_back == "same-host" else 1,
+            most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
+            store_mib=limits.store_mib,
+        )
+        now = time.monotonic()
+        self.budget.deadline = now + (self._deadline - now) / max(1, rounds_left)
+        return solve_leaving(scene, self.always, self.goals, ask, self.decision.search, self.budget)
+
+    def _judged(self, steps: Steps) -> list[str]:
+        """What the judge says of these steps: a round that breaks a rule while nothing is under way is none."""
+        plan = Plan(
+            status="feasible",
+            request=self.request.kind,
+            asked=Asked(request=self.request),
+            steps=tuple(sorted(steps.steps, key=lambda step: step.start)),
+            freed=tuple(steps.freed),
+        )
+        return TimedReplay(self.snapshot.content, self.rules, self.request, (), plan).faults
+
+    def kept_by(
+        self, host: str, stands: Sequence[Stand], options: Mapping[str, Options | str]
+    ) -> dict[str, tuple[str, ...]]:
+        """Those of these VMs on a host that can go nowhere, each with the reasons; they are noted as unmoved."""
+        kept = dict(nowhere_to_go(self.scene, self.rules, host, stands, options))
+        known = {one.vm for one in self.unmoved}
+        self.unmoved += [Unmoved(vm=vm, host=host, reasons=why) for vm, why in kept.items() if vm not in known]
+        return kept
+
+    def downtimes(
+        self, stands: Iterable[Stand], options: Mapping[str, Options | str], own: Callable[[str], Host | None]
+    ) -> Iterator[int]:
+        """How long each of these VMs is down at least, once it has to leave: nothing where it can be live-migrated. It
+        starts on no host that has no seat for it beside those VMs that nothing may be done to. `own`: what of its own
+        host it could start on at once.
+        """
+        cluster = self.snapshot.content
+        stuck = (stand for stand in Scene.now(cluster).stands() if isinstance(options[stand.vm], str))
+        kept = Scene(cluster, stuck)
+        for stand in stands:
+            may = options[stand.vm]
+            if isinstance(may, Options) and not may.live:
+                hosts = [host if name != stand.host else own(name) for name, host in cluster.hosts.items()]
+                vm = cluster.vms[stand.vm]
+                seated = any(host is not None and stand_on(kept, vm, host) is not None for host in hosts)
+                yield min((seconds for _, seconds in (*may.wait, *(may.elsewhere if seated else ()))), default=0)
+
+
+def able_of(leavers: Mapping[Spot, Sequence[Stand]], options: Mapping[str, Options | str]) -> dict[str, Options]:
+    """The options of those who are to leave, where they have any."""
+    stands = (stand for its in leavers.values() for stand in its)
+    return {stand.vm: may for stand in stands if isinstance(may := options[stand.vm], Options)}
