@@ -14,8 +14,9 @@ from placer.night.window import THERE_AND_BACK, Night
 from placer.solve.detours import Detours
 from placer.solve.jobs import FreedHosts, Run
 from placer.solve.motion import Schedule, list_schedule
-from placer.solve.night import JobOn, NightAsk, Target, Ways, Work, solve_target
+from placer.solve.night import solve_target
 from placer.solve.run import Outcome, Progress
+from placer.solve.target import JobOn, NightAsk, Target, Ways, Work
 from placer.solve.traffic import Action
 from placer_models.decision import Search
 from placer_models.goals.gpu_milli import milli_of

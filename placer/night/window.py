@@ -17,7 +17,7 @@ from placer_models.scene import Scene, Stand
 
 if TYPE_CHECKING:
     from placer.solve.jobs import Errand
-    from placer.solve.night import Way, Ways
+    from placer.solve.target import Way, Ways
     from placer.solve.traffic import Kind
 
 THERE_AND_BACK: Mapping[Kind, tuple[Kind, Kind]] = {
@@ -78,7 +78,7 @@ class Night:
         return {stand.vm: self._ways(stand) for stand in self.scene.stands()}
 
     def _ways(self, stand: Stand) -> Ways:
-        from placer.solve.night import Ways
+        from placer.solve.target import Ways
 
         cluster, limits = self.scene.cluster, self.request.limits
         vm = cluster.vms[stand.vm]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
-from placer.solve.night import Ways
+from placer.solve.target import Ways
 from placer.solve.traffic import Action
 from placer.waits import in_the_way, knots, spares
 from placer_models.cluster import Cluster

@@ -6,7 +6,7 @@ from typing import Any
 
 from placer.solve.detours import Detours
 from placer.solve.motion import Schedule, list_schedule
-from placer.solve.night import Way, Ways
+from placer.solve.target import Way, Ways
 from placer.solve.traffic import Action
 from placer_models.decision import shipped_decision
 from placer_models.document import parse

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from placer.solve.night import NightAsk, Target, Ways, solve_target
+from placer.solve.night import solve_target
 from placer.solve.run import Outcome
+from placer.solve.target import NightAsk, Target, Ways
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from placer.solve.night import NightAsk, Ways, solve_target
+from placer.solve.night import solve_target
+from placer.solve.target import NightAsk, Ways
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene

@@ -1,0 +1,192 @@
+"""The night's target: which VMs move where, which are suspended or stopped, and which hosts are emptied for which jobs.
+
+The board of class x host counts, with two things more: a class may also be *away* (suspended, or powered off), and a
+host may be *emptied*. Jobs are counted by host (`z` instances over the night): what they take of an emptied host,
+times how long they run, is at most what the host has, times how long it is free. That is a relaxation of their
+schedule (exact for jobs that want whole hosts), so the bound on job value holds for every plan; `jobs.py` then gives
+them their hours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Sequence
+
+from placer.solve.board import CountBoard
+from placer.solve.least import Resource, resources_of
+from placer.solve.movers import Movers
+from placer.solve.survey import Survey
+from placer.solve.target import NightAsk, Target, Ways
+from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
+from placer_models.scene import Scene, Stand
+
+
+class NightBoard(CountBoard):
+    """A board on which VMs may also be away, and hosts be emptied for jobs. `hosts` are those about which something is
+    decided (default: all).
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        rules: Sequence[Rule],
+        ask: NightAsk,
+        hosts: Collection[str] | None = None,
+        *,
+        survey: Survey | None = None,
+    ) -> None:
+        self._ask = ask
+        self._resources = resources_of(scene.cluster)
+        self.target = Target()
+        movable = {name for name, ways in ask.ways.items() if not ways.fixed}
+        super().__init__(scene, rules, (), {}, movable, hosts, survey=survey)
+        self._empty: dict[str, Var] = {}
+        self._jobs: dict[tuple[str, str], Var] = {}
+        self._free_hosts()
+        self.leaders = list(self._empty.values())
+        if ask.drain:
+            self._only_drain()
+        self._offer_jobs()
+        self._bound_night()
+
+    def _like(self, stand: Stand) -> Hashable:
+        return super()._like(stand), self._ask.ways[stand.vm]
+
+    def _travels(self, stand: Stand, host: str) -> bool:
+        ways = self._ask.ways[stand.vm]
+        travels = (ways.migrate or ways.carry is not None) and host not in ways.not_to
+        return travels and super()._travels(stand, host)
+
+    def _away(self, stand: Stand, size: int) -> dict[str, Var]:
+        return {way: self.integer(size, f"{stand.vm} {way}") for way, _ in self._ask.ways[stand.vm].away}
+
+    def _free_hosts(self) -> None:
+        """An emptied host has no VM. Said of the room, too: it is what lets the search see how many must stay open."""
+        for place in self._places:
+            name, here = place.host.name, self._here[place.host.name]
+            if name not in self._ask.may_free or any(vms.fixed for vms, _ in here):
+                continue
+            empty = self._empty[name] = self.integer(1, f"{name} empty")
+            for vms, count in here:
+                most = min(len(vms.names), *self._fitting(vms, place)) if vms.moving else len(vms.names)
+                self.at_most([(1, count), (most, empty)], most, eased=False)
+            for resource in self._resources:
+                if not self._over(name, resource):
+                    full = [(resource.amount(vms.vm), count) for vms, count in here]
+                    room = resource.room(place.host)
+                    self.at_most([*full, (room, empty)], room, eased=False)
+        for resource in self._resources:
+            self._open_enough(resource)
+
+    def _only_drain(self) -> None:
+        """Whoever stands on a host that is not emptied stays there."""
+        for movers in self._movers:
+            for vms, place, stay in movers.stay:
+                size, empty = len(vms.names), self._empty.get(place.host.name, 0)
+                self.at_most([(-1, stay), (-size, empty)], -size, eased=False)
+
+    def _fitting(self, vms: VmClass, place: Place) -> list[int]:
+        """How many VMs of a class have room on a host by each resource, if nothing else stands there."""
+        found = [room(place.host) // amount(vms.vm) for room, amount in self._resources if amount(vms.vm)]
+        return found or [len(vms.names)]
+
+    def _open_enough(self, resource: Resource) -> None:
+        """A redundant cut: what stays open has room for what stands."""
+        hosts = [place.host for place in self._places]
+        if not self._empty or any(self._over(host.name, resource) for host in hosts):
+            return
+        room, amount = resource
+        terms: list[Term] = [(room(host), self._empty[host.name]) for host in hosts if host.name in self._empty]
+        terms += [(amount(vms.vm), count) for host in hosts for vms, count in self._here[host.name]]
+        self.at_most(terms, sum(map(room, hosts)), eased=False)
+
+    def _over(self, host: str, resource: Resource) -> bool:
+        """Whether more stands on a host now than it has room for (then the cut would not hold)."""
+        stands = sum(resource.amount(self.scene.cluster.vms[stand.vm]) for stand in self.scene.on(host))
+        return stands > resource.room(self.scene.cluster.hosts[host])
+
+    def _offer_jobs(self) -> None:
+        work = self._ask.work
+        by_job: dict[str, list[Term]] = defaultdict(list)
+        by_host: dict[str, dict[str, list[Term]]] = defaultdict(lambda: defaultdict(list))
+        gains: dict[str, list[Term]] = defaultdict(list)
+        for spot in work.spots:
+            empty = self._empty.get(spot.host)
+            if empty is None:
+                continue
+            count = self.integer(min(spot.most, work.instances[spot.job]), f"{spot.job} on {spot.host}")
+            self._jobs[(spot.job, spot.host)] = count
+            self.at_most([(1, count), (-spot.most, empty)], 0, eased=False)
+            by_job[spot.job].append((1, count))
+            gains[spot.host].append((work.value[spot.job], count))
+            for resource, amount in work.amounts[(spot.job, spot.host)].items():
+                by_host[spot.host][resource].append((amount, count))
+        for job, terms in by_job.items():
+            self.at_most(terms, work.instances[job], eased=False)
+        for host, resources in by_host.items():
+            for resource, terms in resources.items():
+                unit = math.gcd(*(amount for amount, _ in terms)) or 1  # of which all take whole numbers
+                taken: list[Term] = [(amount // unit, count) for amount, count in terms]
+                room = work.rooms[host][resource] // unit
+                self.at_most([*taken, (-room, self._empty[host])], 0, eased=False)
+        if self._ask.least_gain:
+            for host, empty in self._empty.items():
+                if host not in self._ask.named:
+                    loss = [(-value, count) for value, count in gains[host]]
+                    self.at_most([*loss, (self._ask.least_gain, empty)], 0, eased=False)
+
+    def _bound_night(self) -> None:
+        ask = self._ask
+        if ask.most_freed is not None:
+            self.at_most([(1, empty) for empty in self._empty.values()], ask.most_freed, eased=False)
+        if ask.most_moves is not None:
+            self.at_most([(ask.trips, count) for _, count in self._moved()], ask.most_moves, eased=False)
+        if ask.store_mib is not None:
+            states = [
+                (self._ways(movers).state_mib, movers.away["suspend"])
+                for movers in self._movers
+                if "suspend" in movers.away
+            ]
+            self.at_most(states, ask.store_mib, eased=False)
+
+    def _ways(self, movers: Movers) -> Ways:
+        return self._ask.ways[movers.travel.names[0]]
+
+    def _moved(self) -> list[Term]:
+        return [(1, count) for movers in self._movers if self._ways(movers).migrate for _, count in movers.arrive]
+
+    def aim(self, kind: str) -> tuple[list[Term], int]:
+        """One of the night's goals on this board (`soonest` is a matter of the schedule: nothing here)."""
+        work = self._ask.work
+        if kind == "job-value":
+            return [(work.value[job], count) for (job, _), count in self._jobs.items()], 0
+        if kind == "named-freed":
+            return [(1, empty) for host, empty in self._empty.items() if host in self._ask.named], 0
+        if kind == "hosts-freed":
+            return [(1, empty) for empty in self._empty.values()], 0
+        if kind == "downtime":
+            gone = [(seconds, movers.away[way]) for movers in self._movers for way, seconds in self._ways(movers).away]
+            return gone + [
+                (self._ask.trips * carry[1], count)
+                for movers in self._movers
+                if (carry := self._ways(movers).carry) is not None
+                for _, count in movers.arrive
+            ], 0
+        if kind == "stun":
+            stuns = [(self._ways(movers).stun_ms, count) for movers in self._movers for _, count in movers.arrive]
+            return [(self._ask.trips * stun, count) for stun, count in stuns], 0
+        if kind == "moves":
+            return [(self._ask.trips, count) for _, count in self._moved()], 0
+        return [], 0
+
+    def read(self, value: Callable[[Var], int]) -> list[Stand]:
+        stands = super().read(value)
+        self.target = Target(stands)
+        for movers, gone in zip(self._movers, self.left_over, strict=True):
+            for way, count in movers.away.items():
+                for _ in range(value(count)):
+                    self.target.away[gone.pop(0)] = way  # type: ignore[assignment]
+        self.target.emptied = [host for host, empty in self._empty.items() if value(empty)]
+        self.target.jobs = {spot: value(count) for spot, count in self._jobs.items() if value(count)}
+        return stands

@@ -1,0 +1,91 @@
+"""What a night's target is asked for, and what it is: who moves where, who is suspended or stopped, which hosts are
+emptied for which jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from placer_models.scene import Stand
+
+Way = Literal["suspend", "power-off"]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What may be done to a VM this night, and what it costs: VMs with equal ways are alike.
+
+    `stun_ms` is for a migration, `away` how many seconds the VM is down for each way of being away, `state_mib` what
+    its state takes. `carry` is how a VM that may not migrate (its `stun_ms` is then 0) is brought to another host in
+    the evening, with the seconds for which it is down then. `not_to` are hosts to which it does not go.
+    """
+
+    migrate: bool
+    away: tuple[tuple[Way, int], ...]
+    stun_ms: int = 0
+    state_mib: int = 0
+    carry: tuple[Way, int] | None = None
+    not_to: frozenset[str] = frozenset()
+
+    @property
+    def fixed(self) -> bool:
+        """Whether nothing may be done to it."""
+        return not self.migrate and not self.away
+
+
+@dataclass(frozen=True)
+class JobOn:
+    """One job on one host, once that is empty: how many instances could be done there at most in the time that there
+    is.
+    """
+
+    job: str
+    host: str
+    most: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """The jobs as the target sees them. `amounts` says what one instance takes of a host's resources, times its
+    seconds, and `rooms` what a host has of each, times the seconds for which it can be free.
+    """
+
+    value: Mapping[str, int] = field(default_factory=dict)
+    instances: Mapping[str, int] = field(default_factory=dict)
+    spots: Sequence[JobOn] = ()
+    amounts: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    rooms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NightAsk:
+    """What the target must keep: `may_free` are the hosts that may be emptied, `must_free` those that must be if they
+    can, `most_freed` and `most_moves` bound the night, `store_mib` is the room for suspended VMs. `trips` is how
+    often a moved VM is migrated in all: twice where it returns. `drain`: VMs leave only hosts that are emptied, so that
+    none waits for room that another leaves.
+    """
+
+    ways: Mapping[str, Ways]
+    may_free: frozenset[str]
+    most_freed: int | None = None
+    most_moves: int | None = None
+    store_mib: int | None = None
+    named: frozenset[str] = frozenset()
+    least_gain: int = 0
+    trips: int = 1
+    work: Work = Work()
+    drain: bool = False
+
+
+@dataclass
+class Target:
+    """The night's target: the stands of migrated VMs, who is away and how, which hosts are empty, how many of which
+    job on each.
+    """
+
+    stands: list[Stand] = field(default_factory=list)
+    away: dict[str, Way] = field(default_factory=dict)
+    emptied: list[str] = field(default_factory=list)
+    jobs: dict[tuple[str, str], int] = field(default_factory=dict)
