@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from placer_models.cluster import Ask, Cluster, Gpu, Vm
 from placer_models.gpus import Sharing
@@ -63,7 +63,16 @@ class Scene:
 
     def copy(self) -> Scene:
         """Another scene with the same stands."""
-        return Scene(self.cluster, self.stands())
+        other = Scene.__new__(Scene)
+        other.cluster = self.cluster
+        other._vms = {name: list(stands) for name, stands in self._vms.items()}
+        other._hosts = {name: dict(stands) for name, stands in self._hosts.items()}
+        other._use = {name: replace(use) for name, use in self._use.items()}
+        other._gpus = {
+            name: defaultdict(list, {gpu: list(holders) for gpu, holders in gpus.items() if holders})
+            for name, gpus in self._gpus.items()
+        }
+        return other
 
     def put(self, stand: Stand) -> None:
         """Let a VM stand on a host (a second stand: it is on the move)."""

@@ -9,21 +9,25 @@ with `groups` of hosts that are alike, a relaxation.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from ortools.sat.python import cp_model
 
 from placer.solve.after_loss import AfterLoss
+from placer.solve.figures import roomy
 from placer.solve.movers import Movers, matched
 from placer.solve.sharpen import Room, Side, departures, gate, room_of
 from placer.solve.survey import Survey
+from placer.warm.columns import Columns
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
 from placer_models.moving import reach_key
-from placer_models.rules.rule import Loss, Place, Rule, Term, Var, VmClass
+from placer_models.rules.rule import Loss, Place, Rule, Term, Var, VmClass, Vms
 from placer_models.scene import Scene, Stand
 
 
@@ -36,8 +40,9 @@ class CountBoard:
 
     `hosts` are those about which something is decided (default: all), or `groups` of hosts that are alike, each decided
     about as one place (a relaxation, for nobody moving). A `loose` board seats VMs after each loss afresh, which allows
-    more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again. Raises
-    TooLarge where more than `most` unknowns would come about.
+    more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again; with
+    `figures` of the scene nothing is asked about VMs on hosts where they have no room anyhow (where nobody may leave).
+    Raises TooLarge where more than `most` unknowns would come about.
     """
 
     def __init__(
@@ -53,11 +58,13 @@ class CountBoard:
         survey: Survey | None = None,
         most: int | None = None,
         loose: bool = False,
+        figures: Columns | None = None,
     ) -> None:
         self.model = cp_model.CpModel()
         self._survey = survey or Survey(scene.cluster, rules, goals)
         self._limit = most
         self._scene, self._asked = scene, asked
+        self._figures = None if movable or groups is not None else figures
         self.exact_for_rules = any(rule.exact for rule in rules) and not loose
         self.exact = self.exact_for_rules or any(goal.exact for goal in goals)
         self._rough: list[Place] = []
@@ -242,6 +249,8 @@ class CountBoard:
         self._columns = {name: place for place in self._places for name in place.names}
         self._live = frozenset(self._columns)
         self._elsewhere = [host for host in hosts.values() if host.name not in self._live]
+        index = {} if self._figures is None else self._figures.index
+        self._numbers = np.array([index.get(place.host.name, -1) for place in self._places], dtype=np.int64)
         self._columns |= {host.name: Place(host, (host.name,)) for host in self._elsewhere}
 
     def _make_classes(self, movable: Collection[str]) -> None:
@@ -249,7 +258,7 @@ class CountBoard:
         groups: dict[Hashable, list[str]] = defaultdict(list)
         movers: dict[Hashable, list[Stand]] = defaultdict(list)
         stands: dict[str, Stand] = {}
-        for name in cluster.vms:
+        for name in self._seen():
             present = self._scene.of(name)
             if not present:
                 if name in self._asked:
@@ -268,6 +277,21 @@ class CountBoard:
         for alike in movers.values():
             self._set_moving(alike)
 
+    def _seen(self) -> Iterable[str]:
+        """The VMs that matter: those asked for, those on the hosts that are decided about, and of the others those that
+        a rule could tie to them.
+        """
+        tying = [rule for rule in self._rules if not rule.by_host]
+        if not self._elsewhere or not all(isinstance(rule, Vms) for rule in tying):
+            return self._scene.cluster.vms
+        names = dict.fromkeys(self._asked)
+        for place in self._places:
+            for name in place.names:
+                names.update((stand.vm, None) for stand in self._scene.on(name))
+        for rule in tying:
+            names.update((vm.name, None) for vm in rule.members(self._scene.cluster))
+        return names
+
     def _like(self, stand: Stand) -> Hashable:
         """What else tells a VM that may move from others: several GPUs, which it must leave at once."""
         return stand.vm if len(stand.holds) > 1 else None
@@ -281,12 +305,19 @@ class CountBoard:
         else:
             spots = [
                 (place, self.integer(size, f"{one}@{place.host.name}"))
-                for place in self._places
+                for place in self._roomy(vms.vm)
                 if self._survey.admits(one, place.host.name)
             ]
             if spots:
                 self.at_most([(1, count) for _, count in spots], size, eased=False)
         self._seat(vms, spots)
+
+    def _roomy(self, vm: Vm) -> Iterable[Place]:
+        """The places where a VM that starts may have room."""
+        if self._figures is None:
+            return self._places
+        left = set(roomy(self._figures, vm, self._numbers).tolist())
+        return [place for place, number in zip(self._places, self._numbers.tolist(), strict=True) if number in left]
 
     def _seat(self, vms: VmClass, spots: list[tuple[Place, Var]]) -> None:
         for place, count in spots:
@@ -336,27 +367,26 @@ class CountBoard:
 
     def hint(self, stands: Iterable[Stand]) -> None:
         """Tell the solver of an arrangement: these VMs start or move so, all others stay as they are."""
-        for vms, place, count in self.where():
-            if not isinstance(count, int):
-                self.model.add_hint(count, self._count(vms, place, {stand.vm: stand.host for stand in stands}))
+        for _, count, wanted in self._wanted(stands):
+            self.model.add_hint(count, wanted)
 
     def forbid(self, stands: Sequence[Stand]) -> None:
         """Post that not all of these stands come about (some VMs of a class, as many as are named here)."""
-        target = {stand.vm: stand.host for stand in stands}
-        spots = [
-            (count, wanted)
-            for vms, place, count in self.where()
-            if not vms.stands and (wanted := self._count(vms, place, target))
-        ]
+        spots = [(count, wanted) for vms, count, wanted in self._wanted(stands) if not vms.stands and wanted]
         if spots:
             self.at_most([(1, count) for count, _ in spots], sum(wanted for _, wanted in spots) - 1, eased=False)
 
-    @staticmethod
-    def _count(vms: VmClass, place: Place, target: Mapping[str, str]) -> int:
-        """How many of a class stand on a place when these VMs start or move to these hosts."""
-        if vms.stands:
-            return sum(name not in target for name in vms.names)
-        return sum(target.get(name) in place.names for name in vms.names)
+    def _wanted(self, stands: Iterable[Stand]) -> Iterator[tuple[VmClass, cp_model.IntVar, int]]:
+        """What each unknown that counts VMs is when these VMs start or move to these hosts."""
+        target = {stand.vm: stand.host for stand in stands}
+        for vms, spots in self._where:
+            unknowns = [(place, count) for place, count in spots if not isinstance(count, int)]
+            if not unknowns:
+                continue
+            coming = Counter(host for name in vms.names if (host := target.get(name)) is not None)
+            staying = len(vms.names) - coming.total()
+            for place, count in unknowns:
+                yield vms, count, staying if vms.stands else sum(coming[name] for name in place.names)
 
     # how it is read
 

@@ -1,24 +1,29 @@
 """First answers: VMs are put where they fit, kind by kind, in the milliseconds that a search takes to begin.
 
-Hosts that are alike stay together in a pack: what fits on one of them fits on each, so a kind of VMs is tried once
-for a pack and not once for a host.
+Rules that count amounts and the states of GPUs say for all hosts at once where a kind of VMs has room
+(`placer.warm.columns`); the other rules are only asked about the VMs that they concern. A kind is tried on each host
+once, and as many of it are put there as fit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from placer.judge.check import broken, worse
-from placer.solve.survey import Survey, transferred
+from placer.solve.figures import figures_of, roomy
+from placer.solve.survey import Survey
+from placer.warm.columns import Columns
+from placer.warm.rows import Ints
+from placer.warm.seats import Seats, simple
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
-from placer_models.seating import held, stand_on, use_for, use_of
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import misfit, use_for, use_of
 
 Vector = tuple[float, float, float]
 """Shares of a host's CPUs, memory and GPUs."""
@@ -46,142 +51,155 @@ def lopsided(asked: Vectors, free: Vectors) -> Vectors:
     return np.asarray(left.max(axis=1) - left.min(axis=1) + 0.01 * left.sum(axis=1))
 
 
-SLACK = 0.01
-"""How far shares may be off for their rounding before a VM is not even tried on a host."""
-
 NOWHERE: Vector = (math.inf, math.inf, math.inf)
 """Asked by a VM of a host where it may not stand."""
 
+Seat = tuple[tuple[Hold, ...], "list[int] | None"]
+"""What a VM holds, and the states of its host's GPUs then (None: not known)."""
+
 FITS: tuple[Fit, ...] = (tight, aligned, lopsided)
-
-
-@dataclass
-class Pack:
-    """Hosts that are alike, what each of them has free, their kind, and what their GPUs hold."""
-
-    hosts: list[str]
-    free: Vector
-    kind: int
-    gpus: Hashable
 
 
 class Start:
     """One first answer, built up in `scene` (a scene of its own). `stands` are in the order in which they came."""
 
-    def __init__(self, scene: Scene, survey: Survey, rules: Sequence[Rule], hosts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        survey: Survey,
+        rules: Sequence[Rule],
+        hosts: Sequence[str],
+        figures: Columns | None = None,
+    ) -> None:
+        """`figures` are those of another scene with the same stands, which saves working them out."""
         self.scene, self._survey, self._cluster = scene, survey, scene.cluster
-        hard = [rule for rule in rules if not rule.soft]
-        watched = [(rule, rule.keeper(scene)) for rule in hard]
+        watched = [(rule, rule.keeper(scene)) for rule in rules if not rule.soft]
         self._keepers = [keeper for _, keeper in watched if keeper is not None]
-        self._rules = [rule for rule, keeper in watched if keeper is None]
-        self._alone = not all(rule.by_host for rule in hard)
-        self._before = {name: broken(scene, self._rules, (name,)) for name in hosts}
-        groups = [[name] for name in hosts] if self._alone else survey.alike(scene, hosts)
-        self._packs = [self._pack(list(names)) for names in groups]
+        rules = [rule for rule, keeper in watched if keeper is None]
+        self._columns = figures_of(scene, rules) if figures is None else figures.copy(scene)
+        self._rows = self._columns.rows
+        self._seats = Seats(self._rows)
+        counted = {id(room.rule) for room in self._columns.rooms}
+        self._others = [rule for rule in rules if id(rule) not in counted and not isinstance(rule, GpuRule)]
+        self._open = np.array(sorted(self._columns.index[name] for name in hosts), dtype=np.int64)
+        self._kinds = np.array([survey.host(name) for name in self._columns.index], dtype=np.int64)
+        self._width = np.array([max(1, len(host.gpus)) for host in self._columns.hosts], dtype=np.float64)
         self.stands: list[Stand] = []
         self._shares: dict[tuple[int, int], Vector] = {}
-        self._seated: dict[Hashable, bool] = {}
+        self._losses: list[int] = []
 
     def fill(self, groups: Sequence[Sequence[str]], fit: Fit, stop: Callable[[], bool]) -> None:
         """Put as many of these VMs as fit, group by group (each of VMs that are alike), until `stop` says so."""
         for names in groups:
             if stop():
                 return
-            self._put(list(names), fit)
-
-    def _pack(self, hosts: list[str]) -> Pack:
-        host = self._cluster.hosts[hosts[0]]
-        kind = self._survey.host(host.name)
-        gpus = tuple((self.scene.sharing(host.name, gpu), held(self.scene, host, gpu)) for gpu in host.gpus)
-        return Pack(hosts, free_on(self.scene, host.name), kind, (kind, gpus))
+            self._put(deque(names), fit, stop)
 
     def keep(self, stands: Iterable[Stand], stop: Callable[[], bool]) -> None:
-        """Put VMs on the hosts of another answer, seated anew, as far as the rules let them (no hosts may be alike)."""
+        """Put VMs on the hosts of another answer, seated anew, as far as the rules let them."""
         for other in stands:
             if stop():
-                break
-            stand = self._stand(other.vm, other.host)
-            if stand is not None:
-                self._start(stand)
-                self.stands.append(stand)
-        self._packs = [self._pack(pack.hosts) for pack in self._packs]
+                return
+            self._onto(other.vm, self._columns.index[other.host])
 
-    def _start(self, stand: Stand) -> None:
+    def _put(self, names: deque[str], fit: Fit, stop: Callable[[], bool]) -> None:
+        vm = self._cluster.vms[names[0]]
+        if misfit(self._cluster, vm):
+            return
+        one = simple(vm)
+        item = self._rows.item(one[0]) if one is not None and one[1] == 1 else None
+        for number in self._ranked(vm, fit):
+            while names and self._onto(names[0], number, item):
+                names.popleft()
+            if not names or stop():
+                return
+
+    def _ranked(self, vm: Vm, fit: Fit) -> list[int]:
+        """The hosts that have room for a VM as far as amounts and GPUs say, those that suit it best first."""
+        hosts = roomy(self._columns, vm, self._open)
+        kinds = {int(kind): self._asked(vm, int(kind), int(first)) for kind, first in _firsts(self._kinds, hosts)}
+        asked = np.array([kinds[kind] for kind in self._kinds[hosts].tolist()], dtype=np.float64).reshape(-1, 3)
+        may = np.isfinite(asked).all(axis=1)
+        hosts, asked = hosts[may], asked[may]
+        ranked: list[int] = hosts[np.argsort(fit(asked, self._free(hosts)), kind="stable")].tolist()
+        return ranked
+
+    def _asked(self, vm: Vm, kind: int, number: int) -> Vector:
+        key, host = (self._survey.vm(vm.name), kind), self._columns.hosts[number]
+        if key not in self._shares:
+            admitted = self._survey.admits(vm.name, host.name)
+            self._shares[key] = asked_of(self._cluster, vm, host) if admitted else NOWHERE
+        return self._shares[key]
+
+    def _free(self, hosts: Ints) -> Vectors:
+        """What these hosts have free, in shares of the whole host."""
+        columns = self._columns
+        used = np.array([0 if state is None else state.used for state in self._rows.states], dtype=np.float64)
+        given = columns.given[hosts] / np.maximum(columns.most[hosts], 1)
+        gpus = used[columns.gpus[hosts]].sum(axis=1) / 1000 / self._width[hosts]
+        return np.column_stack((1 - given, 1 - gpus))
+
+    def _onto(self, name: str, number: int, item: int | None = None) -> bool:
+        """Put a VM (which asks for a single `item`, where given) on a host if no rule is against it."""
+        columns, vm = self._columns, self._cluster.vms[name]
+        if not all(room.lets(vm, number) for room in columns.rooms):
+            return False
+        host = columns.hosts[number]
+        seat = self._seat(vm, host, columns.gpus[number, : len(host.gpus)].tolist(), item)
+        if seat is None:
+            return False
+        stand = Stand(name, host.name, seat[0])
+        if self._refused(vm, host, stand) or any(keeper.against(stand) for keeper in self._keepers):
+            return False
         self.scene.put(stand)
         for keeper in self._keepers:
             keeper.took()
-
-    def _put(self, names: list[str], fit: Fit) -> None:
-        vm = self._cluster.vms[names[0]]
-        for pack in self._ranked(vm, fit):
-            if self._seats(vm, pack):
-                while names and pack.hosts and self._onto(pack, names):
-                    pass
-            if not names:
-                break
-        self._packs = [pack for pack in self._packs if pack.hosts]
-
-    def _ranked(self, vm: Vm, fit: Fit) -> list[Pack]:
-        """The packs that may have room for a VM, those that suit it best first."""
-        packs = self._packs
-        if not packs:
-            return []
-        shares: dict[int, Vector | None] = {}
-        for pack in packs:
-            if pack.kind not in shares:
-                host = self._cluster.hosts[pack.hosts[0]]
-                shares[pack.kind] = self._asked(vm, host) if self._survey.admits(vm.name, host.name) else None
-        asked = np.array([shares[pack.kind] or NOWHERE for pack in packs])
-        free = np.array([pack.free for pack in packs])
-        open_ = np.flatnonzero((asked <= free + SLACK).all(axis=1))
-        order = np.argsort(fit(asked[open_], free[open_]), kind="stable")
-        return [packs[number] for number in open_[order]]
-
-    def _seats(self, vm: Vm, pack: Pack) -> bool:
-        """Whether a VM's GPUs find a seat on the hosts of a pack: looked up once for all GPUs that hold the same."""
-        if not vm.gpus:
-            return True
-        key = vm.wants, vm.needs, pack.gpus
-        if key not in self._seated:
-            self._seated[key] = stand_on(self.scene, vm, self._cluster.hosts[pack.hosts[0]]) is not None
-        return self._seated[key]
-
-    def _asked(self, vm: Vm, host: Host) -> Vector:
-        key = (self._survey.vm(vm.name), self._survey.host(host.name))
-        if key not in self._shares:
-            self._shares[key] = asked_of(self._cluster, vm, host)
-        return self._shares[key]
-
-    def _onto(self, pack: Pack, names: list[str]) -> bool:
-        """Fill one host of a pack with these VMs, then as many of the others as can be filled just so."""
-        host = pack.hosts[0]
-        placed: list[Stand] = []
-        while names and (stand := self._stand(names[0], host)) is not None:
-            self._start(stand)
-            placed.append(stand)
-            names.pop(0)
-        if not placed:
-            return False
-        filled = [host]
-        while not self._alone and len(names) >= len(placed) and len(filled) < len(pack.hosts):
-            other = pack.hosts[len(filled)]
-            for stand in placed:
-                moved = transferred(self._cluster, stand, names.pop(0), other)
-                self.scene.put(moved)
-                self.stands.append(moved)
-            filled.append(other)
-        self.stands.extend(placed)
-        pack.hosts = pack.hosts[len(filled) :]
-        self._packs.append(self._pack(filled))
+        self.stands.append(stand)
+        columns.refresh(host.name, seat[1])
         return True
 
-    def _stand(self, name: str, host: str) -> Stand | None:
-        stand = stand_on(self.scene, self._cluster.vms[name], self._cluster.hosts[host])
-        if stand is None:
+    def _seat(self, vm: Vm, host: Host, states: list[int], item: int | None) -> Seat | None:
+        """Where the VM strands least of the host's GPUs, of equal ones on the fullest."""
+        if not vm.gpus:
+            return (), states
+        if item is None:
+            best = self._seats.best(vm, host, states)
+            return None if best is None else (best[1], None)
+        rows = self._rows
+        turns = [
+            (lost[turn.state] - lost[state], lost[state], place, turn)
+            for place, state in enumerate(states)
+            for turn in rows.turns(item, state)
+            for lost in (self._lost(),)
+        ]
+        if not turns:
             return None
-        with self.scene.trial(stand):
-            bad = worse(self._rules, self._before[host], broken(self.scene, self._rules, (host,)))
-        return None if bad or any(keeper.against(stand) for keeper in self._keepers) else stand
+        _, _, place, turn = min(turns, key=lambda found: found[:3])
+        states[place] = turn.state
+        rows.visit((turn.state,))
+        ask = vm.wants[0]
+        return (Hold(host.gpus[place].id, turn.sharing, ask.profile, turn.slot, ask.milli),), states
+
+    def _lost(self) -> list[int]:
+        """What each state of a GPU strands, times the weights."""
+        if len(self._losses) < len(self._rows.states):
+            self._losses = self._rows.losses().tolist()
+        return self._losses
+
+    def _refused(self, vm: Vm, host: Host, stand: Stand) -> bool:
+        """Whether a rule that counts no amounts is against it: only those are asked which the VM concerns."""
+        for rule in self._others:
+            if rule.concerns(vm):
+                adds = rule.adds(self.scene, vm)
+                if (rule.why(self.scene, stand) is not None) if adds is None else adds(host):
+                    return True
+        return False
+
+
+def _firsts(kinds: Ints, hosts: Ints) -> Iterable[tuple[int, int]]:
+    """Each kind among these hosts, with one host of it."""
+    found, at = np.unique(kinds[hosts], return_index=True)
+    return zip(found.tolist(), hosts[at].tolist(), strict=True)
 
 
 def asked_of(cluster: Cluster, vm: Vm, host: Host) -> Vector:

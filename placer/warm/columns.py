@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,13 @@ class Room:
             if take > 0:
                 found &= self.left[:, measure] >= take
         return found
+
+    def lets(self, vm: Vm, number: int) -> bool:
+        """Whether the rule lets a VM in on one host."""
+        if not self.rule.concerns(vm):
+            return True
+        left = self.left[number].tolist()
+        return all(take <= 0 or take <= free for take, free in zip(self.rule.takes(vm), left, strict=True))
 
     def added(self, vm: Vm, hosts: Ints) -> Ints:
         """By how much the VM would add to the rule's breaches on each of these hosts."""
@@ -64,18 +72,29 @@ class Columns:
         for number in range(len(self.hosts)):
             self._take(number)
 
-    def refresh(self, name: str) -> None:
-        """Look at a host again: who stands on it has changed, or the host itself."""
+    def copy(self, scene: Scene) -> Columns:
+        """The same figures for a scene of its own, in which the same VMs stand."""
+        other = copy.copy(self)
+        other.scene, other.hosts = scene, list(self.hosts)
+        other.rooms = [Room(room.rule, room.left.copy()) for room in self.rooms]
+        for name in ("gpus", "up", "given", "most", "full"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def refresh(self, name: str, states: Sequence[int] | None = None) -> None:
+        """Look at a host again: who stands on it has changed, or the host itself. `states` are those of its GPUs, where
+        they are known.
+        """
         number = self.index[name]
         host = self.hosts[number] = self.scene.cluster.hosts[name]
         for room in self.rooms:
             room.left[number] = room.rule.room(self.scene, host) or ()
-        self._take(number)
+        self._take(number, states)
 
-    def _take(self, number: int) -> None:
+    def _take(self, number: int, states: Sequence[int] | None = None) -> None:
         host = self.hosts[number]
         use = self.scene.use(host.name)
-        self.gpus[number, : len(host.gpus)] = self.rows.of_host(self.scene, host)
+        self.gpus[number, : len(host.gpus)] = self.rows.of_host(self.scene, host) if states is None else states
         self.up[number] = host.state == "up"
         self.given[number] = use.cpu_milli, use.gpu_vms_memory_mib + use.other_memory_mib
         self.most[number] = host.cpu_room_milli, host.memory_room_mib

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class State:
     sharing: Sharing
     holds: Held
 
-    @property
+    @cached_property
     def used(self) -> int:
         """Thousandths of it that are held."""
         return sum(use.share_milli for use, _ in self.holds)
@@ -88,9 +89,13 @@ class Rows:
     def of_host(self, scene: Scene, host: Host) -> list[int]:
         """The state of each of a host's GPUs."""
         numbers = [self._number(gpu, scene.sharing(host.name, gpu), held(scene, host, gpu)) for gpu in host.gpus]
+        self.visit(numbers)
+        return numbers
+
+    def visit(self, numbers: Sequence[int]) -> None:
+        """Note that GPUs are in these states."""
         self._visited.extend(number for number in dict.fromkeys(numbers) if number not in self._seen)
         self._seen.update(numbers)
-        return numbers
 
     def _number(self, gpu: Gpu, sharing: Sharing, holds: Held) -> int:
         if sharing == "fraction" and len(holds) > 1:  # no positions: only how much is taken matters
