@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations, product
 from typing import Any
@@ -101,7 +101,8 @@ class _Replay:
                     for seat in ask.at
                 )
                 self.things[vm.name] = _Thing(vm, vm.host, {str(vm.host): held})
-        self.down = {host.name for host in cluster.hosts.values() if host.state != "up"}
+        self._go_on()
+        self.down = {host.name for host in self.cluster.hosts.values() if host.state != "up"}
         self.windows: list[list[int]] = []
         for begin, end in sorted(span for window in request.windows for span in window.spans()):
             first = math.ceil((begin - BASE) / timedelta(seconds=1))
@@ -110,6 +111,41 @@ class _Replay:
                 self.windows[-1][1] = max(last, self.windows[-1][1])
             else:
                 self.windows.append([first, last])
+
+    def _go_on(self) -> None:
+        """A plan that begins in the midst of a night: what has happened is told, and not played again."""
+        begun = self.plan.asked.begun if self.plan.asked else None
+        self.begins = -math.inf if begun is None else second(begun.at)
+        self.homes = dict(begun.homes) if begun else {}
+        self.excused = set(begun.excused) if begun else set()
+        for name in self.homes:
+            need(name in self.cluster.vms, f"no VM {name}")
+            vm = self.cluster.vms[name]
+            need(self.homes[name] in self.cluster.hosts or name in self.excused, f"no host {self.homes[name]}")
+            if name in self.things:
+                self.things[name].home = self.homes[name]
+            else:
+                left = [s for s in self.plan.steps if s.vm == name and s.kind in ("migrate", "suspend", "power-off")]
+                left = sorted((s for s in left if second(s.end) <= self.begins), key=lambda s: s.start)
+                last = str((left[-1].from_ or left[-1].host) if left else self.homes[name])
+                if last in self.cluster.hosts:
+                    thing = self.things[name] = _Thing(vm, self.homes[name], last=last)
+                    thing.status, thing.stored = ("suspended", True) if vm.power == "suspended" else ("off", False)
+                    thing.last_gpus = tuple(
+                        PlacedGpu(gpu=gpu.id, profile=ask.profile)
+                        for ask in vm.gpus
+                        for gpu in self.cluster.hosts[last].gpus
+                        if ask.profile and self.catalogue.find(gpu.model).profile(ask.profile)
+                    )
+        hosts = dict(self.cluster.hosts)
+        for host in self.cluster.hosts.values():
+            its = [s.kind for s in self.plan.steps if s.host == host.name and second(s.end) <= self.begins]
+            if its.count("enter-maintenance") > its.count("leave-maintenance") and host.state == "maintenance":
+                hosts[host.name] = host.model_copy(update={"state": "up"})
+        self.cluster = replace(self.cluster, hosts=hosts)
+
+    def _is_told(self, end: int) -> bool:
+        return end <= self.begins
 
     # --- what is wrong on paper ---------------------------------------------------------------------------------------
 
@@ -131,30 +167,35 @@ class _Replay:
         seen = None
         for now in self._seconds(times):
             for _, end, step in steps:
-                if end == now and step.kind in VM_KINDS:
+                if end == now and step.kind in VM_KINDS and not self._is_told(end):
                     self._ends(step)
             for _, end, run in runs:
-                if end == now:
+                if end == now and not self._is_told(end):
                     self.changes += 1
                     del self.things[_name(run)]
             for start, end, step, gpu in set_modes:
                 if start == end == now:
                     need(not self._holders(str(step.host), gpu), f"{gpu} is held at {step.id}")
+            for start, end, step in steps:
+                if step.kind == "restart-host" and start == end == now:
+                    need(not self._crowd(str(step.host)), f"{step.host} is not empty at {step.id}")
             for _, end, step, gpu in set_modes:
                 if end == now:
                     self._becomes(step, gpu)
             self.down = {host for host, spans in self.shut_hosts.items() if any(a <= now < b for a, b in spans)}
             self.down |= {host.name for host in self.cluster.hosts.values() if host.state != "up"}
-            for start, _, step in steps:
-                if start == now and step.kind in VM_KINDS:
+            for start, end, step in steps:
+                if start == now and step.kind in VM_KINDS and not self._is_told(end):
                     self._starts(step)
-            for start, _, run in runs:
-                if start == now:
+            for start, end, run in runs:
+                if start == now and not self._is_told(end):
                     need(_name(run) not in self.things, f"{_name(run)} runs twice")
                     job = next(job for job in self.jobs if job.name == run.job)
                     self.things[_name(run)] = _Thing(job)
                     self._arrives(self.things[_name(run)], run.host, run.gpus)
             quiet = not any(start <= now < end for start, end, _ in steps)
+            if now < self.begins:
+                continue
             self._each_second(now, [step for start, end, step in steps if start <= now < end], runs)
             scene = (self.changes, self.down, quiet)
             if scene != seen:  # who stands where is the same as a second ago: so is what the rules say
@@ -187,17 +228,24 @@ class _Replay:
                 need(other in by_id and other != step.id, f"{step.id} waits for {other}, which is not there")
                 need(second(by_id[other].end) <= start, f"{step.id} does not wait for {other}")
             if step.kind in VM_KINDS:
+                if self._is_told(end):
+                    need(step.vm in self.cluster.vms and start < end, f"{step.id} is no step of a VM")
+                    named = [step.from_, step.to] if step.kind == "migrate" else [step.host or step.from_ or step.to]
+                    need(all(name in hosts for name in named), f"{step.id} names no host")
+                    continue
                 need(step.vm in self.things and start < end, f"{step.id} is no step of a running VM")
                 vm = self.cluster.vms[str(step.vm)]
                 need(end - start >= self._least(vm, step.kind), f"{step.id} is too short")
                 named = [step.from_, step.to] if step.kind == "migrate" else [step.host or step.from_ or step.to]
                 need(all(name in hosts for name in named), f"{step.id} names no host")
                 if isinstance(request, Consolidate):
-                    scope = hosts[str(vm.host)]
+                    scope = hosts[self.homes.get(vm.name, str(vm.host))]
                     need(request.hosts is None or scope.name in request.hosts, f"{step.id} is outside the scope")
                     labels = request.host_labels or {}
                     need(labels.items() <= dict(scope.labels).items(), f"{step.id} is outside the scope")
-            if step.kind not in ("start-job", "stop-job"):
+            if self._is_told(end) and step.kind not in ("start-job", "stop-job"):
+                need(step.host in hosts, f"{step.id} names no host")
+            elif step.kind not in ("start-job", "stop-job"):
                 need(any(a <= start and end <= b for a, b in self.windows), f"{step.id} is outside the windows")
                 need(step.kind in VM_KINDS or step.host in hosts, f"{step.id} names no host")
             else:
@@ -211,10 +259,13 @@ class _Replay:
             need(run.job in jobs and run.host in self.cluster.hosts, f"{_name(run)}: no such job or host")
             job, start, end = jobs[run.job], second(run.start), second(run.end)
             need(start < end and run.instance < job.instances, f"{_name(run)}: bad times or number")
-            need(job.not_before is None or run.start >= job.not_before, f"{_name(run)} is too early")
-            need(job.deadline is None or run.end <= job.deadline, f"{_name(run)} is too late")
-            need(job.checkpointed or end - start >= job.hours * 3600, f"{_name(run)} is too short")
-            ran[_name(run)] += 1
+            if self._is_told(end):
+                continue
+            if start >= self.begins:
+                need(job.not_before is None or run.start >= job.not_before, f"{_name(run)} is too early")
+                need(job.deadline is None or run.end <= job.deadline, f"{_name(run)} is too late")
+                need(job.checkpointed or end - start >= job.hours * 3600, f"{_name(run)} is too short")
+                ran[_name(run)] += 1
             need(job.checkpointed or ran[_name(run)] == 1, f"{_name(run)} cannot be checkpointed")
             inside = [f for f in plan.freed if f.host == run.host and f.from_ <= run.start and run.end <= f.until]
             need(bool(inside), f"{_name(run)} is on a host that is not freed")
@@ -229,7 +280,8 @@ class _Replay:
         if isinstance(self.request, Consolidate) and least:
             named = self.request.free if isinstance(self.request.free, tuple) else ()
             for host in {freed.host for freed in plan.freed} - set(named):
-                if any(thing.home == host for thing in self.things.values()):
+                later = any(f.host == host and second(f.until) > self.begins for f in plan.freed)
+                if later and any(host in thing.on for thing in self.things.values()):
                     ids = {(run.job, run.instance) for run in plan.jobs if run.host == host}
                     need(sum(jobs[job].value for job, _ in ids) >= least, f"{host} does not pay")
 
@@ -479,6 +531,9 @@ class _Replay:
     def _holders(self, host: str, gpu: str) -> list[PlacedGpu]:
         return [p for thing in self.things.values() for p in thing.on.get(host, ()) if p.gpu == gpu]
 
+    def _crowd(self, host: str) -> list[str]:
+        return [name for name, thing in self.things.items() if host in thing.on]
+
     # --- what must hold at each second --------------------------------------------------------------------------------
 
     def _each_second(self, now: int, steps: Sequence[Step], runs: Sequence[tuple[int, int, JobRun]]) -> None:
@@ -500,6 +555,8 @@ class _Replay:
             need(total <= limits.store_mib, f"{now}: store too full")
         for host, gpu, start, end in self.shut_gpus:
             need(not (start <= now < end and self._holders(host, gpu)), f"{now}: {gpu} on {host} is held")
+        for step in (step for step in steps if step.kind == "restart-host"):
+            need(not self._crowd(str(step.host)), f"{now}: {step.host} restarts")
         if isinstance(self.request, Evacuate) and self.request.at_once is not None:
             inside = [host for host, spans in self.shut_hosts.items() if any(a <= now < b for a, b in spans)]
             need(len(inside) <= self.request.at_once, f"{now}: too many hosts in maintenance")
@@ -514,7 +571,7 @@ class _Replay:
                 need(alone, f"{now}: {_name(run)} is not alone")
         if self.request.way_back != "none":
             for name, thing in self.things.items():
-                if isinstance(thing.doc, Vm) and self._is_due(self.ready[name], now):
+                if name not in self.excused and isinstance(thing.doc, Vm) and self._is_due(self.ready[name], now):
                     home = thing.status == "rest" and str(thing.home) in thing.on
                     any_host = thing.status in ("rest", "migrate")
                     back = home if self.request.way_back == "same-host" else any_host

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
 from placer_models.document import Document, Hints, quote
 from placer_models.gpus import SHARINGS, Catalogue, Use, lays
+from placer_models.night import SetMode
 from placer_models.scene import Hold
 from placer_models.seating import POSITIONAL, accepts, unit_of, use_of
 
@@ -121,6 +122,8 @@ class References:
             yield from self._label(f"rules[{i}].by", getattr(rule, "by", "host"))
         for i, request in self.parts.requests.items():
             yield from self._names(f"requests[{i}]", request)
+            if isinstance(request, SetMode):
+                yield from self._modes(f"requests[{i}]", request)
         yield from _twice("jobs", "name", {i: str(getattr(job, "name", "")) for i, job in self.parts.jobs.items()})
         for i, job in self.parts.jobs.items():
             for j, ask in enumerate(getattr(job, "gpus", ())):
@@ -150,6 +153,16 @@ class References:
                     if name not in known:
                         yield f"{path}.{several}[{i}]: {self._unknown(what, name, known)}"
                 yield from _twice(f"{path}.{several}", "", dict(enumerate(names)))
+
+    def _modes(self, path: str, request: SetMode) -> Iterator[str]:
+        """What a set-mode request wants, and of which of its host's GPUs."""
+        host = self.hosts.get(request.host)
+        for i, gpu in enumerate(request.gpus or ()):
+            if host is not None and gpu not in host.gpu:
+                yield f"{path}.gpus[{i}]: {self._unknown('GPU', gpu, host.gpu, host.name)}"
+        yield from _twice(f"{path}.gpus", "", dict(enumerate(request.gpus or ())))
+        if request.mode is None and request.sharing is None:
+            yield f"{path}: missing 'mode' or 'sharing': what the GPUs are to be put in"
 
     def _label(self, path: str, label: object) -> Iterator[str]:
         """A label by which a rule groups hosts: some host has it (not asked where hosts are wrong in themselves)."""

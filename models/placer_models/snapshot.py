@@ -101,7 +101,8 @@ class Snapshot(Document):
         """What of a night's request and its jobs this snapshot does not have: one sentence for each fault."""
         host_names = {i: host.name for i, host in enumerate(self.hosts)}
         vm_names = {i: vm.name for i, vm in enumerate(self.vms)}
-        parts = Parts({}, {}, {}, {0: asked.request}, dict(enumerate(asked.jobs)), host_names, vm_names)
+        hosts = {i: host for i, host in enumerate(self.hosts) if host.name == getattr(asked.request, "host", None)}
+        parts = Parts(hosts, {}, {}, {0: asked.request}, dict(enumerate(asked.jobs)), host_names, vm_names)
         return [fault.replace("requests[0]", "request", 1) for fault in References(parts, self._catalogue).faults()]
 
     def expecting(self, asks: Typical) -> Snapshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import Care, Round, Stage
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
 from placer.solve.leaving import Spot
@@ -102,7 +103,8 @@ class Rolling(Rounds):
 
     def _keep(self, host: str) -> bool:
         """Leave a host out for its VMs that can go nowhere, if there are any."""
-        kept = self.kept_by(host, list(self.scene.on(host)), self.options)
+        kept = dict(nowhere_to_go(self.scene, self.rules, host, list(self.scene.on(host)), self.options))
+        self.note_unmoved(host, kept)
         if kept:
             self.never[host] = tuple(f"{vm}: {'; '.join(reasons)}" for vm, reasons in kept.items())
         return bool(kept)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from placer.judge.timed import TimedReplay
-from placer.rounds.options import in_maintenance, nowhere_to_go, options_of
+from placer.rounds.options import in_maintenance, options_of
 from placer.rounds.play import Care, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
 from placer.solve.budget import Budget
@@ -172,14 +172,10 @@ class Rounds:
         )
         return TimedReplay(self.snapshot.content, self.rules, self.request, (), plan).faults
 
-    def kept_by(
-        self, host: str, stands: Sequence[Stand], options: Mapping[str, Options | str]
-    ) -> dict[str, tuple[str, ...]]:
-        """Those of these VMs on a host that can go nowhere, each with the reasons; they are noted as unmoved."""
-        kept = dict(nowhere_to_go(self.scene, self.rules, host, stands, options))
+    def note_unmoved(self, host: str, kept: Mapping[str, tuple[str, ...]]) -> None:
+        """Say of VMs that they keep a host, each once, with the reasons."""
         known = {one.vm for one in self.unmoved}
         self.unmoved += [Unmoved(vm=vm, host=host, reasons=why) for vm, why in kept.items() if vm not in known]
-        return kept
 
     def downtimes(
         self, stands: Iterable[Stand], options: Mapping[str, Options | str], own: Callable[[str], Host | None]

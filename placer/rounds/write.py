@@ -32,7 +32,7 @@ def write(steps: Steps, found: Round, offset: int, mark: str) -> None:
     first = len(steps.steps)
     steps.morning(found.back, offset, f"{mark}m")
     steps.steps[first:] = [
-        _waiting(step, (done[host],)) if (host := step.reaches) in done else step for step in steps.steps[first:]
+        _waiting(step, (done[step.reaches],)) if step.reaches in done else step for step in steps.steps[first:]
     ]
 
 

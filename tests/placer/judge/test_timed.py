@@ -552,6 +552,11 @@ CASES = {
         [*care("h2"), step("boot", "restart-host", 0, 59, host="h2")],
         ["step boot: takes 59 s, a restart takes 60"],
     ),
+    "nobody_stands_on_a_host_that_restarts": Case(
+        pair(quick("a", on="h2"), hosts=[host("h1"), host("h2", state="maintenance")], request=evacuate("h2")),
+        [step("boot", "restart-host", 0, 60, host="h2")],
+        ["step boot: h2 restarts, and a stands there"],
+    ),
     # --- modes and sharings
     "set_mode_says_what": Case(
         pair(hosts=M60, request=switch(mode="compute")),

@@ -1,0 +1,267 @@
+"""GPUs of a host put in another mode or sharing, round by round: which can be changed now, and what is to be said of
+the others.
+
+For another firmware mode the whole host is emptied, flashed in maintenance and restarted; for another sharing those who
+hold a GPU leave it, and all else goes on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from placer.rounds.options import nowhere_to_go
+from placer.rounds.play import Care, NoSeat, Round, Stage
+from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
+from placer.solve.leaving import Options, Spot
+from placer_models.cluster import Gpu, Host, firmware_mode
+from placer_models.motion import SHARING_SECONDS, flash_seconds
+from placer_models.night import SetMode
+from placer_models.plan import LeftOut
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on
+
+NO_PLACE = "no place for it on {} afterwards"
+
+
+@dataclass
+class Switching(Rounds):
+    """The GPUs that are `done`, those that are as wanted `already`, those that cannot be changed (`never`, with why),
+    and those that could not be in this window (`later`, with why).
+    """
+
+    request: SetMode
+    done: list[str] = field(default_factory=list)
+    already: list[str] = field(default_factory=list)
+    never: dict[str, str] = field(default_factory=dict)
+    later: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        cluster, request = self.snapshot.content, self.request
+        self._host = cluster.hosts[request.host]
+        self._unseated: set[str] = set()
+        self._flashed = False
+        for gpu in self._host.gpus:
+            if request.gpus is not None and gpu.id not in request.gpus:
+                continue
+            if not self._flashes(gpu) and request.sharing in (None, gpu.sharing):
+                self.already.append(gpu.id)
+            elif (why := self._refused(gpu)) is not None:
+                self.never[gpu.id] = why
+        for flash in (True, False):
+            if flash == self._needs_flash():  # what is possible together with a flash is not asked again
+                for spot, stands in self._leavers(flash).items():
+                    if kept := self._hopeless(stands, flash):
+                        self._leave_out([spot], flash, _told(kept))
+        self._possible = len(self.already) + len(self._pending())
+
+    def _flashes(self, gpu: Gpu) -> bool:
+        """Whether a GPU has to be flashed."""
+        return self.request.mode not in (None, firmware_mode(self.snapshot.content.catalogue, gpu))
+
+    def _refused(self, gpu: Gpu) -> str | None:
+        """Why a GPU cannot be changed so, whoever holds it."""
+        request, model = self.request, self.snapshot.content.catalogue.find(gpu.model)
+        if self._host.state == "disconnected":
+            return "its host is disconnected"
+        if self._flashes(gpu) and request.mode not in model.modes:
+            return f"a {gpu.model} has no mode {request.mode}"
+        if request.sharing is not None and request.sharing not in gpu.sharings:
+            return f"may not be put in sharing {request.sharing}"
+        return None
+
+    @property
+    def cut_short(self) -> bool:
+        return self.over and bool(self._pending())
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for gpu in self._host.gpus:
+            if self._meant(gpu) and gpu.id not in (*self.done, *self.already):
+                by_reason[self.never.get(gpu.id) or self.later.get(gpu.id, NOT_TRIED)].append(gpu.id)
+        reasons = tuple(f"GPU{'s' if len(ids) > 1 else ''} {', '.join(ids)}: {why}" for why, ids in by_reason.items())
+        return [LeftOut(host=self._host.name, reasons=reasons)] if reasons else []
+
+    @property
+    def most(self) -> Mapping[str, int]:
+        return {"modes-set": self._possible}
+
+    def least_downtime(self) -> int:
+        now, rest = Scene.now(self.snapshot.content), [gpu for gpu in self._host.gpus if gpu.id not in self.done]
+        own = None if self._flashed else self._host.model_copy(update={"gpus": tuple(rest)})
+        left = [
+            stand
+            for stand in now.on(self._host.name)
+            if self._flashed or any(hold.gpu in self.done for hold in stand.holds)
+        ]
+        return sum(self.downtimes(left, self.options_now(self._seconds(self._flashed)), lambda name: own))
+
+    def window(self, begin: int, end: int) -> None:
+        clock, self.later = begin, {}
+        while self._pending() and not self.over:
+            found = self._next(clock, end)
+            if found is not None:
+                clock += found.seconds
+
+    def _meant(self, gpu: Gpu) -> bool:
+        return self.request.gpus is None or gpu.id in self.request.gpus
+
+    def _pending(self) -> list[str]:
+        known = {*self.done, *self.already, *self.never, *self.later}
+        return [gpu.id for gpu in self._host.gpus if self._meant(gpu) and gpu.id not in known]
+
+    def _needs_flash(self) -> bool:
+        """Whether the next round has a flash."""
+        return any(self._flashes(self._host.gpu[gpu_id]) for gpu_id in self._pending())
+
+    def _next(self, clock: int, end: int) -> Round | None:
+        """The next round: with a flash everything at once; else as many GPUs as can be, then half as many, and so on.
+        What cannot be changed even alone is left out (None).
+        """
+        flash = self._needs_flash()
+        spots = list(self._leavers(flash))
+        while True:
+            why = self._round(spots, flash, clock, end)
+            if isinstance(why, Round) or self.over:
+                return why if isinstance(why, Round) else None
+            if len(spots) == 1:
+                self._leave_out(spots, flash, why)
+                return None
+            spots = spots[: len(spots) // 2]
+
+    def _round(self, spots: Sequence[Spot], flash: bool, clock: int, end: int) -> Round | str:
+        """One round with these spots, or why there is none. Who turns out to find no place on the host afterwards goes
+        elsewhere, if it can.
+        """
+        leavers = {spot: stands for spot, stands in self._leavers(flash).items() if spot in spots}
+        options, stands = self._options(flash), [stand for its in leavers.values() for stand in its]
+        while True:
+            try:
+                found = self.attempt(leavers, options, self._care, (clock, end))
+            except NoSeat as who:
+                self._send_away(options, who.vm)
+                continue
+            if isinstance(found, str):
+                if found == TOO_LONG or len(spots) > 1:
+                    return found
+                kept = self._with_place(dict(nowhere_to_go(self.scene, self.rules, self._host.name, stands, options)))
+                self.note_unmoved(self._host.name, kept)
+                return _told(kept) or found
+            left, played = found
+            self.done += self._gpus(left.spots)
+            self._flashed = self._flashed or flash
+            if self.progress is not None:
+                self.progress("modes-set", len(self.already) + len(self.done), self._possible)
+            return played
+
+    def _leave_out(self, spots: Sequence[Spot], flash: bool, why: str) -> None:
+        """Say why GPUs are not changed; those that need no flash may be changed without one."""
+        for gpu_id in self._gpus(spots):
+            if flash == self._flashes(self._host.gpu[gpu_id]):
+                (self.later if why == TOO_LONG else self.never)[gpu_id] = why
+
+    def _leavers(self, flash: bool) -> dict[Spot, Sequence[Stand]]:
+        """What has to be left, and by whom: the host, or the GPUs that need no flash."""
+        name, gpus = self._host.name, [self._host.gpu[gpu_id] for gpu_id in self._pending()]
+        if flash:
+            return {Spot(name): list(self.scene.on(name))}
+        return {
+            Spot(name, gpu.id): list({stand.vm: stand for stand, _ in self.scene.holders(name, gpu.id)}.values())
+            for gpu in gpus
+            if not self._flashes(gpu)
+        }
+
+    def _gpus(self, spots: Sequence[Spot]) -> list[str]:
+        """The GPUs that are changed when these spots are left."""
+        return [gpu_id for gpu_id in self._pending() if any(spot.gpu in (None, gpu_id) for spot in spots)]
+
+    # --- what may be done to VMs --------------------------------------------------------------------------------------
+
+    def _options(self, flash: bool) -> dict[str, Options | str]:
+        """What may be done to each VM; nobody waits for a host that takes nobody back."""
+        options = self.options_now(self._seconds(flash))
+        for stand in self.scene.on(self._host.name):
+            if self._host.state != "up":
+                self._send_away(options, stand.vm)
+        return options
+
+    def _send_away(self, options: dict[str, Options | str], vm: str) -> None:
+        """A VM that cannot come back leaves for another host, or not at all."""
+        may = options[vm]
+        if isinstance(may, Options):
+            self._unseated.add(vm)
+            place = NO_PLACE.format(self._host.name)
+            options[vm] = place if self.request.way_back == "same-host" else replace(may, wait=())
+
+    def _hopeless(self, stands: Sequence[Stand], flash: bool) -> dict[str, tuple[str, ...]]:
+        """Those of these VMs that can go nowhere whatever is done to others, each with the reasons; they are noted as
+        unmoved. On other hosts only those are in the way that nothing may be done to.
+        """
+        options, name = self._options(flash), self._host.name
+        stuck = [stand for stand in self.scene.stands() if isinstance(options[stand.vm], str)]
+        after = self._changed(self._pending(), open_again=True) if flash else self._host
+        there = [stand for stand in stuck if stand.host == name and stand not in stands]
+        empty = Scene(replace(self.scene.cluster, hosts={**self.scene.cluster.hosts, name: after}), there)
+        kept: dict[str, tuple[str, ...]] = {}
+        for stand in stands:
+            if stand_on(empty, empty.cluster.vms[stand.vm], after) is None:
+                self._send_away(options, stand.vm)
+            alone = Scene(self.scene.cluster, [stand, *(other for other in stuck if other.vm != stand.vm)])
+            kept |= nowhere_to_go(alone, self.rules, name, [stand], options)
+        kept = self._with_place(kept)
+        self.note_unmoved(name, kept)
+        return kept
+
+    def _with_place(self, kept: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """The reasons, and that there is no place on the VM's own host afterwards where that is so."""
+        place = NO_PLACE.format(self._host.name)
+        return {vm: tuple(dict.fromkeys((*why, *([place] * (vm in self._unseated))))) for vm, why in kept.items()}
+
+    # --- what is done to the host -------------------------------------------------------------------------------------
+
+    def _seconds(self, flash: bool) -> int:
+        """How long the host, or its GPUs, are of no use."""
+        return max(1, 2 * flash_seconds(self.request)) if flash else SHARING_SECONDS
+
+    def _care(self, spots: Sequence[Spot]) -> Care:
+        request, gpus = self.request, tuple(self._gpus(spots))
+        wanted = " and ".join(
+            said
+            for said in (request.mode and f"{request.mode} mode", request.sharing and f"sharing {request.sharing}")
+            if said
+        )
+        if spots[0].gpu is not None:
+            stages = [Stage("set", "set-mode", 0, SHARING_SECONDS, f"into {wanted}", gpus, None, request.sharing)]
+        else:
+            minutes = flash_seconds(request)
+            stages = [
+                Stage("flash", "set-mode", 0, minutes, f"into {wanted}", gpus, request.mode, request.sharing),
+                Stage("restart", "restart-host", minutes, minutes, "so that the GPUs can be used"),
+            ]
+            if self._host.state == "up":
+                enter = Stage("enter", "enter-maintenance", 0, 0, "is flashed")
+                stages = [enter, *stages, Stage("leave", "leave-maintenance", self._seconds(True), 0, "is done")]
+        changed = self._changed(gpus), frozenset(gpus)
+        return Care([self._host.name], stages, changed={self._host.name: changed})
+
+    def _changed(self, gpus: Sequence[str], *, open_again: bool = False) -> Host:
+        """The host when these GPUs are as wanted; `open_again`: and may be put in another sharing."""
+        request = self.request
+
+        def after(gpu: Gpu) -> Gpu:
+            wished: dict[str, object] = {} if request.mode is None else {"mode": request.mode}
+            if self._flashes(gpu):
+                wished["model"] = self.snapshot.content.catalogue.find(gpu.model).name
+            if request.sharing is not None:
+                wished |= {"sharing": request.sharing, "may_share": gpu.sharings if open_again else None}
+            return gpu.model_copy(update=wished)
+
+        host = self.scene.cluster.hosts[self._host.name]
+        return host.model_copy(update={"gpus": tuple(after(gpu) if gpu.id in gpus else gpu for gpu in host.gpus)})
+
+
+def _told(kept: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{vm}: {'; '.join(reasons)}" for vm, reasons in kept.items())
