@@ -100,7 +100,43 @@ SOUND: dict[str, Any] = {
         {"kind": "apart", "vms": ["desk-001", "render-7"], "by": "host"},
         {"kind": "affinity", "vms": ["desk-001"], "hosts": ["esx01"], "strength": "must"},
     ],
-    "requests": [{"kind": "power-on", "vm": "desk-002", "priority": 10}],
+    "requests": [
+        {"kind": "power-on", "vm": "desk-002", "priority": 10},
+        {
+            "kind": "consolidate",
+            "windows": [{"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}],
+            "hosts": ["esx01"],
+            "free": ["esx01"],
+            "way_back": "same-host",
+            "ready_by": "2026-11-21T05:30:00Z",
+            "limits": {
+                "moves_at_once_per_host": 2,
+                "moves_at_once": 4,
+                "links": [{"label": "rack", "moves_at_once": 1, "mib_per_second": 900}],
+                "mib_per_second": 1000,
+                "store_mib_per_second": 500,
+                "store_mib": 65536,
+                "most_moves": 40,
+                "stun_seconds": 10,
+                "least_gain": 1,
+            },
+        },
+    ],
+    "jobs": [
+        {
+            "name": "render",
+            "cpus": 16,
+            "memory_mib": 65536,
+            "gpus": [{"models": ["Tesla M60"]}],
+            "whole_host": False,
+            "instances": 2,
+            "hours": 1.5,
+            "value": 10,
+            "not_before": "2026-11-20T22:00:00Z",
+            "deadline": "2026-11-21T04:00:00Z",
+            "checkpointed": False,
+        }
+    ],
 }
 
 NAMES: tuple[Steps, ...] = (
@@ -117,6 +153,10 @@ NAMES: tuple[Steps, ...] = (
     ("rules", 0, "vms", 0),
     ("rules", 1, "hosts", 0),
     ("requests", 0, "vm"),
+    ("requests", 1, "hosts", 0),
+    ("requests", 1, "free", 0),
+    ("requests", 1, "limits", "links", 0, "label"),
+    ("jobs", 0, "name"),
 )
 NO_NAMES = {
     "empty": "",
@@ -143,6 +183,10 @@ REQUIRED: tuple[Steps, ...] = (
     ("vms", 0, "gpus", 0, "at", 0, "gpu"),
     ("rules", 0, "kind"),
     ("requests", 0, "vm"),
+    ("requests", 1, "windows"),
+    ("requests", 1, "windows", 0, "until"),
+    ("jobs", 0, "name"),
+    ("jobs", 0, "hours"),
 )
 WORDS: tuple[Steps, ...] = (
     ("format",),
@@ -156,6 +200,16 @@ WORDS: tuple[Steps, ...] = (
     ("rules", 0, "kind"),
     ("rules", 1, "strength"),
     ("requests", 0, "kind"),
+    ("requests", 1, "windows", 0, "from"),
+    ("requests", 1, "windows", 0, "until"),
+    ("requests", 1, "windows", 0, "zone"),
+    ("requests", 1, "windows", 0, "first"),
+    ("requests", 1, "hosts", 0),
+    ("requests", 1, "free", 0),
+    ("requests", 1, "way_back"),
+    ("requests", 1, "ready_by"),
+    ("jobs", 0, "not_before"),
+    ("jobs", 0, "deadline"),
 )
 MAY_BE_NEGATIVE: tuple[Steps, ...] = (("requests", 0, "priority"),)
 MAY_HAVE_ANY_KEY = ("labels",)
