@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from placer.power_on import place
     from placer.room import capacity
     from placer.session import Proposal, Session, StaleProposal
+    from placer.set_mode import set_mode
     from placer_models.decision import Decision
     from placer_models.faults import Faults
     from placer_models.snapshot import Snapshot
@@ -33,6 +34,7 @@ _WHERE = {
     "evacuate": "placer.evacuate",
     "explain": "placer.judge.explain",
     "place": "placer.power_on",
+    "set_mode": "placer.set_mode",
     "show": "placer.look",
     "verify": "placer.judge.verify",
 }
@@ -49,6 +51,7 @@ __all__ = [
     "evacuate",
     "explain",
     "place",
+    "set_mode",
     "show",
     "verify",
 ]

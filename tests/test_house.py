@@ -29,7 +29,7 @@ FLOORS: Mapping[str, tuple[frozenset[str], ...]] = {
     ),
     "placer": (
         frozenset({"cli", "__main__"}),
-        frozenset({"power_on", "consolidate", "evacuate", "session", "report", "formats"}),
+        frozenset({"power_on", "consolidate", "evacuate", "set_mode", "session", "report", "formats"}),
         frozenset({"solve", "judge", "waits"}),
     ),
 }

@@ -213,7 +213,7 @@ class Plan(Document):
     that request, with its jobs.
 
     `before`, `meanwhile` and `after` are figures of the cluster: as the plan finds it, when most hosts are freed at
-    once (and then most jobs run), and when all is done.
+    once (and then most jobs run), and when all is done. `already` says what was asked and stands so without any step.
     """
 
     format: Literal["placer.plan/1"] = "placer.plan/1"
@@ -226,6 +226,7 @@ class Plan(Document):
     jobs: tuple[JobRun, ...] = ()
     unmoved: tuple[Unmoved, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    already: tuple[str, ...] = ()
     before: Mapping[str, int] = Field(default_factory=dict)
     meanwhile: Mapping[str, int] = Field(default_factory=dict)
     after: Mapping[str, int] = Field(default_factory=dict)

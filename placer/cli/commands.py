@@ -20,6 +20,7 @@ from placer.cli.look import capacity_command, explain_command, show_command
 from placer.cli.night import consolidate_command, evacuate_command
 from placer.cli.place import place_command
 from placer.cli.report import report_command
+from placer.cli.set_mode import set_mode_command
 from placer.cli.tell import completion_command, rules_command, schema_command
 from placer_models.faults import quote
 
@@ -71,6 +72,7 @@ for command in (
     place_command,
     consolidate_command,
     evacuate_command,
+    set_mode_command,
     verify_command,
     diff_command,
     report_command,

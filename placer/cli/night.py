@@ -70,7 +70,7 @@ def consolidate_command(
     with Live(quiet=quiet) as live:
         plan = consolidate(cluster, request, asked.jobs, decision, progress=live.progress)
     files.write(output, dump(plan))
-    return _told(plan, live.seconds, quiet=quiet)
+    return told(plan, live.seconds, quiet=quiet)
 
 
 @click.command("evacuate")
@@ -105,10 +105,10 @@ def evacuate_command(
     with Live(quiet=quiet) as live:
         plan = evacuate(cluster, request, decision, progress=live.progress)
     files.write(output, dump(plan))
-    return _told(plan, live.seconds, quiet=quiet)
+    return told(plan, live.seconds, quiet=quiet)
 
 
-def _told(plan: Plan, seconds: float, *, quiet: bool) -> int:
+def told(plan: Plan, seconds: float, *, quiet: bool) -> int:
     """Show a plan that is written; the exit code."""
     from placer.undone import undone
 

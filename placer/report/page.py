@@ -51,6 +51,7 @@ def page(plan: Plan, snapshot: Snapshot | None = None, faults: Sequence[str] = (
         steps=list(_steps(plan, clock)),
         broken_now=plan.broken_now,
         assumed=plan.assumed,
+        already=plan.already,
         origin=[
             ("decision", plan.decision),
             ("seed", str(plan.seed)),

@@ -48,6 +48,8 @@ def plan_tables(plan: Plan) -> Iterator[RenderableType]:
     yield from _freed(plan, clock)
     yield from _steps(plan, clock)
     yield from _unmoved(plan)
+    for sentence in plan.already:
+        yield plain(f"as asked already: {sentence}")
     for sentence in undone(plan):
         yield plain(f"not done: {sentence}", "bold")
     for sentence in plan.broken_now[:MOST_ROWS]:

@@ -58,7 +58,7 @@ def planned(
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],
         stopped,
         budget.work,
-    ).model_copy(update={"left_out": tuple(rounds.left_out)})
+    ).model_copy(update={"left_out": tuple(rounds.left_out), "already": tuple(rounds.so_already)})
     replay = TimedReplay(cluster, rules, request, (), plan)
     if replay.faults:
         raise Disagreement(replay.faults)

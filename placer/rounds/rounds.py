@@ -67,6 +67,11 @@ class Rounds:
         raise TypeError(f"{type(self).__name__} does not say what is not done")
 
     @property
+    def so_already(self) -> Sequence[str]:
+        """What was asked and stands so without any step, in sentences."""
+        return ()
+
+    @property
     def most(self) -> Mapping[str, int]:
         """The score of the request's own goal that nobody can beat, by its kind."""
         raise TypeError(f"{type(self).__name__} has no bound")

@@ -61,6 +61,11 @@ class Switching(Rounds):
         """Whether a GPU has to be flashed."""
         return self.request.mode not in (None, firmware_mode(self.snapshot.content.catalogue, gpu))
 
+    @property
+    def _wanted(self) -> str:
+        mode, sharing = self.request.mode, self.request.sharing
+        return " and ".join([f"{mode} mode"] * (mode is not None) + [f"sharing {sharing}"] * (sharing is not None))
+
     def _refused(self, gpu: Gpu) -> str | None:
         """Why a GPU cannot be changed so, whoever holds it."""
         request, model = self.request, self.snapshot.content.catalogue.find(gpu.model)
@@ -82,8 +87,12 @@ class Switching(Rounds):
         for gpu in self._host.gpus:
             if self._meant(gpu) and gpu.id not in (*self.done, *self.already):
                 by_reason[self.never.get(gpu.id) or self.later.get(gpu.id, NOT_TRIED)].append(gpu.id)
-        reasons = tuple(f"GPU{'s' if len(ids) > 1 else ''} {', '.join(ids)}: {why}" for why, ids in by_reason.items())
+        reasons = tuple(f"{_gpus(ids)}: {why}" for why, ids in by_reason.items())
         return [LeftOut(host=self._host.name, reasons=reasons)] if reasons else []
+
+    @property
+    def so_already(self) -> Sequence[str]:
+        return [f"{_gpus(self.already)} of {self._host.name}: {self._wanted}"] if self.already else []
 
     @property
     def most(self) -> Mapping[str, int]:
@@ -228,17 +237,12 @@ class Switching(Rounds):
 
     def _care(self, spots: Sequence[Spot]) -> Care:
         request, gpus = self.request, tuple(self._gpus(spots))
-        wanted = " and ".join(
-            said
-            for said in (request.mode and f"{request.mode} mode", request.sharing and f"sharing {request.sharing}")
-            if said
-        )
         if spots[0].gpu is not None:
-            stages = [Stage("set", "set-mode", 0, SHARING_SECONDS, f"into {wanted}", gpus, None, request.sharing)]
+            stages = [Stage("set", "set-mode", 0, SHARING_SECONDS, f"into {self._wanted}", gpus, None, request.sharing)]
         else:
             minutes = flash_seconds(request)
             stages = [
-                Stage("flash", "set-mode", 0, minutes, f"into {wanted}", gpus, request.mode, request.sharing),
+                Stage("flash", "set-mode", 0, minutes, f"into {self._wanted}", gpus, request.mode, request.sharing),
                 Stage("restart", "restart-host", minutes, minutes, "so that the GPUs can be used"),
             ]
             if self._host.state == "up":
@@ -261,6 +265,11 @@ class Switching(Rounds):
 
         host = self.scene.cluster.hosts[self._host.name]
         return host.model_copy(update={"gpus": tuple(after(gpu) if gpu.id in gpus else gpu for gpu in host.gpus)})
+
+
+def _gpus(ids: Sequence[str]) -> str:
+    """`GPU g0`, `GPUs g0, g1`."""
+    return f"GPU{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
 
 
 def _told(kept: Mapping[str, tuple[str, ...]]) -> str:

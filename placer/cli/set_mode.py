@@ -1,0 +1,58 @@
+"""`placer set-mode`: GPUs of a host put in another mode or sharing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import click
+
+from placer.cli import files
+from placer.cli.night import NIGHT, told
+from placer.cli.night_options import checked, night_options, request_of
+from placer.cli.options import (
+    decision_of,
+    models_option,
+    output_option,
+    quiet_option,
+    search_options,
+    snapshot_argument,
+    snapshot_of,
+)
+
+MODES = ("graphics", "compute")
+SHARINGS = ("passthrough", "same-size", "mixed-size", "mig", "fraction")
+
+
+@click.command("set-mode")
+@snapshot_argument
+@output_option
+@click.option("--host", metavar="HOST", help="The host whose GPUs are to be changed (default: the request's).")
+@click.option("--gpu", "gpus", metavar="GPU", multiple=True, help="A GPU of it; default: all of them.")
+@click.option("--mode", type=click.Choice(MODES), help="The firmware mode to put them in (a flash).")
+@click.option("--sharing", type=click.Choice(SHARINGS), help="What to put them in while nobody holds them.")
+@click.option("--minutes", metavar="N", type=int, help="How long a flash takes, and a restart after it (default: 15).")
+@night_options
+@partial(search_options, default="set_mode")
+@models_option
+@quiet_option
+def set_mode_command(snapshot: str, output: str | None, gpu_models: str | None, quiet: bool, **wishes: Any) -> int:
+    """Plan how GPUs of a host are put in another mode or sharing: who holds them leaves, and comes back.
+
+    The snapshot says what is asked, in one request of kind "set-mode". Options change parts of that request, or stand
+    in its place. GPUs that cannot be changed are left out with the reason (exit code 1); the others are still changed.
+    """
+    cluster = snapshot_of(snapshot, gpu_models, output)
+    flags = {key: wishes.pop(key) for key in (*NIGHT, "host", "gpus", "mode", "sharing", "minutes")}
+    decision = decision_of(**wishes)
+    from placer.report.live import Live
+    from placer.set_mode import set_mode
+    from placer_models.document import dump
+    from placer_models.night import Asked, SetMode
+
+    request = request_of(SetMode, cluster, snapshot, flags)
+    checked(cluster, Asked(request=request))
+    with Live(quiet=quiet) as live:
+        plan = set_mode(cluster, request, decision, progress=live.progress)
+    files.write(output, dump(plan))
+    return told(plan, live.seconds, quiet=quiet)
