@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
+from placer_models.goals.night import finished
 from placer_models.night import Consolidate, Evacuate
 from placer_models.plan import Plan
 
 
 def undone(plan: Plan) -> list[str]:
     """One sentence for each thing that was asked and is not done: a host that was named and is not freed (or not put
-    in maintenance), hosts that were counted, GPUs that stay as they are, instances of jobs that do not run.
+    in maintenance), hosts that were counted, GPUs that stay as they are, instances of jobs that do not run, VMs that
+    are not back when they are due.
 
     A VM that stays is none of these by itself: where as many hosts as pay are asked for, it only costs one.
     """
-    return [*_hosts(plan), *_jobs(plan)]
+    return [*_hosts(plan), *_jobs(plan), *_returns(plan)]
 
 
 def _hosts(plan: Plan) -> Iterator[str]:
@@ -42,10 +43,14 @@ def _hosts(plan: Plan) -> Iterator[str]:
 
 
 def _jobs(plan: Plan) -> Iterator[str]:
-    seconds: dict[tuple[str, int], float] = defaultdict(float)
-    for run in plan.jobs:
-        seconds[run.job, run.instance] += (run.end - run.start).total_seconds()
     for job in plan.asked.jobs if plan.asked else ():
-        done = sum(seconds[job.name, i] >= job.hours * 3600 for i in range(job.instances))
+        done = len([instance for instance in finished(job, plan) if instance < job.instances])
         if done < job.instances:
             yield f"{job.name}: {done} of {job.instances} instances run"
+
+
+def _returns(plan: Plan) -> Iterator[str]:
+    """VMs that are not back when they are due, of a plan that goes on in the midst of a night."""
+    begun = plan.asked.begun if plan.asked else None
+    for vm, why in begun.excused.items() if begun else ():
+        yield f"{vm} is not back when it is due: {why}"

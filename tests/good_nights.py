@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.nights import Night, Values, freed, plan_values, run, step, window
+from tests.nights import Night, Values, at, freed, plan_values, run, step, window
 from tests.worlds import gpu, host, vm, want
 
 Good = tuple[Night, Values]
@@ -248,6 +248,41 @@ def shares() -> Good:
     return night, plan_values(steps, [freed("h3", 12, 100)], runs)
 
 
+def midway() -> Good:
+    """Another plan goes on at 15 s: d has left h3, where a job runs, s sleeps, a is on its way, b has yet to go."""
+    night = Night(
+        [host("h1", m60(), cpus=8), host("h2", m60(), cpus=8), host("h3", cpus=8)],
+        [
+            quick("a", on="h1"),
+            quick("b", want("M60-1Q", "g0/0"), on="h1"),
+            {**quick("s", want("M60-1Q"), on="h1", may="suspend"), "power": "suspended"},
+            quick("c", on="h2"),
+            quick("d", on="h2"),
+        ],
+        {"windows": [window(0, 140)], "limits": {"store_mib": 4096, "most_moves": 7}},
+        [{"name": "film", "cpus": 6, "whole_host": True, "hours": 0.01, "instances": 2}],
+    )
+    steps = [
+        step("s1", "suspend", 0, 8, vm="s", host="h1"),
+        step("m0", "migrate", 0, 10, vm="d", src="h3", to="h2"),
+        step("m1", "migrate", 10, 20, vm="a", src="h1", to="h2", waits_for="m0"),
+        step("m2", "migrate", 20, 30, vm="b", src="h1", to="h2", gpus="g0/M60-1Q/0", waits_for="m1"),
+        step("m3", "migrate", 85, 95, vm="b", src="h2", to="h1", gpus="g0/M60-1Q/0"),
+        step("m4", "migrate", 98, 108, vm="a", src="h2", to="h1"),
+        step("r1", "resume", 100, 110, vm="s", host="h1", gpus="g0/M60-1Q/1", waits_for="s1 m3"),
+        step("m5", "migrate", 112, 125, vm="d", src="h2", to="h3"),
+    ]
+    runs = [run("film", "h3", 12, 60), run("film", "h1", 35, 75, instance=1)]
+    values = plan_values(steps, [freed("h3", 10, 110), freed("h1", 30, 85)], runs)
+    begun = {"at": at(15), "homes": {"d": "h3", "s": "h1"}}
+    values["asked"] = {
+        "request": night.asked.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "jobs": [job.model_dump(mode="json", exclude_none=True) for job in night.work],
+        "begun": begun,
+    }
+    return night, values
+
+
 GOOD: dict[str, Callable[[], Good]] = {
-    make.__name__: make for make in (desktops, sleepers, upgrade, hop, flash, mig, two_nights, switch, shares)
+    make.__name__: make for make in (desktops, sleepers, upgrade, hop, flash, mig, two_nights, switch, shares, midway)
 }

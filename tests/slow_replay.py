@@ -266,7 +266,7 @@ class _Replay:
                 need(job.deadline is None or run.end <= job.deadline, f"{_name(run)} is too late")
                 need(job.checkpointed or end - start >= job.hours * 3600, f"{_name(run)} is too short")
                 ran[_name(run)] += 1
-            need(job.checkpointed or ran[_name(run)] == 1, f"{_name(run)} cannot be checkpointed")
+            need(job.checkpointed or ran[_name(run)] <= 1, f"{_name(run)} cannot be checkpointed")
             inside = [f for f in plan.freed if f.host == run.host and f.from_ <= run.start and run.end <= f.until]
             need(bool(inside), f"{_name(run)} is on a host that is not freed")
         for kind in ("start-job", "stop-job"):

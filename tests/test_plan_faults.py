@@ -22,7 +22,7 @@ from tests.night_stories import told
 from tests.nights import Night, Values
 from tests.slow_replay import slow_verdict
 
-FAULTS = dict.fromkeys(GOOD, 640) | {"flash": 240}
+FAULTS = dict.fromkeys(GOOD, 580) | {"flash": 240}
 """How many faulty plans are made of each good one: more than 5,000 together."""
 
 HOSTS = ("h1", "h2", "h3", "n1", "n2", "n3")
@@ -200,12 +200,33 @@ def later_all(plan: Values, rng: random.Random) -> None:
                 one[key] = _shifted(one[key], by)
 
 
+def change_begun(plan: Values, rng: random.Random) -> None:
+    """How the night has begun is not so: at another time, from other homes."""
+    begun = (plan.get("asked") or {}).get("begun")
+    if not begun:
+        shift_step(plan, rng)
+        return
+    what = rng.choice(["at", "at", "drop", "host", "more", "excuse"])
+    homes = begun.setdefault("homes", {})
+    if what == "at":
+        begun["at"] = _shifted(begun["at"], rng.choice([-10, -5, -3, 1, 2, 5, 15]))
+    elif what == "drop" and homes:
+        del homes[rng.choice(sorted(homes))]
+    elif what == "host" and homes:
+        homes[rng.choice(sorted(homes))] = rng.choice([*HOSTS, "h9"])
+    elif what == "more":
+        homes[rng.choice(["a", "b", "c", "w"])] = rng.choice(HOSTS)
+    elif homes:
+        begun["excused"] = {rng.choice(sorted(homes)): "cannot"}
+
+
 PLANTS: list[Callable[[Values, random.Random], None]] = [
     shift_step,
     shift_step,
     shift_run,
     change_run,
     change_freed,
+    change_begun,
     swap,
     drop_wait,
     add_wait,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
@@ -15,12 +16,22 @@ from placer_models.named import Hosts
 WayBack = Literal["same-host", "any-host", "none"]
 
 
+class Running(Document):
+    """An instance of a job that runs as the snapshot is taken, and until when it is expected to."""
+
+    instance: Count
+    until: AwareDatetime
+
+
 class Job(Document):
     """Work that waits for freed hosts: `instances` times so many CPUs, so much memory and such GPUs for `hours`.
 
     `whole_host`: an instance has a freed host to itself. `value` is what one finished instance is worth; one that is
     `checkpointed` may be stopped in one night and go on in another. It starts no earlier than `not_before` and ends
     by `deadline`.
+
+    `running` is for plans that go on in the midst of a night: the instances that run now, each until when (absent: they
+    go as planned). An instance of which it is said is finished when it has run so long.
     """
 
     name: Name
@@ -34,6 +45,7 @@ class Job(Document):
     not_before: AwareDatetime | None = None
     deadline: AwareDatetime | None = None
     checkpointed: bool = False
+    running: tuple[Running, ...] | None = None
     notes: str | None = None
 
 
@@ -127,10 +139,25 @@ Request = Consolidate | Evacuate | SetMode
 """What can be asked of a night."""
 
 
+class Begun(Document):
+    """How a night has begun with whose plan another one goes on at an instant, `at`: what its snapshot cannot tell.
+
+    Steps and runs of jobs that have ended by `at` are told in the plan, and not played again. `homes` are the hosts on
+    which VMs ran when the night began: of those that stand elsewhere now, and of those that the night's steps have
+    suspended or powered off. They are due there as if the plan had moved them. `excused` are VMs that will not be back
+    when they are due, with the reason.
+    """
+
+    at: AwareDatetime
+    homes: Mapping[Name, Name] = Field(default_factory=dict)
+    excused: Mapping[Name, str] = Field(default_factory=dict)
+
+
 class Asked(Document):
     """What a plan was asked for, which it carries so that anybody can judge it: the request and the jobs, as they were
-    stated in the snapshot or by the command's options.
+    stated in the snapshot or by the command's options; and how the night has begun, where it begins in its midst.
     """
 
     request: Annotated[Request, Field(discriminator="kind")]
     jobs: tuple[Job, ...] = ()
+    begun: Begun | None = None

@@ -28,6 +28,7 @@ def faults(replay: TimedReplay, jobs: Sequence[Job]) -> Iterator[str]:
     yield from _traffic(replay)
     yield from _store(replay)
     yield from _shut_gpus(replay)
+    yield from _restarts(replay)
     yield from _evacuation(replay)
     yield from _freed(replay)
     yield from _runs(replay)
@@ -40,11 +41,11 @@ def _windows(replay: TimedReplay) -> Iterator[str]:
     windows = spans(replay.request.windows)
     for act in replay.timeline.acts:
         inside = any(begin <= act.start and act.end <= end for begin, end in windows)
-        if act.step.kind not in JOB_STEPS and not inside:
+        if act.step.kind not in JOB_STEPS and not inside and not replay.midway.is_told(act):
             yield f"{act.path}: {told(act.start)} to {told(act.end)} is not inside a window"
     everything: list[Act | Run] = [*replay.timeline.acts, *replay.timeline.runs]
     for one in everything:
-        if one.start < replay.at:
+        if one.start < replay.at and not replay.midway.is_told(one):
             yield f"{one.path}: starts at {told(one.start)}, before {told(replay.at)}"
 
 
@@ -66,8 +67,10 @@ def _crowded(loads: Iterable[Load], most: float) -> Iterator[tuple[int, int, str
 def _traffic(replay: TimedReplay) -> Iterator[str]:
     limits, hosts = replay.request.limits, replay.first.hosts
     moves = [act for act in replay.begun if act.step.kind == "migrate"]
-    if limits.most_moves is not None and len(moves) > limits.most_moves:
-        yield f"{len(moves)} migrations, at most {limits.most_moves} are allowed"
+    count = len(moves)
+    count += sum(act.step.kind == "migrate" and replay.midway.is_told(act) for act in replay.timeline.acts)
+    if limits.most_moves is not None and count > limits.most_moves:
+        yield f"{count} migrations, at most {limits.most_moves} are allowed"
     at_once: dict[str, list[Load]] = defaultdict(list)
     links: dict[tuple[str, str], list[Load]] = defaultdict(list)
     for act in moves:
@@ -107,7 +110,7 @@ def _store(replay: TimedReplay) -> Iterator[str]:
     if most is None:
         return
     loads: list[Load] = []
-    began: dict[str, tuple[int, str]] = {}
+    began = dict.fromkeys(replay.midway.asleep, (replay.midway.at, "the snapshot"))
     for act in replay.begun:
         name = str(act.step.vm)
         if act.step.kind == "suspend":
@@ -131,6 +134,13 @@ def _shut_gpus(replay: TimedReplay) -> Iterator[str]:
         for presence in by_gpu[shut.host, shut.gpu]:
             if _meet(presence, (shut.start, shut.end)):
                 yield f"{shut.act.path}: {shut.host}: GPU {shut.gpu} {shut.why}, and {presence.stand.vm} holds it"
+
+
+def _restarts(replay: TimedReplay) -> Iterator[str]:
+    for act in (act for act in replay.timeline.acts if act.step.kind == "restart-host"):
+        for presence in replay.history:
+            if presence.stand.host == act.step.host and _meet(presence, (act.start, act.end)):
+                yield f"{act.path}: {act.step.host} restarts, and {presence.stand.vm} stands there"
 
 
 def _meet(presence: Presence, interval: Interval) -> bool:
@@ -169,13 +179,18 @@ def _freed(replay: TimedReplay) -> Iterator[str]:
         if presence.stand.vm in replay.first.vms:
             there[presence.stand.host].append(presence)
     for host, intervals in replay.timeline.freed.items():
-        for interval in intervals:
+        for interval in _from(replay.midway.at, intervals):
             for presence in there[host]:
                 if _meet(presence, interval):
                     yield (
                         f"{host}: is not free from {told(interval[0])} until {told(interval[1])}: "
                         f"{presence.stand.vm} stands there {_when(presence)}"
                     )
+
+
+def _from(instant: int, intervals: Iterable[Interval]) -> Iterator[Interval]:
+    """What is left of intervals from an instant on."""
+    yield from ((max(begin, instant), end) for begin, end in intervals if end > instant)
 
 
 def _when(presence: Presence) -> str:
@@ -190,15 +205,17 @@ def _runs(replay: TimedReplay) -> Iterator[str]:
         on[presence.stand.host].append(presence)
     for run in replay.timeline.runs:
         job, host = run.job, run.run.host
-        if job.not_before is not None and run.run.start < job.not_before:
+        if replay.midway.is_told(run):
+            continue
+        if job.not_before is not None and run.run.start < job.not_before and run.start >= replay.midway.at:
             yield f"{run.path}: starts at {told(run.start)}, before {job.not_before.isoformat()}"
-        if job.deadline is not None and run.run.end > job.deadline:
+        if job.deadline is not None and run.run.end > job.deadline and run.start >= replay.midway.at:
             yield f"{run.path}: ends at {told(run.end)}, after its deadline {job.deadline.isoformat()}"
         if not any(begin <= run.start and run.end <= end for begin, end in replay.timeline.freed.get(host, ())):
             yield f"{run.path}: {host} is not freed from {told(run.start)} until {told(run.end)}"
         if job.whole_host:
             for presence in on[host]:
-                if presence.stand.vm != run.vm and _meet(presence, (run.start, run.end)):
+                if presence.stand.vm != run.vm and _meet(presence, (max(run.start, replay.midway.at), run.end)):
                     yield f"{run.path}: wants the whole host, and {presence.stand.vm} stands there {_when(presence)}"
 
 
@@ -209,9 +226,12 @@ def _instances(replay: TimedReplay, jobs: Sequence[Job]) -> Iterator[str]:
     for name, its in runs.items():
         job = its[0].job
         seconds = sum(run.end - run.start for run in its)
+        fresh = [run for run in its if run.start >= replay.midway.at]
+        if not job.checkpointed and fresh != its:  # what ran before may have been stopped: an instance begins again
+            its, seconds = fresh, sum(run.end - run.start for run in fresh)
         if not job.checkpointed and len(its) > 1:
             yield f"{name}: has {len(its)} runs, and cannot be checkpointed"
-        elif not job.checkpointed and seconds < job.hours * 3600:
+        elif its and not job.checkpointed and seconds < job.hours * 3600:
             yield f"{name}: runs for {seconds} s, needs {job.hours:g} h"
 
 
@@ -222,8 +242,8 @@ def _gains(replay: TimedReplay) -> Iterator[str]:
         return
     named = request.free if isinstance(request.free, tuple) else ()
     stood = {presence.stand.host for presence in replay.history if presence.start == EVER}
-    for host in replay.timeline.freed:
-        if host in stood and host not in named:
+    for host, intervals in replay.timeline.freed.items():
+        if host in stood and host not in named and any(_from(replay.midway.at, intervals)):
             gain = sum({run.vm: run.job.value for run in replay.timeline.runs if run.run.host == host}.values())
             if gain < request.limits.least_gain:
                 yield f"{host}: is freed for a job value of {gain}, at least {request.limits.least_gain} is asked"
@@ -234,12 +254,15 @@ def _way_back(replay: TimedReplay) -> Iterator[str]:
     if way == "none":
         return
     windows = spans(replay.request.windows)
-    touched = dict.fromkeys(str(act.step.vm) for act in replay.begun)
-    for vm in (replay.first.vms[name] for name in touched):
-        spells = [spell for spell in replay.spells(vm.name) if way == "any-host" or spell.host == vm.host]
-        for due in _due(replay, vm, windows):
+    touched = dict.fromkeys([*(str(act.step.vm) for act in replay.begun), *replay.midway.homes])
+    known = (replay.first.vms[name] for name in touched if name in replay.first.vms)
+    for vm in (vm for vm in known if vm.name not in replay.midway.excused):
+        home = replay.home(vm)
+        spells = [spell for spell in replay.spells(vm.name) if way == "any-host" or spell.host == home]
+        dues = _due(replay, vm, windows)
+        for due in ((max(begin, replay.midway.at), end) for begin, end in dues if end >= replay.midway.at):
             if not _covers(spells, due):
-                where = f"on {vm.host} " if way == "same-host" else ""
+                where = f"on {home} " if way == "same-host" else ""
                 until = f" and until {told(due[1])}" if due[1] > due[0] else ""
                 yield f"{vm.name}: does not run {where}at {told(due[0])}{until}, when it is due"
 

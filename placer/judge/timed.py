@@ -37,6 +37,13 @@ broken than it was at the beginning.
 **Way back.** Each VM that runs in the snapshot runs again when it is due: on its first host and at rest (same-host), on
 any host (any-host); with `none` nobody is due. Due is its own `ready_by`, else the request's, from then to the end of
 the window in which that is, and at the end of every later window; without either, at the end of every window.
+
+**Mid-way.** A plan that goes on with another one in the midst of a night says since when (`asked.begun.at`), and the
+snapshot is of that instant. What has ended by then is told, and not played: no more is asked of it than that its
+migrations count, and its steps of hosts. A step or run that began before goes on, until its planned end: the snapshot
+shows its VM as it was before the step. A run that began before may be stopped at any time. VMs in `begun.homes` had
+their first host there; those of them that are not on were suspended, or powered off, on the host that the told steps
+say, else there. VMs in `begun.excused` are not due.
 """
 
 from __future__ import annotations
@@ -49,6 +56,7 @@ from datetime import datetime
 from placer.judge import night_limits
 from placer.judge.check import broken, worse
 from placer.judge.host_times import HostTimes
+from placer.judge.midway import Midway
 from placer.judge.slots import Worlds
 from placer.judge.timeline import CLOCK, EVER, NEVER, VM_STEPS, Act, Run, Timeline, told
 from placer_models.cluster import Cluster, Host, Vm
@@ -103,15 +111,17 @@ class TimedReplay:
     ) -> None:
         self.request, self.plan = request, plan
         self.at = EVER if at is None else CLOCK.seconds(at)
+        self.midway = Midway(cluster, plan)
+        cluster = self.midway.cluster
         self.timeline = Timeline(cluster, jobs, plan)
         self.host_times = HostTimes(cluster, request, self.timeline.acts)
-        self.faults = [*self.timeline.faults, *self.host_times.faults]
+        self.faults = [*self.midway.faults, *self.timeline.faults, *self.host_times.faults]
         self.history: list[Presence] = []
         self.begun: list[Act] = []
         """The steps of VMs that could be played."""
-        self.asleep: dict[str, Stand] = {}
+        self.asleep = dict(self.midway.asleep)
         """The VMs that the plan has suspended by now, and where each stood."""
-        self.off: dict[str, Stand] = {}
+        self.off = dict(self.midway.off)
         """Likewise, those that it has powered off."""
         runs = {run.vm: _job_vm(run) for run in self.timeline.runs}
         self.faults.extend(f"{name}: a VM of the cluster has this name" for name in runs if name in cluster.vms)
@@ -144,18 +154,25 @@ class TimedReplay:
         """The cluster as it is at the instant that is played, with the runs of jobs among its VMs."""
         return self.scene.cluster
 
+    def home(self, vm: Vm) -> str:
+        """The host on which a VM ran when the night began."""
+        return self.midway.homes.get(vm.name, str(vm.host))
+
     def spells(self, vm: str) -> list[Spell]:
-        """When a VM that the plan touches was at rest on which host, or on the move."""
-        return self._spells[vm]
+        """When a VM that runs in the snapshot, or that the plan lets run again, was at rest on which host, or on the
+        move.
+        """
+        return self._spells.get(vm) or [Spell(EVER, NEVER, stand.host) for stand in self.scene.of(vm)]
 
     # --- playing ------------------------------------------------------------------------------------------------------
 
     def _play(self) -> None:
-        acts = [act for act in self.timeline.acts if act.step.kind in VM_STEPS]
+        acts = [act for act in self.timeline.acts if act.step.kind in VM_STEPS and not self.midway.is_told(act)]
+        runs = [run for run in self.timeline.runs if not self.midway.is_told(run)]
         starting: dict[int, list[Act | Run]] = defaultdict(list)
         ending: dict[int, list[Act | Run]] = defaultdict(list)
         under_way: dict[int, int] = defaultdict(int)  # steps of any kind: what starts and ends when
-        both: list[Act | Run] = [*acts, *self.timeline.runs]
+        both: list[Act | Run] = [*acts, *runs]
         for one in both:
             starting[one.start].append(one)
             ending[one.end].append(one)
@@ -200,14 +217,14 @@ class TimedReplay:
 
     def _may_start(self, act: Act, vm: Vm) -> bool:
         """What holds for every step of a VM; False: the step cannot be played."""
-        if vm.power != "on":
+        if vm.power != "on" and vm.name not in self.midway.homes:
             self._fault(act, f"{vm.name} is {vm.power} in the snapshot, and stays so")
             return False
         if vm.name in self._busy:
             self._fault(act, f"{vm.name} is still under way in {self._busy[vm.name].path}")
             return False
-        home = self.first.hosts[str(vm.host)]
-        if isinstance(self.request, Consolidate) and not self.request.names_host(home):
+        home = self.first.hosts.get(self.home(vm))
+        if isinstance(self.request, Consolidate) and home is not None and not self.request.names_host(home):
             self._fault(act, f"{vm.name} is on {home.name}, outside the scope of the request")
         least = step_seconds(self.first, vm, act.step.kind, self.request.limits)
         if act.end - act.start < least:
@@ -227,7 +244,8 @@ class TimedReplay:
     def _whereabouts(self, vm: str) -> str:
         if vm in self.asleep:
             return "is suspended"
-        return "is powered off" if vm in self.off else f"stands on {self.scene.of(vm)[0].host}"
+        stands = self.scene.of(vm)
+        return f"stands on {stands[0].host}" if stands else "is powered off"
 
     def _migrate(self, act: Act, vm: Vm) -> bool:
         was, to = self._stands(act, vm), str(act.step.reaches)

@@ -15,7 +15,7 @@ from placer_models.cluster import Cluster, firmware_mode
 from placer_models.document import Document
 from placer_models.motion import stun_seconds
 from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
-from placer_models.plan import Plan
+from placer_models.plan import JobRun, Plan
 
 
 class NightGoal(Document):
@@ -39,19 +39,33 @@ class NightGoal(Document):
 
 
 class JobValue(NightGoal):
-    """The value of the instances whose runs last, taken together, as long as the job takes."""
+    """The value of the instances that are finished: their run lasts as long as the job takes (of a checkpointed job:
+    their runs, taken together), and, where an instance is said to be running until later than that, until then.
+    """
 
     kind: Literal["job-value"] = "job-value"
     sense: ClassVar[Literal["most"]] = "most"
     unit: ClassVar[str] = "value"
 
     def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
-        seconds: dict[tuple[str, int], float] = defaultdict(float)
-        for run in plan.jobs:
-            seconds[run.job, run.instance] += (run.end - run.start).total_seconds()
-        known = {job.name: job for job in jobs}
-        done = (known[name] for (name, _), ran in seconds.items() if name in known and ran >= known[name].hours * 3600)
-        return sum(job.value for job in done)
+        return sum(job.value * len(finished(job, plan)) for job in jobs)
+
+
+def finished(job: Job, plan: Plan) -> list[int]:
+    """The instances of a job that a plan finishes."""
+    runs: dict[int, list[JobRun]] = defaultdict(list)
+    for run in plan.jobs:
+        if run.job == job.name:
+            runs[run.instance].append(run)
+    until = {one.instance: one.until for one in job.running or ()}
+    done = []
+    for instance, its in runs.items():
+        ran = [(run.end - run.start).total_seconds() for run in its]
+        last = max(run.end for run in its)
+        enough = (sum(ran) if job.checkpointed else max(ran)) >= job.hours * 3600
+        if enough and last >= until.get(instance, last):
+            done.append(instance)
+    return done
 
 
 class NamedFreed(NightGoal):

@@ -1,0 +1,74 @@
+"""What a plan that goes on in the midst of a night takes over from the hours before: what it means is said in
+`placer.judge.timed`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from placer.judge.timeline import CLOCK, EVER, Act, Run
+from placer_models.cluster import Cluster, Vm
+from placer_models.plan import Plan, Step
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on
+from placer_models.snapshot import unknown
+
+
+class Midway:
+    """How a night has begun before a plan's own part of it. `at` is when that begins (`EVER`: with the night).
+
+    `cluster` is the snapshot's, but that hosts which told steps have put in maintenance, and not taken out of it, are
+    up, as they were before. `asleep` and `off` are the VMs that told steps have suspended or powered off, and where
+    each stood.
+    """
+
+    def __init__(self, cluster: Cluster, plan: Plan) -> None:
+        begun = plan.asked.begun if plan.asked else None
+        self.at = EVER if begun is None else CLOCK.seconds(begun.at)
+        self.homes: Mapping[str, str] = {} if begun is None else begun.homes
+        self.excused: Mapping[str, str] = {} if begun is None else begun.excused
+        self.asleep: dict[str, Stand] = {}
+        self.off: dict[str, Stand] = {}
+        self.faults: list[str] = []
+        told = [] if begun is None else [step for step in plan.steps if step.end <= begun.at]
+        self.cluster = _before(cluster, told)
+        last = {step.vm: step.leaves for step in sorted(told, key=lambda step: step.start) if step.leaves is not None}
+        for name, home in self.homes.items():
+            self.faults += self._wrong_home(name, home)
+            vm = cluster.vms.get(name)
+            host = last.get(name) or home
+            if vm is not None and vm.power != "on" and host in cluster.hosts:
+                gone = self.asleep if vm.power == "suspended" else self.off
+                gone[name] = _stood(self.cluster, vm, host)
+
+    def is_told(self, one: Act | Run) -> bool:
+        """Whether something had ended before the plan's own part begins, and is not played."""
+        return one.end <= self.at
+
+    def _wrong_home(self, vm: str, host: str) -> Iterator[str]:
+        if vm not in self.cluster.vms:
+            yield f"asked.begun.homes: {unknown('VM', vm, self.cluster.vms)}"
+        elif host not in self.cluster.hosts and vm not in self.excused:
+            yield f"asked.begun.homes[{vm}]: {unknown('host', host, self.cluster.hosts)}"
+
+
+def _before(cluster: Cluster, told: list[Step]) -> Cluster:
+    """The cluster with those hosts up that these steps have put in maintenance."""
+    inside: dict[str, int] = defaultdict(int)
+    for step in told:
+        if step.host is not None:
+            inside[step.host] += {"enter-maintenance": 1, "leave-maintenance": -1}.get(step.kind, 0)
+    up = {
+        name: host.model_copy(update={"state": "up"})
+        for name, host in cluster.hosts.items()
+        if inside.get(name, 0) > 0 and host.state == "maintenance"
+    }
+    return replace(cluster, hosts={**cluster.hosts, **up}) if up else cluster
+
+
+def _stood(cluster: Cluster, vm: Vm, host: str) -> Stand:
+    """How a VM stood on a host, as far as it matters to where it may go: GPUs of the models that it held."""
+    bare = Scene(cluster)
+    return stand_on(bare, vm, cluster.hosts[host]) or Stand(vm.name, host)
