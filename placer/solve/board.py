@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from typing import Any
 
 import numpy as np
-
 from ortools.sat.python import cp_model
 
 from placer.solve.after_loss import AfterLoss
@@ -282,13 +281,14 @@ class CountBoard:
         a rule could tie to them.
         """
         tying = [rule for rule in self._rules if not rule.by_host]
-        if not self._elsewhere or not all(isinstance(rule, Vms) for rule in tying):
+        named = [rule for rule in tying if isinstance(rule, Vms)]
+        if not self._elsewhere or len(named) < len(tying):
             return self._scene.cluster.vms
         names = dict.fromkeys(self._asked)
         for place in self._places:
             for name in place.names:
                 names.update((stand.vm, None) for stand in self._scene.on(name))
-        for rule in tying:
+        for rule in named:
             names.update((vm.name, None) for vm in rule.members(self._scene.cluster))
         return names
 
@@ -304,20 +304,21 @@ class CountBoard:
             spots.append((self._columns[vms.host], size))
         else:
             spots = [
-                (place, self.integer(size, f"{one}@{place.host.name}"))
-                for place in self._roomy(vms.vm)
+                (place, self.integer(min(size, most), f"{one}@{place.host.name}"))
+                for place, most in self._roomy(vms.vm, size)
                 if self._survey.admits(one, place.host.name)
             ]
             if spots:
                 self.at_most([(1, count) for _, count in spots], size, eased=False)
         self._seat(vms, spots)
 
-    def _roomy(self, vm: Vm) -> Iterable[Place]:
-        """The places where a VM that starts may have room."""
+    def _roomy(self, vm: Vm, size: int) -> Iterable[tuple[Place, int]]:
+        """The places where VMs that start may have room, and for how many of so many there is at most."""
         if self._figures is None:
-            return self._places
+            return [(place, size) for place in self._places]
         left = set(roomy(self._figures, vm, self._numbers).tolist())
-        return [place for place, number in zip(self._places, self._numbers.tolist(), strict=True) if number in left]
+        numbers = zip(self._places, self._numbers.tolist(), strict=True)
+        return [(place, size) for place, number in numbers if number in left]
 
     def _seat(self, vms: VmClass, spots: list[tuple[Place, Var]]) -> None:
         for place, count in spots:

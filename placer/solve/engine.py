@@ -10,10 +10,11 @@ from dataclasses import replace
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
-from placer.solve.columns import Columns
+from placer.solve.columns import Columns, Setting
 from placer.solve.improve import Answer, Improver
 from placer.solve.master import Floor
 from placer.solve.merged import Merged
+from placer.solve.rounding import rounded
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey, tying
@@ -41,12 +42,6 @@ UNKNOWNS_PER_SECOND = 2_000
 
 MOST_GROUPS = 64
 """Groups of hosts for which columns are generated at most."""
-
-ROUNDS, SHAKEN = 60, 6
-"""Rounds of pricing at most, and of shaken prices."""
-
-NODES, GAP = 20, 2e-4
-"""Where the choice of whole columns ends: nodes of its search, or the gap that is left."""
 
 PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
@@ -127,7 +122,14 @@ class _Boards:
         goals = of.goals[:number]
         try:
             board = CountBoard(
-                of.scene, of.rules, goals, of.cluster.asked, self._movable, survey=of.survey, most=MOST_UNKNOWNS
+                of.scene,
+                of.rules,
+                goals,
+                of.cluster.asked,
+                self._movable,
+                survey=of.survey,
+                most=MOST_UNKNOWNS,
+                figures=of.answer.first_figures,
             )
         except TooLarge:
             return None
@@ -182,7 +184,8 @@ class _Large:
         """Bounds of the goals that need no exact layouts, by merging hosts: up to the first that is open."""
         try:
             goals = self.goals[: _plain(self.goals)]
-            self.merged = Merged(self.scene, self.survey, self.rules, goals, self.settings, self.budget)
+            figures = self.answer.first_figures
+            self.merged = Merged(self.scene, self.survey, self.rules, goals, self.settings, self.budget, figures)
         except TooLarge:
             return
         self._bounds(self.merged, len(goals))
@@ -320,7 +323,8 @@ class _Large:
             return None
         waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
         self._tied = tying(hard, [self.cluster.vms[name] for name in self.cluster.asked])
-        return Columns(self.scene, survey, local, self.goals, waiting, groups, self.budget, self.settings.workers)
+        setting = Setting(self.scene, survey, local, self.goals, self.budget, self.settings.workers)
+        return Columns(setting, waiting, groups)
 
     def _by_columns(self, columns: Columns) -> None:
         """Choose columns for the first goal that the first answers leave open; bounds up to it."""
@@ -329,12 +333,10 @@ class _Large:
             values = columns.values(number) if goal.sense == "most" else None
             if values is None:
                 return
-            prices, bound = columns.generate(values, floors, rounds=ROUNDS, close=0.5)
+            prices, bound = columns.generate(values, floors)
             self._bound(number, bound)
             if prices is not None and not self._tied and self._open(number):
-                columns.shake(prices, SHAKEN, self.settings.seed)
-                chosen = columns.choose(values, floors, nodes=NODES, gap=GAP)
-                self.improver.adopt(list(self.answer.stands), chosen)
+                self.improver.adopt(list(self.answer.stands), rounded(columns, values, floors, prices))
                 self.improver.fill(self._by(self._size), tight)
             if self._open(number) or self.budget.over():
                 return
@@ -354,5 +356,5 @@ class _Large:
             if values is None or self.budget.over():
                 return
             if self._open(number) and floors:
-                self.bounds[number] = columns.generate(values, floors, rounds=ROUNDS, close=0.5)[1]
+                self.bounds[number] = columns.generate(values, floors)[1]
             floors.append(Floor(values, self.answer.counted()[number]))

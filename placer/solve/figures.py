@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from placer.warm.columns import Columns
 from placer.warm.rows import NEVER, Ints, Rows
 from placer.warm.seats import fewest, simple
@@ -11,6 +14,12 @@ from placer_models.cluster import Vm
 from placer_models.goals.stranded import typical_asks
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene
+
+Vectors = npt.NDArray[np.float64]
+"""Shares of a host's CPUs, memory and GPUs in each row."""
+
+MANY = 2**40
+"""More VMs than anybody has."""
 
 
 def figures_of(scene: Scene, rules: Sequence[Rule]) -> Columns:
@@ -36,3 +45,31 @@ def roomy(figures: Columns, vm: Vm, hosts: Ints) -> Ints:
         costs = figures.rows.least(figures.rows.item(item))[figures.gpus[hosts]]
         hosts = hosts[fewest(costs, count) < NEVER]
     return hosts
+
+
+def most_alone(figures: Columns, vm: Vm, hosts: Ints) -> Ints:
+    """How many VMs like this one each of these hosts (by number) takes at most, by what is counted there."""
+    most: Ints = np.full(len(hosts), MANY, dtype=np.int64)
+    for room in figures.rooms:
+        if room.rule.concerns(vm):
+            for measure, take in enumerate(room.rule.takes(vm)):
+                if take > 0:
+                    most = np.minimum(most, np.maximum(0, room.left[hosts, measure]) // take)
+    one = simple(vm)
+    if one is not None:
+        item, count = one
+        number = figures.rows.item(item)
+        states = figures.gpus[hosts]
+        table = np.zeros(len(figures.rows.states), dtype=np.int64)
+        for state in np.unique(states).tolist():
+            table[state] = figures.rows.most(number, state)
+        most = np.minimum(most, table[states].sum(axis=1) // count)
+    return most
+
+
+def free(figures: Columns, hosts: Ints) -> Vectors:
+    """What these hosts (by number) have free, in shares of the whole host."""
+    used = np.array([0 if state is None else state.used for state in figures.rows.states], dtype=np.float64)
+    width = np.maximum(1, (figures.gpus[hosts] > 0).sum(axis=1))
+    given = figures.given[hosts] / np.maximum(figures.most[hosts], 1)
+    return np.column_stack((1 - given, 1 - used[figures.gpus[hosts]].sum(axis=1) / 1000 / width))

@@ -10,12 +10,16 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from random import Random
 
+import numpy as np
+
 from placer.judge.check import broken, scores, worse
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
+from placer.solve.figures import figures_of, free
 from placer.solve.run import Outcome, Progress, solve_board
-from placer.solve.start import Fit, Start, free_on
+from placer.solve.start import Fit, Start
 from placer.solve.survey import Survey
+from placer.warm.columns import Columns
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.moves import Moves
@@ -47,12 +51,28 @@ class Answer:
         self.stands: dict[str, Stand] = {}
         self.watched = [rule for rule in rules if rule.exact and not rule.soft]
         self._broken = broken(before, self.watched)
-        self.scores = self._count()
+        self._figures = self._first_figures = figures_of(before, rules)
+        self._stale: set[str] = set()
+        self.scores = self._signed(scores(goals, before, self.scene, rules))
 
-    def _count(self) -> list[int]:
-        """The goals' scores, so that more is always better."""
-        counted = scores(self._goals, self.before, self.scene, self._rules)
+    def _signed(self, counted: Sequence[int]) -> list[int]:
+        """Scores so that more is always better."""
         return [score if goal.sense == "most" else -score for goal, score in zip(self._goals, counted, strict=True)]
+
+    @property
+    def first_figures(self) -> Columns:
+        """The figures of the scene before."""
+        return self._first_figures
+
+    @property
+    def figures(self) -> Columns:
+        """The figures of the scene as it is."""
+        if self._stale and self._figures is self._first_figures:
+            self._figures = self._first_figures.copy(self.scene)
+        for host in sorted(self._stale):
+            self._figures.refresh(host)
+        self._stale.clear()
+        return self._figures
 
     def counted(self) -> list[int]:
         """The goals' scores as they are told."""
@@ -65,12 +85,16 @@ class Answer:
     def change(self, away: Iterable[str], stands: Iterable[Stand]) -> bool:
         """Take some VMs back to where they were, and let others stand so; undone unless the scores get better
         and the rules that boards do not hold are kept."""
-        old = dict(self.stands)
+        old, away, stands = dict(self.stands), list(away), list(stands)
+        names = dict.fromkeys((*away, *(stand.vm for stand in stands)))
+        hosts = dict.fromkeys(stand.host for name in names for stand in (*self.before.of(name), *self.scene.of(name)))
+        hosts.update((stand.host, None) for stand in stands)
+        parts = self._parts(hosts)
         for name in away:
             self._drop(name)
         for stand in stands:
             self._put(stand)
-        counted = self._count()
+        counted = self._counted_again(hosts, parts)
         if counted > self.scores and not worse(self.watched, self._broken, broken(self.scene, self.watched)):
             self.scores = counted
             return True
@@ -82,16 +106,50 @@ class Answer:
         self.stands = {name: self.stands[name] for name in old}
         return False
 
+    def _parts(self, hosts: Iterable[str]) -> list[int | None]:
+        """What these hosts add to each goal's score; None where it is no sum over hosts."""
+        found: list[int | None] = []
+        for goal in self._goals:
+            parts = [goal.on_host(self.before, self.scene, host) for host in hosts]
+            known = [part for part in parts if part is not None]
+            found.append(sum(known) if len(known) == len(parts) else None)
+        return found
+
+    def _counted_again(self, hosts: Iterable[str], parts: Sequence[int | None]) -> list[int]:
+        """The scores after a change on these hosts, which added so much before it; once it is known to be for the
+        worse, the further ones are not looked at.
+        """
+        known, found = self.counted(), []
+        for goal, score, was, now in zip(self._goals, known, parts, self._parts(hosts), strict=True):
+            if was is None or now is None:
+                found.append(goal.score(self.before, self.scene, self._rules))
+            else:
+                found.append(score + now - was)
+            if self._signed([*found, *known[len(found) :]]) < self.scores:
+                found.extend(known[len(found) :])
+                break
+        return self._signed(found)
+
     def _put(self, stand: Stand) -> None:
         for was in self.scene.of(stand.vm):
-            self.scene.remove(was)
-        self.scene.put(stand)
+            self.away(was)
+        self.back(stand)
         self.stands[stand.vm] = stand
 
     def _drop(self, name: str) -> None:
-        self.scene.remove(self.stands.pop(name))
+        self.away(self.stands.pop(name))
         for was in self.before.of(name):
-            self.scene.put(was)
+            self.back(was)
+
+    def away(self, stand: Stand) -> None:
+        """Take a stand out of the scene."""
+        self.scene.remove(stand)
+        self._stale.add(stand.host)
+
+    def back(self, stand: Stand) -> None:
+        """Put a stand into the scene."""
+        self.scene.put(stand)
+        self._stale.add(stand.host)
 
 
 class Improver:
@@ -112,6 +170,8 @@ class Improver:
         self._chance = Random(search.seed)
         self._cluster = answer.before.cluster
         self._open = [host.name for host in self._cluster.hosts.values() if host.state == "up"]
+        index = answer.first_figures.index
+        self._numbers = np.array([index[name] for name in self._open], dtype=np.int64)
         self._size = float(FIRST_SIZE)
         self._aims: Sequence[Goal] = goals
         self._movable: Collection[str] = ()
@@ -122,7 +182,8 @@ class Improver:
         if self._cluster.platform.slot_choice == "worst-case":
             return []
         end = self._budget.left - seconds
-        start = Start(self.answer.before.copy(), self._survey, self._rules, self._open)
+        answer = self.answer
+        start = Start(answer.before.copy(), self._survey, self._rules, self._open, answer.first_figures)
         start.fill(groups, fit, lambda: self._budget.left <= max(0, end))
         self.adopt(list(self.answer.stands), start.stands)
         return start.stands
@@ -134,7 +195,8 @@ class Improver:
         if not left or self._cluster.platform.slot_choice == "worst-case":
             return
         end = max(self._budget.deadline, time.monotonic() + FILL_SECONDS)
-        start = Start(self.answer.scene.copy(), self._survey, self._rules, self._open)
+        answer = self.answer
+        start = Start(answer.scene.copy(), self._survey, self._rules, self._open, answer.figures)
         start.fill(left, fit, lambda: time.monotonic() > end)
         self.adopt((), start.stands)
 
@@ -172,14 +234,18 @@ class Improver:
     def _pick(self) -> list[str]:
         """Some hosts with much left over, and others by chance."""
         size = min(int(self._size), len(self._open))
-        slack = {host: self._slack(host) + self._chance.random() * NOISE for host in self._open}
-        ranked = sorted(self._open, key=lambda host: -slack[host])
+        slack = [share + self._chance.random() * NOISE for share in self._slack()]
+        ranked = [self._open[number] for number in sorted(range(len(slack)), key=lambda number: -slack[number])]
         first = ranked[: (size + 1) // 2]
         return first + self._chance.sample(ranked[len(first) :], size - len(first))
 
-    def _slack(self, host: str) -> float:
-        cpus, memory, gpus = free_on(self.answer.scene, host)
-        return gpus if self._cluster.hosts[host].gpus else min(cpus, memory)
+    def _slack(self) -> list[float]:
+        """What is left over on each host that is up: of its GPUs where it has any, else the less of the rest."""
+        figures = self.answer.figures
+        left = free(figures, self._numbers)
+        gpus = (figures.gpus[self._numbers] > 0).any(axis=1)
+        shares: list[float] = np.where(gpus, left[:, 2], left[:, :2].min(axis=1)).tolist()
+        return shares
 
     def _solve(self, hosts: Sequence[str]) -> bool:
         answer, live = self.answer, set(hosts)
@@ -189,9 +255,9 @@ class Improver:
         was = [stand for name in free for stand in answer.before.of(name)]
         asked = {name: self._cluster.asked[name] for name in [*answer.waiting(), *free] if name in self._cluster.asked}
         for stand in now:
-            scene.remove(stand)
+            answer.away(stand)
         for stand in was:
-            scene.put(stand)
+            answer.back(stand)
         moved = {name for name in answer.stands if name not in asked and name not in free}
         may = {
             name for host in hosts for name in (stand.vm for stand in scene.on(host)) if name in self._movable
@@ -200,9 +266,9 @@ class Improver:
             outcome = self._solved(scene, now, asked, may, hosts, self._moves - len(moved))
         finally:
             for stand in was:
-                scene.remove(stand)
+                answer.away(stand)
             for stand in now:
-                scene.put(stand)
+                answer.back(stand)
         if outcome is None:
             self._size = max(2.0, self._size * 0.7)
             return False
@@ -233,6 +299,7 @@ class Improver:
                 survey=self._survey,
                 most=MOST_UNKNOWNS,
                 loose=any(rule.exact for rule in self._rules),
+                figures=None if movable else self.answer.figures,
             )
         except TooLarge:
             return None

@@ -11,15 +11,19 @@ already stays by itself (what it has too much of must not be taken from the othe
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from ortools.sat.python import cp_model
 
 from placer.judge.check import broken
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
+from placer.solve.figures import most_alone
 from placer.solve.survey import Survey
+from placer.warm.columns import Columns
+from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.rules.gpu import GpuRule
@@ -36,7 +40,20 @@ WORK = 2.0
 
 
 class MergedBoard(CountBoard):
-    """A board on which a place may stand for hosts of one kind whatever stands on them."""
+    """A board on which a place may stand for hosts of one kind whatever stands on them. `alone` says how many VMs of a
+    kind (by the survey's number) each host takes at most, were there no others.
+    """
+
+    def __init__(self, alone: Alone, *args: Any, **kwargs: Any) -> None:
+        self._alone = alone
+        super().__init__(*args, **kwargs)
+
+    def _roomy(self, vm: Vm, size: int) -> Iterable[tuple[Place, int]]:
+        alone = self._alone.of(vm)
+        for place in self._places:
+            most = sum(min(size, alone[name]) for name in place.names if name in alone)
+            if most:
+                yield place, min(size, most)
 
     def rows(self, place: Place) -> Any:
         if place.m == 1:
@@ -60,6 +77,39 @@ class MergedBoard(CountBoard):
         return list(rows.values())
 
 
+class Alone:
+    """How many VMs of each kind each host takes at most, were there no others."""
+
+    def __init__(self, scene: Scene, survey: Survey, figures: Columns) -> None:
+        self._survey, self._figures = survey, figures
+        self._open = np.array([i for i, host in enumerate(figures.hosts) if host.state == "up"], dtype=np.int64)
+        self._found: dict[int, dict[str, int]] = {}
+        for name in scene.cluster.asked:
+            if not scene.of(name):
+                self.of(scene.cluster.vms[name])
+
+    def of(self, vm: Vm) -> Mapping[str, int]:
+        """The hosts that take any of a VM's kind, and how many."""
+        kind = self._survey.vm(vm.name)
+        if kind not in self._found:
+            names = [self._figures.hosts[number].name for number in self._open.tolist()]
+            most = most_alone(self._figures, vm, self._open).tolist()
+            self._found[kind] = {
+                name: count
+                for name, count in zip(names, most, strict=True)
+                if count and self._survey.admits(vm.name, name)
+            }
+        return self._found[kind]
+
+    def signature(self) -> Mapping[str, Hashable]:
+        """Which kinds of VMs a host takes at all."""
+        kinds: dict[str, list[int]] = {}
+        for kind, hosts in self._found.items():
+            for name in hosts:
+                kinds.setdefault(name, []).append(kind)
+        return {name: tuple(some) for name, some in kinds.items()}
+
+
 class Merged:
     """The merged relaxation of a whole cluster for some goals, nobody moving. Raises TooLarge."""
 
@@ -71,11 +121,13 @@ class Merged:
         goals: Sequence[Goal],
         search: Search,
         budget: Budget,
+        figures: Columns,
     ) -> None:
         kept = [rule for rule in rules if not rule.soft and rule.by_host and _mergeable(rule, scene)]
-        groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host])
+        alone = Alone(scene, survey, figures)
+        groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host], alone)
         self._board = MergedBoard(
-            scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS
+            alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS
         )
         self._goals, self._search, self._budget = goals, search, budget
 
@@ -113,13 +165,17 @@ class Merged:
         return cp_model.LinearExpr.weighted_sum(unknowns, factors), constant + aim[1]
 
 
-def merged_groups(scene: Scene, survey: Survey, rules: Sequence[Rule]) -> list[list[str]]:
-    """The hosts that are up, grouped by kind; one on which a rule is broken already is a group by itself."""
+def merged_groups(scene: Scene, survey: Survey, rules: Sequence[Rule], alone: Alone) -> list[list[str]]:
+    """The hosts that are up, grouped by kind and by which VMs they take at all; one on which a rule is broken already
+    is a group by itself.
+    """
     groups: dict[Hashable, list[str]] = {}
     sick = {host for host, found in _breaches(scene, rules).items() if found}
+    takes = alone.signature()
     for host in scene.cluster.hosts.values():
         if host.state == "up":
-            groups.setdefault(host.name if host.name in sick else survey.host(host.name), []).append(host.name)
+            key = host.name if host.name in sick else (survey.host(host.name), takes.get(host.name))
+            groups.setdefault(key, []).append(host.name)
     return list(groups.values())
 
 

@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from placer.solve.figures import figures_of, roomy
+from placer.solve.figures import Vectors, figures_of, free, roomy
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
 from placer.warm.rows import Ints
@@ -23,13 +22,10 @@ from placer_models.cluster import Cluster, Host, Vm
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import misfit, use_for, use_of
+from placer_models.seating import misfit, use_for
 
 Vector = tuple[float, float, float]
 """Shares of a host's CPUs, memory and GPUs."""
-
-Vectors = npt.NDArray[np.float64]
-"""A vector in each row."""
 
 Fit = Callable[[Vectors, Vectors], Vectors]
 """How well a VM's wishes (first) suit what hosts have free (second), row by row: the lowest is taken."""
@@ -83,7 +79,6 @@ class Start:
         self._others = [rule for rule in rules if id(rule) not in counted and not isinstance(rule, GpuRule)]
         self._open = np.array(sorted(self._columns.index[name] for name in hosts), dtype=np.int64)
         self._kinds = np.array([survey.host(name) for name in self._columns.index], dtype=np.int64)
-        self._width = np.array([max(1, len(host.gpus)) for host in self._columns.hosts], dtype=np.float64)
         self.stands: list[Stand] = []
         self._shares: dict[tuple[int, int], Vector] = {}
         self._losses: list[int] = []
@@ -121,7 +116,7 @@ class Start:
         asked = np.array([kinds[kind] for kind in self._kinds[hosts].tolist()], dtype=np.float64).reshape(-1, 3)
         may = np.isfinite(asked).all(axis=1)
         hosts, asked = hosts[may], asked[may]
-        ranked: list[int] = hosts[np.argsort(fit(asked, self._free(hosts)), kind="stable")].tolist()
+        ranked: list[int] = hosts[np.argsort(fit(asked, free(self._columns, hosts)), kind="stable")].tolist()
         return ranked
 
     def _asked(self, vm: Vm, kind: int, number: int) -> Vector:
@@ -130,14 +125,6 @@ class Start:
             admitted = self._survey.admits(vm.name, host.name)
             self._shares[key] = asked_of(self._cluster, vm, host) if admitted else NOWHERE
         return self._shares[key]
-
-    def _free(self, hosts: Ints) -> Vectors:
-        """What these hosts have free, in shares of the whole host."""
-        columns = self._columns
-        used = np.array([0 if state is None else state.used for state in self._rows.states], dtype=np.float64)
-        given = columns.given[hosts] / np.maximum(columns.most[hosts], 1)
-        gpus = used[columns.gpus[hosts]].sum(axis=1) / 1000 / self._width[hosts]
-        return np.column_stack((1 - given, 1 - gpus))
 
     def _onto(self, name: str, number: int, item: int | None = None) -> bool:
         """Put a VM (which asks for a single `item`, where given) on a host if no rule is against it."""
@@ -222,22 +209,4 @@ def _gpus_asked(cluster: Cluster, vm: Vm, host: Host) -> float:
             default=1.0,
         )
         for ask in vm.wants
-    )
-
-
-def free_on(scene: Scene, name: str) -> Vector:
-    """What a host has free, in shares of the whole host."""
-    host, use = scene.cluster.hosts[name], scene.use(name)
-    room = host.memory_room_mib
-    memory = use.gpu_vms_memory_mib + use.other_memory_mib * 1000 / host.memory_ratio_milli
-    held = sum(
-        taken.share_milli / 1000
-        for gpu in host.gpus
-        for _, hold in scene.holders(name, gpu.id)
-        if (taken := use_of(scene.cluster, gpu, hold)) is not None
-    )
-    return (
-        1 - use.cpu_milli / max(1, host.cpu_room_milli),
-        1 - memory / max(1, room),
-        1 - held / max(1, len(host.gpus)),
     )

@@ -67,6 +67,7 @@ class Rows:
         self._items: dict[Item, int] = {}
         self._tables: list[_Table] = []
         self._turns: dict[tuple[int, int], tuple[Turn, ...]] = {}
+        self._most: dict[tuple[int, int], int] = {}
         self._expected: dict[int, int] = {}
         """The column of each item that is expected."""
         self._weights: list[int] = []
@@ -115,6 +116,13 @@ class Rows:
         if key not in self._turns:
             self._turns[key] = tuple(self._find_turns(self._tables[item].item, state))
         return self._turns[key]
+
+    def most(self, item: int, state: int) -> int:
+        """How many items of one sort a state takes at most, one after the other."""
+        key = item, state
+        if key not in self._most:
+            self._most[key] = max((1 + self.most(item, turn.state) for turn in self.turns(item, state)), default=0)
+        return self._most[key]
 
     def _find_turns(self, item: Item, number: int) -> Iterator[Turn]:
         state = self.states[number]

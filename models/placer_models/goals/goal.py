@@ -35,6 +35,12 @@ class Goal(Document):
         """The score on a board, as terms and a constant; further unknowns may be posted for it."""
         raise TypeError(f"{type(self).__name__} does not say how it is counted")
 
+    def on_host(self, before: Scene, after: Scene, host: str) -> int | None:
+        """What a host adds to the score of a scene at rest, where that is the sum over all hosts; None: it is not. Lets
+        a search count again only what it has changed.
+        """
+        return None
+
     def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
         """The score of an end scene, counted afresh."""
         raise TypeError(f"{type(self).__name__} does not say how it is counted")

@@ -34,6 +34,9 @@ class HostsTouched(Goal):
             board.gate(place, [count for count, _ in arriving], touched)
         return terms, 0
 
+    def on_host(self, before: Scene, after: Scene, host: str) -> int:
+        return int(any(all(was.host != host for was in before.of(stand.vm)) for stand in after.on(host)))
+
     def score(self, before: Scene, after: Scene, rules: Sequence[Rule]) -> int:
         return len(
             {stand.host for stand in after.stands() if stand.host not in {was.host for was in before.of(stand.vm)}}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from bench.clusters import synthetic
 from placer import place
 from placer.solve.budget import Budget
-from placer.solve.merged import Merged, merged_groups
+from placer.solve.figures import figures_of
+from placer.solve.merged import Alone, Merged, merged_groups
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
+from placer_models.rules.rule import Rule
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
@@ -26,7 +29,13 @@ def merged(snapshot: Snapshot) -> Merged:
     decision, cluster = shipped_decision("gpu_allocation"), snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.goals_of(cluster)
     survey = Survey(cluster, rules, goals)
-    return Merged(Scene.now(cluster), survey, rules, goals, decision.search, Budget(time.monotonic() + 60))
+    scene = Scene.now(cluster)
+    figures = figures_of(scene, rules)
+    return Merged(scene, survey, rules, goals, decision.search, Budget(time.monotonic() + 60), figures)
+
+
+def alone(scene: Scene, survey: Survey, rules: Sequence[Rule]) -> Alone:
+    return Alone(scene, survey, figures_of(scene, rules))
 
 
 @pytest.mark.parametrize("kind", ["loaded", "over-subscribed", "ruled", "storm"])
@@ -40,20 +49,20 @@ def test_no_proven_answer_is_better_than_the_merged_bound(kind: str, seed: int) 
 
 
 def test_rooms_that_no_vm_fits_add_up_to_a_bound_and_not_to_an_answer() -> None:
-    running = [
-        {"name": f"old-{i}", "power": "on", "host": f"h{i}", "cpus": 6 + i % 2, "memory_mib": 1024} for i in range(4)
+    running = [{"name": f"old-{i}", "power": "on", "host": f"h{i}", "cpus": 4, "memory_mib": 1024} for i in range(2)]
+    waiting = [
+        {"name": f"new-{i}", "power": "off", "cpus": cpus, "memory_mib": 1024} for i, cpus in enumerate((3, 3, 2))
     ]
-    waiting = [{"name": f"new-{i}", "power": "off", "cpus": 2, "memory_mib": 1024} for i in range(4)]
     document = {
         "format": "placer.snapshot/1",
         "cluster": "crumbs",
         "taken_at": "2026-11-20T18:00:00Z",
-        "hosts": [{"name": f"h{i}", **HOST} for i in range(4)],
+        "hosts": [{"name": f"h{i}", **HOST} for i in range(2)],
         "vms": [*running, *waiting],
         "requests": [{"kind": "power-on", "vm": vm["name"]} for vm in waiting],
     }
     snapshot = Snapshot.of(document)
-    assert merged(snapshot).bound(1, (0,)) == 3  # two rooms of two CPUs, and two of one that together make a third
+    assert merged(snapshot).bound(1, (0,)) == 3  # one CPU that is left over on each of two hosts
     assert place(snapshot).score["placed"] == 2
 
 
@@ -72,4 +81,26 @@ def test_a_host_that_is_over_full_takes_no_room_from_the_others() -> None:
     assert merged(snapshot).bound(1, (0,)) == 1
     rules = shipped_decision("gpu_allocation").rules_of(())
     scene = Scene.now(snapshot.content)
-    assert merged_groups(scene, Survey(scene.cluster, rules, []), rules) == [["h0"], ["h1", "h2"]]
+    survey = Survey(scene.cluster, rules, [])
+    assert merged_groups(scene, survey, rules, alone(scene, survey, rules)) == [["h0"], ["h1", "h2"]]
+
+
+def test_a_room_too_small_for_a_vm_is_not_added_to_others() -> None:
+    running = [
+        {"name": f"old-{i}", "power": "on", "host": f"h{i}", "cpus": 6 + i % 2, "memory_mib": 1024} for i in range(4)
+    ]
+    waiting = [{"name": f"new-{i}", "power": "off", "cpus": 2, "memory_mib": 1024} for i in range(4)]
+    snapshot = Snapshot.of(
+        {
+            "format": "placer.snapshot/1",
+            "cluster": "crumbs",
+            "taken_at": "2026-11-20T18:00:00Z",
+            "hosts": [{"name": f"h{i}", **HOST} for i in range(4)],
+            "vms": [*running, *waiting],
+            "requests": [{"kind": "power-on", "vm": vm["name"]} for vm in waiting],
+        }
+    )
+    assert merged(snapshot).bound(1, (0,)) == 2  # two hosts have two CPUs left, two have one, which is no room
+    rules = shipped_decision("gpu_allocation").rules_of(())
+    scene, survey = Scene.now(snapshot.content), Survey(snapshot.content, rules, [])
+    assert merged_groups(scene, survey, rules, alone(scene, survey, rules)) == [["h0", "h2"], ["h1", "h3"]]
