@@ -46,6 +46,8 @@ class Expectation(BaseModel):
     sharings: Mapping[str, list[str]] = {}
     untouched: list[str] = []
     unmoved: Mapping[str, list[str]] = {}
+    left_out: list[str] = []
+    already: list[str] = []
     order: list[list[str]] = []
     by: Mapping[str, str] = {}
     hours: list[float] | None = None
@@ -78,6 +80,10 @@ def _planned(snapshot: Snapshot, request: object, decision: Decision) -> Plan:
         from placer.evacuate import evacuate
 
         return evacuate(snapshot, request, decision)
+    if isinstance(request, SetMode):
+        from placer.set_mode import set_mode
+
+        return set_mode(snapshot, request, decision)
     raise TypeError(f"{request} is not of a night")
 
 
@@ -106,6 +112,9 @@ def differences(story: Story, plan: Plan) -> Iterator[str]:
     yield from _of_vms(expected, plan)
     yield from _in_time(expected, plan)
     yield from _not_back(story.snapshot, story.request, plan)
+    why = [reason for one in plan.left_out for reason in one.reasons]
+    for parts, sentences in ((expected.left_out, why), (expected.already, plan.already)):
+        yield from (f"no '{part}' in {sentences}" for part in parts if not any(part in said for said in sentences))
     said = expected.broken_now
     yield from (f"no '{part}' in {plan.broken_now}" for part in said if not any(part in one for one in plan.broken_now))
     yield from (f"unexpected: {one}" for one in plan.broken_now if not any(part in one for part in said))

@@ -296,6 +296,9 @@ PLANNED = (
     "idle-desktops-sleep-through-the-night-where-the-others-leave-no-room",
     "two-nights-do-what-one-cannot",
     "mig-instances-are-gathered-so-that-a-7g-can-train",
+    "mig-gpu-is-had-whole-when-its-instances-have-gone-and-the-one-that-may-not-go-keeps-the-other",
+    "same-size-a40-is-emptied-and-takes-mixed-sizes-and-all-wake-up-on-it",
+    "m60-is-flashed-to-compute-while-the-pass-through-vm-of-the-host-is-off",
 )
 """Stories of which placer's own plan gets faults."""
 

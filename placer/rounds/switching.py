@@ -53,7 +53,7 @@ class Switching(Rounds):
         for flash in (True, False):
             if flash == self._needs_flash():  # what is possible together with a flash is not asked again
                 for spot, stands in self._leavers(flash).items():
-                    if kept := self._hopeless(stands, flash):
+                    if kept := self._hopeless(spot, stands):
                         self._leave_out([spot], flash, _told(kept))
         self._possible = len(self.already) + len(self._pending())
 
@@ -205,13 +205,13 @@ class Switching(Rounds):
             place = NO_PLACE.format(self._host.name)
             options[vm] = place if self.request.way_back == "same-host" else replace(may, wait=())
 
-    def _hopeless(self, stands: Sequence[Stand], flash: bool) -> dict[str, tuple[str, ...]]:
-        """Those of these VMs that can go nowhere whatever is done to others, each with the reasons; they are noted as
-        unmoved. On other hosts only those are in the way that nothing may be done to.
+    def _hopeless(self, spot: Spot, stands: Sequence[Stand]) -> dict[str, tuple[str, ...]]:
+        """Those of the VMs on a spot that can go nowhere whatever is done to others, each with the reasons; they are
+        noted as unmoved. Only those are in the way that nothing may be done to.
         """
-        options, name = self._options(flash), self._host.name
+        options, name = self._options(spot.gpu is None), self._host.name
         stuck = [stand for stand in self.scene.stands() if isinstance(options[stand.vm], str)]
-        after = self._changed(self._pending(), open_again=True) if flash else self._host
+        after = self._changed(self._gpus([spot]))
         there = [stand for stand in stuck if stand.host == name and stand not in stands]
         empty = Scene(replace(self.scene.cluster, hosts={**self.scene.cluster.hosts, name: after}), there)
         kept: dict[str, tuple[str, ...]] = {}
@@ -251,8 +251,8 @@ class Switching(Rounds):
         changed = self._changed(gpus), frozenset(gpus)
         return Care([self._host.name], stages, changed={self._host.name: changed})
 
-    def _changed(self, gpus: Sequence[str], *, open_again: bool = False) -> Host:
-        """The host when these GPUs are as wanted; `open_again`: and may be put in another sharing."""
+    def _changed(self, gpus: Sequence[str]) -> Host:
+        """The host when these GPUs are as wanted, and stay so."""
         request = self.request
 
         def after(gpu: Gpu) -> Gpu:
@@ -260,7 +260,7 @@ class Switching(Rounds):
             if self._flashes(gpu):
                 wished["model"] = self.snapshot.content.catalogue.find(gpu.model).name
             if request.sharing is not None:
-                wished |= {"sharing": request.sharing, "may_share": gpu.sharings if open_again else None}
+                wished |= {"sharing": request.sharing, "may_share": None}
             return gpu.model_copy(update=wished)
 
         host = self.scene.cluster.hosts[self._host.name]

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, firmware_mode
 from placer_models.document import Document
+from placer_models.gpus import Sharing
 from placer_models.motion import stun_seconds
 from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
 from placer_models.plan import JobRun, Plan
@@ -80,7 +81,9 @@ class NamedFreed(NightGoal):
 
 
 class ModesSet(NightGoal):
-    """How many of the GPUs that a set-mode request means stand in the wanted mode and sharing in the end."""
+    """How many of the GPUs that a set-mode request means stand in the wanted mode and sharing in the end; not those
+    that a VM which comes there puts in another sharing again.
+    """
 
     kind: Literal["modes-set"] = "modes-set"
     sense: ClassVar[Literal["most"]] = "most"
@@ -93,10 +96,17 @@ class ModesSet(NightGoal):
         meant = [gpu for gpu in gpus if request.gpus is None or gpu.id in request.gpus]
         modes = {gpu.id: firmware_mode(cluster.catalogue, gpu) for gpu in meant}
         sharings = {gpu.id: gpu.sharing for gpu in meant}
+        taken: dict[str, dict[str, Sharing]] = defaultdict(dict)
         for step in sorted(plan.steps, key=lambda step: step.start):
-            for placed in step.gpus if step.kind == "set-mode" and step.host == request.host else ():
-                modes[placed.gpu] = step.mode or modes.get(placed.gpu, "graphics")
-                sharings[placed.gpu] = step.sharing or sharings.get(placed.gpu, "passthrough")
+            if step.kind == "set-mode" and step.host == request.host:
+                for placed in step.gpus:
+                    modes[placed.gpu] = step.mode or modes.get(placed.gpu, "graphics")
+                    sharings[placed.gpu] = step.sharing or sharings.get(placed.gpu, "passthrough")
+            if step.vm is not None:
+                here = step.gpus if step.reaches == request.host else ()
+                taken[step.vm] = {placed.gpu: placed.sharing for placed in here if placed.sharing is not None}
+        for its in taken.values():
+            sharings |= its
         return sum(
             request.mode in (None, modes[gpu.id]) and request.sharing in (None, sharings[gpu.id]) for gpu in meant
         )

@@ -881,3 +881,17 @@ def test_gpus_in_the_mode_that_is_asked_are_counted_whoever_put_them_there() -> 
     for gpus, score in ((None, 2), (["g1"], 1), (["g2"], 0)):
         asked = night.asked.model_copy(update={"gpus": gpus})
         assert TimedReplay(night.cluster, night.holding, asked, (), plan(steps)).score["modes-set"] == score
+
+
+def test_a_gpu_that_a_vm_puts_back_in_its_old_sharing_is_not_counted() -> None:
+    night = pair(
+        desk(may="power_cycle"), hosts=[host("h1", m60(), m60()), host("h2")], request=switch(sharing="passthrough")
+    )
+    steps = [
+        step("off", "power-off", 0, 6, vm="a", host="h1"),
+        step("set", "set-mode", 6, host="h1", gpus="g0 g1", sharing="passthrough"),
+        step("on", "power-on", 10, 17, vm="a", host="h1", gpus="g1/M60-1Q/0+same-size"),
+    ]
+    replay = TimedReplay(night.cluster, night.holding, night.asked, (), plan(steps))
+    assert replay.faults == []
+    assert replay.score["modes-set"] == 1
