@@ -19,15 +19,18 @@ from placer_models.seating import stand_on, use_of
 
 
 class NotPlayed(Exception):
-    """A round that cannot be carried out; why, in words."""
+    """A round that cannot be carried out because of a VM; why, in words."""
+
+    def __init__(self, vm: str, why: str) -> None:
+        super().__init__(f"{vm} {why}")
+        self.vm = vm
 
 
 class NoSeat(NotPlayed):
     """A VM finds no place on its host as that is afterwards."""
 
     def __init__(self, vm: str) -> None:
-        super().__init__(f"{vm} finds no place on its host afterwards")
-        self.vm = vm
+        super().__init__(vm, "finds no place on its host afterwards")
 
 
 @dataclass(frozen=True)
@@ -119,12 +122,28 @@ def play(scene: Scene, rules: Sequence[Rule], request: Evacuate | SetMode, care:
         for action in _homeward(then, request, goings[home.vm], home):
             homeward.append(action)
             begins[action.key] = ready
-    try:
-        back = _scheduled(then, rules, request, homeward, begins)
-    except NotPlayed:  # all at once is too much for slots that the manager picks: one by one
-        begins = {key: ready + i for i, (key, ready) in enumerate(begins.items())}
-        back = _scheduled(then, rules, request, homeward, begins)
+    back = _come_back(then, rules, request, homeward, begins)
     return Round(care, outward.timed, hours, back.timed, _after(then, back.timed))
+
+
+def _come_back(
+    then: Scene,
+    rules: Sequence[Rule],
+    request: Evacuate | SetMode,
+    homeward: Sequence[Action],
+    begins: Mapping[tuple[str, int], int],
+) -> Schedule:
+    """When each returns: all at once, or one by one where that is too much for slots that the manager picks. Raises
+    NoSeat.
+    """
+    try:
+        return _scheduled(then, rules, request, homeward, begins)
+    except NotPlayed:
+        in_turn = {key: ready + i for i, (key, ready) in enumerate(begins.items())}
+    try:
+        return _scheduled(then, rules, request, homeward, in_turn)
+    except NotPlayed as why:
+        raise NoSeat(why.vm) from None
 
 
 def _homes(then: Scene, care: Care, returning: Sequence[Stand]) -> list[Stand]:
@@ -168,7 +187,7 @@ def _scheduled(
     if schedule.stuck:
         action = schedule.stuck[0]
         where = "" if action.to is None else f" on {action.to.host}"
-        raise NotPlayed(f"{action.vm} waits for room{where} that is not left before it goes itself")
+        raise NotPlayed(action.vm, f"waits for room{where} that is not left before it goes itself")
     return schedule
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from placer.rounds.options import nowhere_to_go
-from placer.rounds.play import Care, Round, Stage
+from placer.rounds.play import Care, NoSeat, Round, Stage
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
 from placer.solve.leaving import Spot
 from placer_models.night import Evacuate
@@ -127,15 +127,18 @@ class Rolling(Rounds):
     def _round(self, chosen: Sequence[str], clock: int, end: int) -> Round | str:
         """One round with these hosts, or why there is none."""
         later = frozenset(self._pending()) - set(chosen)
-        found = self.attempt(
-            self._leavers(chosen),
-            self.options,
-            self._care,
-            (clock, end),
-            later,
-            wholly=self.request.in_order,
-            rounds_left=self._rounds_left(),
-        )
+        try:
+            found = self.attempt(
+                self._leavers(chosen),
+                self.options,
+                self._care,
+                (clock, end),
+                later,
+                wholly=self.request.in_order,
+                rounds_left=self._rounds_left(),
+            )
+        except NoSeat as why:
+            return str(why)
         if isinstance(found, str):
             return found
         left, played = found

@@ -15,7 +15,7 @@ from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import Care, NoSeat, Round, Stage
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Options, Spot
-from placer_models.cluster import Gpu, Host, firmware_mode
+from placer_models.cluster import Cluster, Gpu, Host, firmware_mode
 from placer_models.motion import SHARING_SECONDS, flash_seconds
 from placer_models.night import SetMode
 from placer_models.plan import LeftOut
@@ -50,6 +50,8 @@ class Switching(Rounds):
                 self.already.append(gpu.id)
             elif (why := self._refused(gpu)) is not None:
                 self.never[gpu.id] = why
+        if request.sharing is not None:  # nobody puts those that are so already in another sharing
+            self.scene = Scene(self._with(self._changed(self.already)), self.scene.stands())
         for flash in (True, False):
             if flash == self._needs_flash():  # what is possible together with a flash is not asked again
                 for spot, stands in self._leavers(flash).items():
@@ -213,7 +215,7 @@ class Switching(Rounds):
         stuck = [stand for stand in self.scene.stands() if isinstance(options[stand.vm], str)]
         after = self._changed(self._gpus([spot]))
         there = [stand for stand in stuck if stand.host == name and stand not in stands]
-        empty = Scene(replace(self.scene.cluster, hosts={**self.scene.cluster.hosts, name: after}), there)
+        empty = Scene(self._with(after), there)
         kept: dict[str, tuple[str, ...]] = {}
         for stand in stands:
             if stand_on(empty, empty.cluster.vms[stand.vm], after) is None:
@@ -250,6 +252,11 @@ class Switching(Rounds):
                 stages = [enter, *stages, Stage("leave", "leave-maintenance", self._seconds(True), 0, "is done")]
         changed = self._changed(gpus), frozenset(gpus)
         return Care([self._host.name], stages, changed={self._host.name: changed})
+
+    def _with(self, host: Host) -> Cluster:
+        """The cluster with this host as it is now or afterwards."""
+        cluster = self.scene.cluster
+        return replace(cluster, hosts={**cluster.hosts, host.name: host})
 
     def _changed(self, gpus: Sequence[str]) -> Host:
         """The host when these GPUs are as wanted, and stay so."""

@@ -17,7 +17,7 @@ from tests.good_nights import m60, quick
 from tests.nights import Night, Values, window
 from tests.worlds import gpu, host, want
 
-COMPUTE = {"models": ["Tesla M60"], "mode": "compute"}
+COMPUTE: Values = {"models": ["Tesla M60"], "mode": "compute"}
 
 
 def switched(hosts: Sequence[Values], vms: Sequence[Values], **more: Any) -> Plan:
@@ -205,3 +205,12 @@ def test_what_the_host_does_not_have_is_one_clear_sentence(asked: Values, said: 
     assert isinstance(night.asked, SetMode)
     with pytest.raises(Faults, match=said):
         set_mode(night.snapshot, night.asked)
+
+
+def test_a_gpu_that_is_so_already_is_not_put_in_another_sharing_by_who_comes_back() -> None:
+    both = [gpu("A100 PCIe 80GB", "mig", "passthrough"), gpu("A100 PCIe 80GB", "passthrough", "mig")]
+    vms = [quick("a", want("1g.10gb", "g0/0"), on="h1", may="power_cycle")]
+    plan = switched([host("h1", *both)], vms, sharing="passthrough")
+    assert plan.steps == ()
+    assert plan.score["modes-set"] == 1
+    assert "a: " in reasons(plan)
