@@ -2,30 +2,32 @@
 
 Hosts that nothing tells apart form a group; a column is what may come to one host of a group. A master problem chooses
 columns (`placer.solve.master`); which further column would help is asked of the same board as everywhere, over one
-host, with the master's prices as the VMs' values. What the pricing boards prove bounds what anybody can reach: for any
-prices,
+host, with the master's prices as the VMs' values. Group after group is asked so, those of most hosts first, and the
+master is solved anew as soon as one knows something. When none does, what the pricing boards prove bounds what anybody
+can reach: for any prices,
 
     sum over groups of (hosts x the best content at these prices) + sum over VMs of max(0, value - price).
 
 Rules that tie hosts together are not part of this: dropping them leaves the bound a bound; answers come from elsewhere.
 
 Sources: Gilmore & Gomory, "A linear programming approach to the cutting-stock problem", 1961; the bound is the
-Lagrangian one (Luebbecke & Desrosiers, "Selected topics in column generation", 2005).
+Lagrangian one (Luebbecke & Desrosiers, "Selected topics in column generation", 2005), which also names the partial
+pricing.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from random import Random
 
 from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
-from placer.solve.master import Column, Floor, Prices, Room, Values, linear, whole
+from placer.solve.master import Column, Floor, Prices, Room, Values, linear
 from placer.solve.survey import Survey, transferred
 from placer_models.goals.goal import Goal
 from placer_models.rules.rule import Rule
@@ -38,8 +40,14 @@ SCALE = 1000
 PRICING_WORK = 0.5
 """Deterministic seconds for the content of one host at most."""
 
-SPREAD = 0.04
-"""How far prices are shaken to find contents that are nearly as good: whole numbers of hosts need some choice."""
+PAIR = 2
+"""How many groups are asked before the master is solved anew: as many at a time as there are cores for most."""
+
+FEWER = 0.7
+"""For what is left, boards are made anew when so few classes of VMs are: they are much smaller then."""
+
+SHARE = 0.6
+"""The part of the time after which prices are settled no further, and the last ones are proven."""
 
 
 @dataclass
@@ -49,13 +57,27 @@ class Pricing:
     group: int
     found: list[tuple[Column, tuple[int, ...]]] = field(default_factory=list)
     bound: int = 0
+    work: float = 0.0
 
 
 @dataclass(frozen=True)
-class Content:
-    """What comes to a host, seated."""
+class Read:
+    """What comes to a host, by a board's unknowns."""
 
-    stands: tuple[Stand, ...]
+    board: CountBoard
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Pricer:
+    """The board of one host of a group, and its unknown for each class of VMs (by its number)."""
+
+    board: CountBoard
+    counts: Sequence[tuple[int, cp_model.IntVar]]
+
+
+Content = tuple[Stand, ...]
+"""What comes to a host, seated."""
 
 
 class Contents(cp_model.CpSolverSolutionCallback):
@@ -72,48 +94,69 @@ class Contents(cp_model.CpSolverSolutionCallback):
         self.found.append((Column(self._group, counts), values))
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What all columns of a search have in common. `rules` are those that look at one host at a time."""
+
+    scene: Scene
+    survey: Survey
+    rules: Sequence[Rule]
+    goals: Sequence[Goal]
+    budget: Budget
+    workers: int
+
+
 class Columns:
     """Column generation for the VMs of `waiting` (grouped into classes) on `groups` of hosts that are alike.
 
-    `rules` are those that look at one host at a time.
+    Classes and groups keep their numbers when all their VMs or hosts are gone (`rest`).
     """
 
     def __init__(
         self,
-        scene: Scene,
-        survey: Survey,
-        rules: Sequence[Rule],
-        goals: Sequence[Goal],
+        setting: Setting,
         waiting: Sequence[Sequence[str]],
         groups: Sequence[Sequence[str]],
-        budget: Budget,
-        workers: int,
+        before: Columns | None = None,
     ) -> None:
-        cluster = scene.cluster
-        self._scene, self._groups, self._waiting, self._budget = scene, groups, waiting, budget
-        self._pool = ThreadPoolExecutor(min(2, workers))
-        asked = {name: cluster.asked[name] for names in waiting for name in names}
-        self._number = {name: number for number, names in enumerate(waiting) for name in names}
-        self._group = {host: number for number, names in enumerate(groups) for host in names}
-        self._boards = [CountBoard(scene, rules, goals, asked, groups=[names[:1]], survey=survey) for names in groups]
-        self._counts = [
-            [(self._number[vms.names[0]], count) for vms, count in board.here(board.places[0]) if not vms.stands]
-            for board in self._boards
-        ]
-        self._narrow = any(board.narrow for board in self._boards)
+        self._in, self.groups, self.waiting = setting, groups, waiting
         self.room = Room(tuple(map(len, groups)), tuple(map(len, waiting)))
+        self._group = {host: number for number, names in enumerate(groups) for host in names}
+        self._number = {name: number for number, names in enumerate(waiting) for name in names}
+        self._size: int = sum(map(bool, waiting))
+        if before is not None:
+            self._number = before._number
+        if before is not None and self._size > FEWER * before._size:
+            self._size = before._size
+            self._boards = {number: pricer for number, pricer in before._boards.items() if groups[number]}
+        else:
+            self._boards = {number: self._board(names[0]) for number, names in enumerate(groups) if names}
+        self._narrow = any(board.board.narrow for board in self._boards.values())
+        self._turns = sorted(self._boards, key=lambda number: -len(groups[number]))
         self.columns: list[Column] = []
-        self._seats: dict[Column, tuple[int, ...] | Content] = {}
+        self._seats: dict[Column, Read | Content] = {}
+
+    def _board(self, host: str) -> Pricer:
+        setting = self._in
+        asked = {name: setting.scene.cluster.asked[name] for names in self.waiting for name in names}
+        board = CountBoard(setting.scene, setting.rules, setting.goals, asked, groups=[[host]], survey=setting.survey)
+        here = board.here(board.places[0])
+        return Pricer(board, [(self._number[vms.names[0]], count) for vms, count in here if not vms.stands])
+
+    @property
+    def budget(self) -> Budget:
+        """The time for all this."""
+        return self._in.budget
 
     def values(self, goal: int) -> Values | None:
         """What a VM of each class counts for in a goal (given by its number); None where it counts something else than
         VMs placed.
         """
         found: dict[int, int] = {}
-        for board, counts in zip(self._boards, self._counts, strict=True):
-            terms, _ = board.aims[goal]
-            factors, unknowns, _ = board.merged(terms)
-            numbers = {count.index: number for number, count in counts}
+        for pricer in self._boards.values():
+            terms, _ = pricer.board.aims[goal]
+            factors, unknowns, _ = pricer.board.merged(terms)
+            numbers = {count.index: number for number, count in pricer.counts}
             for factor, unknown in zip(factors, unknowns, strict=True):
                 number = numbers.get(unknown.index)
                 if number is None or factor < 0 or found.setdefault(number, factor) != factor:
@@ -128,10 +171,19 @@ class Columns:
                 hosts[stand.host].append(stand)
         for host, content in hosts.items():
             counts = Counter(self._number[stand.vm] for stand in content)
-            self._add(Column(self._group[host], tuple(sorted(counts.items()))), Content(tuple(content)))
+            self._add(Column(self._group[host], tuple(sorted(counts.items()))), tuple(content))
 
-    def _add(self, column: Column, seats: tuple[int, ...] | Content) -> bool:
-        if column in self._seats:
+    def rest(self, waiting: Sequence[Sequence[str]], groups: Sequence[Sequence[str]]) -> Columns:
+        """The same for the VMs and hosts that are left, with the columns known here as far as VMs are left for them."""
+        left = Columns(self._in, waiting, groups, self)
+        for column in self.columns:
+            if groups[column.group]:
+                counts = ((number, min(amount, len(waiting[number]))) for number, amount in column.counts)
+                left._add(Column(column.group, tuple(pair for pair in counts if pair[1])), self._seats[column])
+        return left
+
+    def _add(self, column: Column, seats: Read | Content) -> bool:
+        if column in self._seats or not column.counts:
             return False
         self._seats[column] = seats
         self.columns.append(column)
@@ -140,53 +192,54 @@ class Columns:
     # prices
 
     def generate(
-        self, values: Values, floors: Sequence[Floor] = (), *, rounds: int, close: float = 0
+        self, values: Values, floors: Sequence[Floor] = (), *, enough: float = math.inf
     ) -> tuple[Prices | None, int | None]:
-        """Add columns until none helps any more (or for so many rounds, or until bound and master are `close`); the
-        master's prices, and the bound.
+        """Add columns until none helps any more, or until the master reaches `enough`; the master's prices, and the
+        bound where it is proven.
         """
-        bound: int | None = None
+        end = (1 - SHARE) * self.budget.left
         prices = linear(self.room, self.columns, values, floors)
-        for _ in range(rounds):
-            if prices is None or self._budget.over():
-                break
-            found = self._price(prices)
-            if self._budget.over():
-                break
-            proven = self._bound(values, floors, prices, found)
-            bound = proven if bound is None else min(bound, proven)
-            new = False
-            for pricing in found:
-                for column, seats in pricing.found:
-                    if _worth(column, prices) > prices.hosts[pricing.group] + 1e-6:
-                        new = self._add(column, seats) or new
-            if not new or bound - prices.total <= close:
-                break
-            prices = linear(self.room, self.columns, values, floors)
-        return prices, None if self._narrow else bound
+        proven: dict[int, Pricing] = {}
+        turn = 0
+        while prices is not None and prices.total < enough and len(proven) < len(self._turns):
+            if self.budget.over():
+                return prices, None
+            some = [self._turns[(turn + step) % len(self._turns)] for step in range(min(PAIR, len(self._turns)))]
+            turn += len(some)
+            found = self._price(prices, some)
+            proven |= {pricing.group: pricing for pricing in found}
+            if self._learnt(found, prices) and self.budget.left > end:
+                prices, proven = linear(self.room, self.columns, values, floors), {}
+        if prices is None or self._narrow or len(proven) < len(self._turns):
+            return prices, None
+        return prices, self._bound(values, floors, prices, proven.values())
 
-    def shake(self, prices: Prices, rounds: int, seed: int) -> None:
-        """Add columns that are best at prices a little off these."""
-        chance = Random(seed)
-        for _ in range(rounds):
-            if self._budget.over():
-                return
-            shaken = [price * (1 + chance.uniform(-SPREAD, SPREAD)) for price in prices.vms]
-            for pricing in self._price(Prices(0, tuple(shaken), prices.hosts, (), ())):
-                for column, seats in pricing.found[-3:]:
-                    self._add(column, seats)
+    def _learnt(self, found: Sequence[Pricing], prices: Prices) -> bool:
+        """Add the columns that are worth more than their hosts; whether there are any."""
+        added = [
+            self._add(column, Read(self._boards[pricing.group].board, values))
+            for pricing in found
+            for column, values in pricing.found
+            if _worth(column, prices) > prices.hosts[pricing.group] + 1e-6
+        ]
+        return any(added)
 
-    def _price(self, prices: Prices) -> list[Pricing]:
-        """The best content of a host of each group at these prices."""
+    def _price(self, prices: Prices, groups: Sequence[int]) -> list[Pricing]:
+        """The best content of a host of each of these groups at these prices."""
         whole = [round(price * SCALE) for price in prices.vms]
-        found = list(self._pool.map(lambda group: self._price_one(group, whole), range(len(self._groups))))
-        self._budget.work += sum(work for _, work in found)
-        return [pricing for pricing, _ in found]
+        with ThreadPoolExecutor(self._in.workers) as pool:
+            found = list(pool.map(lambda group: self._price_one(group, whole), groups))
+        self.budget.work += sum(pricing.work for pricing in found)
+        return found
 
-    def _price_one(self, group: int, prices: Sequence[int]) -> tuple[Pricing, float]:
-        model, counts = self._boards[group].model, self._counts[group]
+    def _price_one(self, group: int, prices: Sequence[int]) -> Pricing:
+        model, counts = self._boards[group].board.model, self._boards[group].counts
         if not counts:
-            return Pricing(group), 0.0
+            return Pricing(group)
+        for number, count in counts:
+            domain = model.proto.variables[count.index].domain
+            domain.clear()
+            domain.extend([0, self.room.vms[number]])
         model.maximize(
             cp_model.LinearExpr.weighted_sum([count for _, count in counts], [prices[number] for number, _ in counts])
         )
@@ -197,16 +250,16 @@ class Columns:
         parameters.cp_model_probing_level = 0  # probing and symmetry cost more than they save on one host
         parameters.symmetry_level = 0
         parameters.max_deterministic_time = PRICING_WORK
-        parameters.max_time_in_seconds = max(0.01, self._budget.left)
+        parameters.max_time_in_seconds = max(0.01, self.budget.left)
         parameters.catch_sigint_signal = False
         watch = Contents(group, counts)
         status = solver.solve(model, watch)
         bound = sum(prices[number] * self.room.vms[number] for number, _ in counts)  # of everything at once
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             bound = min(bound, int(solver.best_objective_bound + 0.5))
-        return Pricing(group, watch.found, bound), solver.response_proto.deterministic_time
+        return Pricing(group, watch.found, bound, solver.response_proto.deterministic_time)
 
-    def _bound(self, values: Values, floors: Sequence[Floor], prices: Prices, found: Sequence[Pricing]) -> int:
+    def _bound(self, values: Values, floors: Sequence[Floor], prices: Prices, found: Iterable[Pricing]) -> int:
         """What no answer exceeds, by these prices: in whole numbers throughout."""
         held = [max(0, round(price * SCALE)) for price in prices.floors]
         total = sum(pricing.bound * self.room.hosts[pricing.group] for pricing in found)
@@ -217,23 +270,13 @@ class Columns:
         total -= sum(price * floor.least for price, floor in zip(held, floors, strict=True))
         return total // SCALE
 
-    # answers
+    # seats
 
-    def choose(self, values: Values, floors: Sequence[Floor] = (), *, nodes: int, gap: float) -> list[Stand]:
-        """The stands of a good choice of whole columns."""
-        often = whole(self.room, self.columns, values, floors, self._budget, nodes=nodes, gap=gap) or []
-        hosts = [list(names) for names in self._groups]
-        left = [list(names) for names in self._waiting]
-        stands: list[Stand] = []
-        for column, times in zip(self.columns, often, strict=False):
-            for _ in range(times):
-                if hosts[column.group]:
-                    stands.extend(self._onto(hosts[column.group].pop(0), column, left))
-        return stands
-
-    def _onto(self, host: str, column: Column, left: list[list[str]]) -> list[Stand]:
-        """A column's stands on a host, for VMs that are left of its classes; who is one too many is left out."""
-        cluster, content = self._scene.cluster, self._content(column)
+    def seated(self, column: Column, host: str, left: Sequence[list[str]]) -> list[Stand]:
+        """A column's stands on a host, for VMs that are `left` of each class (and then no more are); who is one too
+        many is left out.
+        """
+        cluster, content = self._in.scene.cluster, self._content(column)
         stands: list[Stand] = []
         for stand in content:
             names = left[self._number[stand.vm]]
@@ -243,30 +286,32 @@ class Columns:
             return stands
         return self._in_turn(stands, left)  # where the manager picks slots, all after a gap are elsewhere
 
-    def _in_turn(self, stands: Sequence[Stand], left: list[list[str]]) -> list[Stand]:
+    def _in_turn(self, stands: Sequence[Stand], left: Sequence[list[str]]) -> list[Stand]:
         """The same VMs seated one after the other as the manager would; who finds no seat goes back."""
-        cluster, seated = self._scene.cluster, []
+        scene = self._in.scene
+        cluster, seated = scene.cluster, []
         for stand in stands:
             one = None
             if cluster.platform.slot_choice == "first-legal":
-                one = stand_on(self._scene, cluster.vms[stand.vm], cluster.hosts[stand.host])
+                one = stand_on(scene, cluster.vms[stand.vm], cluster.hosts[stand.host])
             if one is None:
                 left[self._number[stand.vm]].append(stand.vm)
             else:
-                self._scene.put(one)
+                scene.put(one)
                 seated.append(one)
         for one in seated:
-            self._scene.remove(one)
+            scene.remove(one)
         return seated
 
-    def _content(self, column: Column) -> tuple[Stand, ...]:
-        """A column's stands, on the first host of its group."""
+    def _content(self, column: Column) -> Content:
+        """A column's stands, on some host of its group."""
         seats = self._seats[column]
-        if isinstance(seats, Content):
-            return seats.stands
-        read = self._boards[column.group].read(lambda one: one if isinstance(one, int) else seats[one.index])
-        self._seats[column] = Content(tuple(read))
-        return tuple(read)
+        if isinstance(seats, Read):
+            values = seats.values
+            seats = self._seats[column] = tuple(
+                seats.board.read(lambda one: one if isinstance(one, int) else values[one.index])
+            )
+        return seats
 
 
 def _worth(column: Column, prices: Prices) -> float:

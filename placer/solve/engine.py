@@ -12,7 +12,7 @@ from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
 from placer.solve.improve import Answer, Improver
-from placer.solve.master import Floor
+from placer.solve.master import Floor, Values
 from placer.solve.merged import Merged
 from placer.solve.rounding import rounded
 from placer.solve.run import Outcome, Progress, Tier, solve_board
@@ -329,10 +329,7 @@ class _Large:
     def _by_columns(self, columns: Columns) -> None:
         """Choose columns for the first goal that the first answers leave open; bounds up to it."""
         floors: list[Floor] = []
-        for number, goal in enumerate(self.goals):
-            values = columns.values(number) if goal.sense == "most" else None
-            if values is None:
-                return
+        for number, values in enumerate(self._values(columns)):
             prices, bound = columns.generate(values, floors)
             self._bound(number, bound)
             if prices is not None and not self._tied and self._open(number):
@@ -343,6 +340,16 @@ class _Large:
             columns.take(self.answer.stands.values())
             floors.append(Floor(values, self.answer.counted()[number]))
 
+    def _values(self, columns: Columns) -> list[Values]:
+        """What VMs count for in the first goals: as far as these count VMs placed."""
+        found: list[Values] = []
+        for number, goal in enumerate(self.goals):
+            values = columns.values(number) if goal.sense == "most" else None
+            if values is None:
+                break
+            found.append(values)
+        return found
+
     def _open(self, number: int) -> bool:
         """Whether a goal's bound is not reached."""
         return self.bounds[number] != self.answer.counted()[number]
@@ -351,9 +358,8 @@ class _Large:
         """Bounds of the further goals, given the scores of those before."""
         floors: list[Floor] = []
         columns.take(self.answer.stands.values())
-        for number, goal in enumerate(self.goals):
-            values = columns.values(number) if goal.sense == "most" else None
-            if values is None or self.budget.over():
+        for number, values in enumerate(self._values(columns)):
+            if self.budget.over():
                 return
             if self._open(number) and floors:
                 self.bounds[number] = columns.generate(values, floors)[1]

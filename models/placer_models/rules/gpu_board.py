@@ -216,7 +216,7 @@ class Seats:
             self.exact = self._listable()
             if not self.exact:
                 self.board.rough(self.place)
-        supply: dict[Kind, list[Term]] = defaultdict(list)
+        offered: dict[tuple[int, int], list[Term]] = defaultdict(list)  # kinds by their tuple: hashing them takes long
         staying: dict[tuple[int, int], list[Term]] = defaultdict(list)
         classes: dict[tuple[int, int], VmClass] = {}
         for number, row in enumerate(self.rows):
@@ -226,15 +226,19 @@ class Seats:
             for choice in self._choices(number, row):
                 self.choices.append(choice)
                 taken.append((1, choice.count))
-                for kind, copies in zip(choice.kinds, choice.layout.counts, strict=True):
+                for index, copies in enumerate(choice.layout.counts):
                     if copies:
-                        supply[kind].append((copies, choice.count))
+                        offered[id(choice.kinds), index].append((copies, choice.count))
                 for resident in choice.staying:
                     staying[(id(resident.vms), resident.hold)].append((1, choice.count))
             if self.exact:
                 self.board.equal([*taken, (-1, row.size)], 0)
             elif any(count is not row.size for _, count in taken):
                 self.board.at_most([*taken, (-1, row.size)], 0, eased=False)
+        kinds = {id(choice.kinds): choice.kinds for choice in self.choices}
+        supply: dict[Kind, list[Term]] = defaultdict(list)
+        for (several, index), terms in offered.items():
+            supply[kinds[several][index]] += terms
         self._serve(supply)
         here = {id(vms): count for vms, count in self.board.here(self.place)}
         for key, vms in classes.items():
@@ -274,11 +278,12 @@ class Seats:
     def _choices(self, number: int, row: Row) -> Iterator[Choice]:
         """The layouts that a row's GPUs may take. Where it is one, and its seats may be left empty, all take it."""
         options = list(self._options(number, row))
-        for sharing, stay, layout, kinds, holds in options:
+        for sharing, stay, layout, kinds, held in options:
             alone = len(options) == 1 and not (self.exact or row.residents)
             count = row.size if alone else self.board.integer(row.most, f"row {number}")
             if self.exact:
-                self.board.layout(self.place, row.gpu, sharing, holds, count)
+                added = ((kinds[index].use, slot) for index, slot in layout.seats)
+                self.board.layout(self.place, row.gpu, sharing, (*held, *added), count)
             yield Choice(row, sharing, stay, layout, kinds, count)
 
     def _options(
@@ -293,8 +298,7 @@ class Seats:
                     continue
                 for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
                     if any(layout.counts) or (sharing == row.sharings[0] and (self.exact or row.residents)):
-                        added = tuple((kinds[index].use, slot) for index, slot in layout.seats)
-                        yield sharing, stay, layout, kinds, (*holds, *added)
+                        yield sharing, stay, layout, kinds, holds
 
     def _listable(self) -> bool:
         """Whether there are few enough layouts to list them all for a goal."""

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from placer.solve.budget import Budget
-from placer.solve.master import Column, Floor, Room, _last, linear, whole
+from placer.solve.master import Column, Floor, Room, linear
 
 ROOM = Room(hosts=(2,), vms=(3, 2))
 COLUMNS = [Column(0, ((0, 2),)), Column(0, ((0, 1), (1, 1))), Column(0, ((1, 2),))]
 
 
-def chosen(values: dict[int, int], floors: tuple[Floor, ...] = ()) -> list[int] | None:
-    return whole(ROOM, COLUMNS, values, floors, Budget(time.monotonic() + 30), nodes=100, gap=0)
-
-
-def test_best_total_and_what_it_takes() -> None:
+def test_best_total() -> None:
     prices = linear(ROOM, COLUMNS, {0: 3, 1: 5})
     assert prices is not None
     assert prices.total == pytest.approx(3 * 2 + 5 * 2)
-    assert chosen({0: 3, 1: 5}) in ([1, 0, 1], [0, 2, 0])
+    assert sum(prices.taken) == pytest.approx(2)
 
 
 def test_vms_that_a_column_holds_too_many_of_count_once() -> None:
@@ -37,14 +30,7 @@ def test_floor_holds_back_what_would_be_better() -> None:
     assert held is not None
     assert free.total == pytest.approx(3)
     assert held.total == pytest.approx(2)
-    assert chosen({0: 1}, (Floor({1: 1}, 2),)) in ([1, 0, 1], [0, 2, 0])
 
 
 def test_floor_out_of_reach_is_said() -> None:
     assert linear(ROOM, COLUMNS, {0: 1}, [Floor({1: 1}, 3)]) is None
-
-
-def test_solution_file_that_ends_in_the_middle_of_a_line_is_read() -> None:
-    text = "Objective 5\n# Columns 1\nx 2 0\nObjective 9\n# Columns 2\nx 1 1\nx 13 4"
-    assert _last(text, 3) == [0, 1, 0]
-    assert _last("", 3) is None
