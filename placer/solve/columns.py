@@ -128,9 +128,10 @@ class Columns:
             self._number = before._number
         if before is not None and self._size > FEWER * before._size:
             self._size = before._size
-            self._boards = {number: pricer for number, pricer in before._boards.items() if groups[number]}
+            kept = before._boards
         else:
-            self._boards = {number: self._board(names[0]) for number, names in enumerate(groups) if names}
+            kept = {number: self._board(names[0]) for number, names in enumerate(groups) if names}
+        self._boards: dict[int, Pricer] = {number: one for number, one in kept.items() if groups[number]}
         self._narrow = any(board.board.narrow for board in self._boards.values())
         self._turns = sorted(self._boards, key=lambda number: -len(groups[number]))
         self.columns: list[Column] = []
