@@ -42,7 +42,7 @@ def consolidate(
     *,
     progress: Progress | None = None,
 ) -> Plan:
-    """A plan for the night that `request` asks for.
+    """A plan for the night that `request` asks for, from its beginning on (`placer.go_on` goes on with one).
 
     `decision` (default: the shipped `consolidate`) names rules, goals in their order, and the budget. The plan is
     replayed by the judge before it is returned; Disagreement is raised where the judge refuses it (a bug).
@@ -50,6 +50,7 @@ def consolidate(
     from placer.night.search import plan_night  # here, because ortools takes most of a second to load
 
     decision = decision or shipped_decision("consolidate")
+    jobs = tuple(job.model_copy(update={"running": None}) for job in jobs)
     deadline = time.monotonic() + decision.search.time_limit_seconds
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
@@ -62,10 +63,10 @@ def consolidate(
     nights: list[tuple[Night, Result]] = []
     for number, (begin, end) in enumerate(spans, 1):
         clock = Clock(begin)
-        night = Night(clock, clock.seconds(end), scene, rules, request, _errands(jobs, left, clock))
+        night = Night(clock, clock.seconds(end), scene, rules, request, errands(jobs, left, clock))
         result = plan_night(night, goals, decision.search, deadline, progress)
         nights.append((night, result))
-        _write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
+        write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
         scene = result.back.dawn
         for run in result.runs:
             left[run.job] -= 1
@@ -87,10 +88,13 @@ def consolidate(
     return with_figures(_scored(plan, goals, replay.score, outcomes), replay)
 
 
-def _write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:
+def write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:
+    """Write a night's steps, `offset` seconds after the plan's beginning; `mark` begins their ids."""
+    first = len(steps.steps)
     steps.evening(result.schedule.timed, offset, f"{mark}e", result.target.emptied)
     steps.jobs(result.runs, offset, f"{mark}j")
     steps.morning(result.back.timed, offset, f"{mark}m")
+    steps.flashes(result.flashes, offset, f"{mark}f", first)
     for host, (begin, end) in result.hours.items():
         steps.free(host, offset + begin, offset + end)
 
@@ -124,7 +128,8 @@ def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], ou
     )
 
 
-def _errands(jobs: Sequence[Job], left: Mapping[str, int], clock: Clock) -> list[Errand]:
+def errands(jobs: Sequence[Job], left: Mapping[str, int], clock: Clock) -> list[Errand]:
+    """The jobs of which instances are left to do: of each the last so many."""
     from placer.solve.jobs import Errand
 
     return [

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from placer_models.clock import Clock
-from placer_models.cluster import Cluster
+from placer_models.cluster import Cluster, Mode
 from placer_models.decision import Decision
 from placer_models.night import Asked
 from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, Unmoved
@@ -18,6 +18,7 @@ from placer_models.scene import Hold, Stand
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from placer.night.flash import Flash
     from placer.solve.jobs import Run
     from placer.solve.motion import Timed
     from placer.solve.traffic import Action
@@ -139,6 +140,41 @@ class Steps:
                         }
                     )
                 )
+
+    def flashes(self, flashes: Sequence[Flash], offset: int, mark: str, first: int) -> None:
+        """The flashes of freed hosts for their jobs, and back; the steps from number `first` on are those of the same
+        night: what is done on the host waits for them.
+        """
+        for i, flash in enumerate(flashes, 1):
+            there = f"{mark}{i}-"
+            ready = self._at(offset + flash.ready)
+            jobs = {run.job for run in self.runs if run.host == flash.host and run.start >= ready}
+            left = [step.id for step in self.steps[first:] if step.leaves == flash.host]
+            over = [step.id for step in self.steps[first:] if step.kind == "stop-job" and step.host == flash.host]
+            parts = (
+                ("to", flash.mode, flash.begin, flash.ready, left, f"{flash.mode} mode for {_some(sorted(jobs))}"),
+                ("back", flash.before, flash.undo, flash.end, over, f"{flash.before} mode again"),
+            )
+            for name, mode, begin, end, waits, why in parts:
+                self._flash(f"{there}{name}", flash, mode, (offset + begin, offset + end), waits, why)
+            for n, step in enumerate(self.steps[first:], first):
+                if step.kind == "start-job" and step.host == flash.host:
+                    self.steps[n] = step.model_copy(update={"waits_for": (*step.waits_for, f"{there}to-leave")})
+                elif step.reaches == flash.host and step.start >= self._at(offset + flash.end):
+                    self.steps[n] = step.model_copy(update={"waits_for": (*step.waits_for, f"{there}back-leave")})
+
+    def _flash(self, mark: str, flash: Flash, mode: Mode, hours: tuple[int, int], waits: list[str], why: str) -> None:
+        begin, half, end = self._at(hours[0]), self._at(sum(hours) // 2), self._at(hours[1])
+        gpus = tuple(PlacedGpu(gpu=gpu) for gpu in flash.gpus)
+        for name, kind, start, until, more in (
+            ("enter", "enter-maintenance", begin, begin, {"why": "is flashed"}),
+            ("flash", "set-mode", begin, half, {"gpus": gpus, "mode": mode, "why": why}),
+            ("restart", "restart-host", half, end, {"why": "so that the GPUs can be used"}),
+            ("leave", "leave-maintenance", end, end, {"why": "is done"}),
+        ):
+            values = {"id": f"{mark}-{name}", "kind": kind, "host": flash.host, "start": start, "end": until, **more}
+            self.steps.append(Step.model_validate({**values, "waits_for": tuple(waits)}))
+            waits = [f"{mark}-{name}"]
 
     def free(self, host: str, begin: int, end: int) -> None:
         """A host stands empty."""

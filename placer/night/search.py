@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from placer.judge.check import broken, worse
 from placer.night.back import Back, after, way_back
+from placer.night.flash import Flash, Flashing, in_turn
 from placer.night.window import THERE_AND_BACK, Night
 from placer.solve.detours import Detours
 from placer.solve.jobs import FreedHosts, Run
@@ -39,6 +40,7 @@ class Result:
     hours: dict[str, tuple[int, int]]
     runs: list[Run]
     outcome: Outcome
+    flashes: Sequence[Flash] = ()
 
 
 def plan_night(
@@ -113,8 +115,8 @@ def _carried_out(night: Night, goals: Sequence[NightGoal], ask: NightAsk, target
     lefts, comes = schedule.lefts(), back.arrivals()
     hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
     dusk = after(scene, schedule.actions)
-    runs = FreedHosts(scene.cluster, rules, hours, dusk).take(night.errands, target.jobs)
-    return Result(target, schedule, back, hours, runs, outcome)
+    runs, flashes = Flashing(night).runs(target, hours, dusk)
+    return Result(target, schedule, back, hours, runs, outcome, flashes)
 
 
 def _trouble(night: Night, result: Result) -> None:
@@ -199,7 +201,7 @@ def _urgent(night: Night, target: Target) -> dict[str, int]:
 
 def _work(night: Night, may_free: frozenset[str]) -> Work:
     """The jobs for the target: what each host could do if it were emptied as fast as can be."""
-    cluster = night.scene.cluster
+    cluster, flashing = night.scene.cluster, Flashing(night)
     spots: list[JobOn] = []
     amounts: dict[tuple[str, str], dict[str, int]] = {}
     rooms: dict[str, dict[str, int]] = {}
@@ -211,9 +213,9 @@ def _work(night: Night, may_free: frozenset[str]) -> Work:
         room = {"cpus": host.cpu_room_milli, "memory": host.memory_room_mib, "gpus": 1000 * len(host.gpus)}
         rooms[name] = {key: amount * (closes - opens) for key, amount in room.items()} | {"time": closes - opens}
         for errand in night.errands:
-            length = min(closes, errand.latest) - max(opens, errand.earliest)
             at_once = FreedHosts(cluster, night.rules, {name: (0, errand.seconds)}).at_once(errand, name)
-            most = at_once * (length // errand.seconds) if length > 0 else 0
+            most = at_once * in_turn(errand, (opens, closes))
+            most = max(most, flashing.most(errand, name, (opens, closes)))
             if most == 0:
                 continue
             spots.append(JobOn(errand.name, name, most))

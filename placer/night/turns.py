@@ -7,8 +7,8 @@ job that only it can do; of all plans the bound holds where no turns can help:
 - at most one host can be emptied, or the target empties all that can be;
 - the two shortest runs together are longer than the window: then all runs are under way at one instant, at which the
   hosts of them all are empty together (intervals of which each two meet have a point in common: Helly);
-- all jobs want whole hosts for equally long, and are the same to each host: runs that are never more than so many at
-  once can be done on so many hosts (interval graphs are perfect).
+- all jobs want whole hosts for equally long, and are the same to each host, none of which is flashed: runs that are
+  never more than so many at once can be done on so many hosts (interval graphs are perfect).
 
 Else all that is known is that no job is done more than once; of the goals that come after job value nothing is then
 known.
@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from placer.night.flash import Flashing
 from placer.night.window import Night
 from placer_models.cluster import Host
 from placer_models.moving import immovable
@@ -49,6 +50,8 @@ def _turns_help(night: Night, hosts: list[Host]) -> bool:
     if len(lengths) < 2 or lengths[0] + lengths[1] > night.seconds:
         return False
     if len(set(lengths)) > 1 or not all(errand.whole_host for errand in night.errands):
+        return True
+    if Flashing(night).may_help():
         return True
     each = night.seconds // lengths[0]
     times = [night.free_at_most(host.name) for host in hosts]

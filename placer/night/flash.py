@@ -1,0 +1,151 @@
+"""Hosts flashed for the night: GPUs of a freed host put in the firmware mode that a job asks for, and back before its
+VMs return.
+
+A host is flashed for all of its jobs, or not at all: from when it is empty it is in maintenance for a flash and a
+restart, then the jobs run, then the same back. Where jobs bring as much without, it is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from placer.night.window import Night
+from placer.solve.jobs import Errand, FreedHosts, Run
+from placer.solve.survey import Survey
+from placer.solve.target import Target
+from placer_models.cluster import Cluster, Gpu, Host, Mode, firmware_mode
+from placer_models.motion import flash_seconds
+from placer_models.scene import Scene
+
+MODES: tuple[Mode, ...] = ("graphics", "compute")
+
+
+@dataclass(frozen=True)
+class Flash:
+    """GPUs of a freed host are put in `mode` and back in `before`: the host is in maintenance from `begin` until
+    `ready`, and from `undo` until `end` (seconds from the window's start).
+    """
+
+    host: str
+    gpus: tuple[str, ...]
+    mode: Mode
+    before: Mode
+    begin: int
+    ready: int
+    undo: int
+    end: int
+
+
+@dataclass
+class Flashing:
+    """What flashes could bring this night."""
+
+    night: Night
+    _at_once: dict[tuple[int, str, Mode], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._survey = Survey(self.night.scene.cluster, self.night.rules, ())
+
+    @property
+    def seconds(self) -> int:
+        """How long a host is in maintenance for a flash and a restart."""
+        return 2 * flash_seconds(self.night.request)
+
+    def most(self, errand: Errand, name: str, hours: tuple[int, int]) -> int:
+        """How many instances of a job could be done at most on a host that is free from when until when, if it is
+        flashed for it.
+        """
+        if not errand.vm.gpus:
+            return 0
+        turns = in_turn(errand, self.shorter(hours))
+        return max((self._at_once_on(errand, *way) * turns for way in self.ways(name)), default=0)
+
+    def may_help(self) -> bool:
+        """Whether some host could be flashed for some job."""
+        hosts = (host for host in self.night.scene.cluster.hosts if self.night.in_scope(host))
+        asking = any(errand.vm.gpus for errand in self.night.errands)
+        return asking and any(True for host in hosts for _ in self.ways(host))
+
+    def _at_once_on(self, errand: Errand, mode: Mode, flashed: Host) -> int:
+        key = self._survey.host(flashed.name), errand.name, mode
+        if key not in self._at_once:
+            cluster = _with(self.night.scene.cluster, [flashed])
+            freed = FreedHosts(cluster, self.night.rules, {flashed.name: (0, errand.seconds)})
+            self._at_once[key] = freed.at_once(errand, flashed.name)
+        return self._at_once[key]
+
+    def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
+        """The modes in which GPUs of a host could be put for the night, and the host then."""
+        host, catalogue = self.night.scene.cluster.hosts[name], self.night.scene.cluster.catalogue
+
+        def after(gpu: Gpu, mode: Mode) -> Gpu:
+            model = catalogue.find(gpu.model)
+            if not model.known or mode not in model.modes or mode == firmware_mode(catalogue, gpu):
+                return gpu
+            return gpu.model_copy(update={"model": model.name, "mode": mode})
+
+        for mode in MODES:
+            gpus = tuple(after(gpu, mode) for gpu in host.gpus)
+            if gpus != host.gpus:
+                yield mode, host.model_copy(update={"gpus": gpus})
+
+    def shorter(self, hours: tuple[int, int]) -> tuple[int, int]:
+        """What the flashes leave of the time for which a host is free."""
+        return hours[0] + self.seconds, hours[1] - self.seconds
+
+    def runs(self, target: Target, hours: Mapping[str, tuple[int, int]], dusk: Scene) -> tuple[list[Run], list[Flash]]:
+        """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
+        night, cluster = self.night, self.night.scene.cluster
+        runs = FreedHosts(cluster, night.rules, hours, dusk).take(night.errands, target.jobs)
+        flashed = {host: mode for host in hours if (mode := self._best(host, hours[host], target)) is not None}
+        if not flashed:
+            return runs, []
+        then = _with(cluster, [dict(self.ways(host))[mode] for host, mode in flashed.items()])
+        left = {host: self.shorter(its) if host in flashed else its for host, its in hours.items()}
+        others = FreedHosts(then, night.rules, left, dusk).take(night.errands, target.jobs)
+        if _value(others) <= _value(runs):
+            return runs, []
+        return others, [flash for host, mode in flashed.items() for flash in self._flash(host, mode, then, others)]
+
+    def _best(self, host: str, hours: tuple[int, int], target: Target) -> Mode | None:
+        """The mode in which a host brings most of what the target wants of it; None: as it is."""
+        one = self.night.scene.cluster.hosts[host]
+        wanted = [errand for errand in self.night.errands if target.jobs.get((errand.name, host))]
+        if not any(errand.vm.gpus for errand in wanted):
+            return None
+
+        def brings(then: Host, time: tuple[int, int]) -> int:
+            freed = FreedHosts(_with(self.night.scene.cluster, [then]), self.night.rules, {host: time})
+            return _value(freed.take(wanted, {spot: count for spot, count in target.jobs.items() if spot[1] == host}))
+
+        best, most = None, brings(one, hours)
+        for mode, flashed in self.ways(host):
+            value = brings(flashed, self.shorter(hours))
+            if value > most:
+                best, most = mode, value
+        return best
+
+    def _flash(self, host: str, mode: Mode, then: Cluster, runs: Sequence[Run]) -> Iterator[Flash]:
+        """The flash of a host, around its runs; none where no run has a GPU that it changes."""
+        first, mine = self.night.scene.cluster.hosts[host], [run for run in runs if run.host == host]
+        held = {hold.gpu for run in mine for hold in run.holds}
+        gpus = tuple(gpu.id for gpu in first.gpus if gpu.id in held and gpu != then.hosts[host].gpu[gpu.id])
+        if gpus:
+            ready, undo = min(run.start for run in mine), max(run.end for run in mine)
+            before = firmware_mode(then.catalogue, first.gpu[gpus[0]])
+            yield Flash(host, gpus, mode, before, ready - self.seconds, ready, undo, undo + self.seconds)
+
+
+def in_turn(errand: Errand, hours: tuple[int, int]) -> int:
+    """How many instances of a job could run one after the other in some hours."""
+    length = min(hours[1], errand.latest) - max(hours[0], errand.earliest)
+    return max(0, length // errand.seconds)
+
+
+def _with(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:
+    return replace(cluster, hosts={**cluster.hosts, **{host.name: host for host in hosts}})
+
+
+def _value(runs: Sequence[Run]) -> int:
+    return sum(run.errand.value for run in runs)
