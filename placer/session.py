@@ -31,6 +31,7 @@ from placer_models.cluster import Typical, Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults, digest, dump, parse, quote
 from placer_models.events import Event
+from placer_models.goals.stranded import asks_made_by
 from placer_models.plan import Move, Placed, Placements, Unplaced
 from placer_models.references import unknown
 from placer_models.scene import Stand
@@ -96,13 +97,23 @@ class Session:
 
     `snapshot` is where it begins (its requests are not begun with), `decision` (default: the shipped `power_on`) says
     which rules hold and what is wished for. Goal `stranded`, and the choice among hosts that the goals find equal, look
-    at the asks that are `expected`, each with its weight (`placer_models.goals.stranded.typical_asks` counts those of
-    another snapshot); where none are given, at the asks of the VMs that the cluster knows.
+    at what is `expected`: VMs like those that will come (yesterday's, say: each counts once), or only their asks, each
+    with its weight (`placer_models.goals.stranded.typical_asks` counts those of another snapshot); where nothing is
+    given, at the VMs that the cluster knows.
     """
 
-    def __init__(self, snapshot: Snapshot, decision: Decision | None = None, expected: Typical | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        decision: Decision | None = None,
+        expected: Typical | Sequence[Vm] | None = None,
+    ) -> None:
         self._decision = decision or shipped_decision("power_on")
-        self._standing = Standing(snapshot if expected is None else snapshot.expecting(expected), self._decision)
+        sample = [vm for vm in expected or () if isinstance(vm, Vm)]
+        asks = [ask for ask in expected or () if not isinstance(ask, Vm)]
+        if expected is not None:
+            snapshot = snapshot.expecting(tuple(asks) if asks else asks_made_by(sample))
+        self._standing = Standing(snapshot, self._decision, sample or None)
         self._version = 0
         self._lock = RLock()
 

@@ -51,7 +51,7 @@ class Room:
 
 class Columns:
     """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what is given
-    and may be given of CPUs and memory, and how `full` each host is by that.
+    and may be given of CPUs and memory, how `full` each host is by that, and how many `times` it was looked at.
     """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], rows: Rows) -> None:
@@ -69,6 +69,7 @@ class Columns:
         self.given: Ints = np.zeros((len(self.hosts), 2), dtype=np.int64)
         self.most: Ints = np.ones((len(self.hosts), 2), dtype=np.int64)
         self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         for number in range(len(self.hosts)):
             self._take(number)
 
@@ -99,6 +100,7 @@ class Columns:
         self.given[number] = use.cpu_milli, use.gpu_vms_memory_mib + use.other_memory_mib
         self.most[number] = host.cpu_room_milli, host.memory_room_mib
         self.full[number] = fullness(self.scene, host)
+        self.times[number] += 1
 
     def fuller(self, hosts: Ints, vm: Vm) -> Ints:
         """How full each of these hosts would be with a VM more, as goal `balance` counts it."""

@@ -7,11 +7,12 @@ refuses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from placer.warm.ahead import Ahead
 from placer.warm.asking import Asking, Unsure
 from placer.warm.columns import Bools, Columns
 from placer.warm.rows import NEVER, Ints, Rows
@@ -25,6 +26,9 @@ from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import misfit
+
+Look = Callable[[Ints], Ints]
+"""What is lost of what is expected if a VM comes to some of the hosts that have room for it."""
 
 MOST_NAMED = 3
 """Hosts that were passed over of which it is said why."""
@@ -45,18 +49,32 @@ class Pick:
 
 
 class Field:
-    """A scene with its figures at hand. Not safe under threads by itself."""
+    """A scene with its figures at hand. `sample` are VMs like those that are expected (None: as the cluster says, or
+    like those that it knows). Not safe under threads by itself.
+    """
 
-    def __init__(self, cluster: Cluster, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
+    def __init__(
+        self, cluster: Cluster, rules: Sequence[Rule], goals: Sequence[Goal], sample: Iterable[Vm] | None = None
+    ) -> None:
         self.scene = Scene.now(cluster)
         self.rules, self.goals = rules, goals
         self._must = [rule for rule in rules if not rule.soft]
         self._soft = [rule for rule in rules if rule.soft]
         self.rows = Rows(cluster)
         self._learns = cluster.expected is None
-        for ask, needs, times in typical_asks(cluster):
-            self.rows.expect((ask, needs), times)
+        self._strands = any(goal.kind == "stranded" for goal in goals)
+        if self._strands:
+            for ask, needs, times in typical_asks(cluster):
+                self.rows.expect((ask, needs), times)
         self.columns = Columns(self.scene, rules, self.rows)
+        self._ahead = Ahead(self.rows, self.columns, chooses_seats=not self._strands)
+        if sample is None and cluster.expected is not None:
+            for ask, needs, times in cluster.expected:
+                self._ahead.expect((ask, needs), times)
+        else:
+            for vm in cluster.vms.values() if sample is None else sample:
+                self._ahead.learn(vm, 1)
+        self._ahead.ready()
         self.rows.warm_up()
         for rule in rules:
             if isinstance(rule, Vms):
@@ -91,16 +109,17 @@ class Field:
     def learn(self, vm: Vm, times: int) -> None:
         """Reckon with what a VM asks for so many times more, where what is expected is learnt from the VMs there."""
         if self._learns:
-            for item in asks_of(vm):
+            self._ahead.learn(vm, times)
+            for item in asks_of(vm) if self._strands else ():
                 self.rows.expect(item, times)
 
     # one VM
 
     def pick(self, vm: Vm) -> Pick:
         """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
-        found, keys, off = self._look(vm)
+        found, keys, ahead, off = self._look(vm)
         asking = self._asking(vm)
-        for at, left in _in_order(keys, len(found)):
+        for at, left in _in_order(keys, ahead, len(found)):
             stand = asking.stand(self.columns.hosts[int(found[at])])
             if stand is not None:
                 score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
@@ -114,23 +133,35 @@ class Field:
         """The hosts on which a VM that stands nowhere could be started, the best first, those together that neither a
         goal nor a look ahead tells apart. Raises as `pick` does.
         """
-        found, keys, _ = self._look(vm)
+        found, keys, ahead, _ = self._look(vm)
         asking = self._asking(vm)
         groups: dict[tuple[int, ...], list[str]] = {}
-        for at, _ in _in_order(keys, len(found)):
+        every = [*(values for _, values in keys), ahead(np.arange(len(found)))]
+        for at, _ in _in_order(keys, ahead, len(found)):
             host = self.columns.hosts[int(found[at])]
             if asking.stand(host) is not None:
-                groups.setdefault(tuple(int(values[at]) for _, values in keys), []).append(host.name)
+                groups.setdefault(tuple(int(values[at]) for values in every), []).append(host.name)
         return tuple(tuple(groups[key]) for key in sorted(groups))
 
-    def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Ints]], dict[str, int]]:
-        """The hosts with room, what tells them apart, and the scores where the VM stays off."""
+    def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Ints]], Look, dict[str, int]]:
+        """The hosts with room, what goals tell them apart by, the look ahead, and the scores where the VM stays off."""
         self._check_sayable(vm)
+        self._ahead.ready()
         fits, cost = self._fitting(vm)
         found: Ints = np.flatnonzero(fits)
-        lost = self.columns.lost()
-        keys = self._keys(vm, found, cost[found] * self.columns.up[found], lost)
-        return found, keys, self._scores_off(lost)
+        lost = self.columns.lost() if self._strands else 0
+        cost = cost[found] * self.columns.up[found]
+        return found, self._keys(vm, found, cost, lost), self._look_ahead(vm, found, cost), self._scores_off(lost)
+
+    def _look_ahead(self, vm: Vm, found: Ints, cost: Ints) -> Look:
+        """What is lost of what is expected on some of the hosts that were found; where a VM asks for several different
+        things or for GPUs that are together, only what that does to GPUs is counted.
+        """
+        one = simple(vm) if vm.gpus else None
+        if vm.gpus and one is None:
+            return lambda some: cost[some]
+        item, count = (None, 0) if one is None else (self.rows.item(one[0]), one[1])
+        return lambda some: self._ahead.lost(vm, item, count, found[some])
 
     def _check_sayable(self, vm: Vm) -> None:
         if not vm.gpus:
@@ -155,7 +186,7 @@ class Field:
                 cost += NEVER
             elif one is not None:
                 item, count = one
-                cost = fewest(self.rows.least(self.rows.item(item))[columns.gpus], count)
+                cost = fewest(self.rows.best(self.rows.item(item))[0][columns.gpus], count)
             else:
                 for number in np.flatnonzero(fits):
                     cost[number] = self._cost(vm, int(number))
@@ -187,9 +218,7 @@ class Field:
     # scores
 
     def _keys(self, vm: Vm, found: Ints, cost: Ints, lost: int) -> list[tuple[str, Ints]]:
-        """What tells hosts apart: the scores of those goals that do, in their order, and last what is lost in
-        thousandths times the weights, which looks ahead more finely.
-        """
+        """What tells hosts apart: the scores of those goals that do, in their order."""
         keys: list[tuple[str, Ints]] = []
         for goal in self.goals:
             if goal.kind == "should":
@@ -199,7 +228,7 @@ class Field:
             elif goal.kind == "balance":
                 top = self.columns.full.max(initial=0)
                 keys.append((goal.kind, np.maximum(top, self.columns.fuller(found, vm))))
-        return [*keys, ("ahead", cost)]
+        return keys
 
     def _wishes(self, vm: Vm, found: Ints) -> Ints:
         """How many more wishes would be broken on each host."""
@@ -244,8 +273,12 @@ class Field:
         return key(one) < key(other)
 
 
-def _in_order(keys: Sequence[tuple[str, Ints]], count: int) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
-    """The hosts from the best on (of equals the first), each by its place in the keys, with how many each key left."""
+def _in_order(
+    keys: Sequence[tuple[str, Ints]], ahead: Look, count: int
+) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
+    """The hosts from the best on (of equals the first), each by its place in the keys, with how many each key left, and
+    last the look ahead.
+    """
     if not count:
         return
     some = np.arange(count)
@@ -253,9 +286,11 @@ def _in_order(keys: Sequence[tuple[str, Ints]], count: int) -> Iterator[tuple[in
     for name, values in keys:
         some = some[values[some] == values[some].min()]
         left.append((name, len(some)))
+    lost = ahead(some)
+    some = some[lost == lost.min()]
     first = int(some[0])
-    yield first, tuple(left)
-    order = np.lexsort([values for _, values in reversed(keys)])
+    yield first, (*left, ("ahead", len(some)))
+    order = np.lexsort([ahead(np.arange(count)), *(values for _, values in reversed(keys))])
     yield from ((int(at), ()) for at in order if at != first)
 
 

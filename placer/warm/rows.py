@@ -8,7 +8,7 @@ can do with a state, and what each expected ask loses of it, is worked out once 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -75,6 +75,11 @@ class Rows:
         self._filled = (1, 0)
         self._served: dict[Hashable, tuple[int, list[tuple[int, Item]]]] = {}
         self._losses: Ints | None = None
+        self._free: Ints = np.zeros(0, dtype=np.int64)
+        self._empties: dict[int, int] = {}
+        self._shares: dict[int, int] = {}
+        self.values: Callable[[], Ints] | None = None
+        """What each state is worth, where seats are to be chosen by that and not by what is stranded."""
         self.changes = 0
         """How often the weights have changed."""
 
@@ -109,6 +114,29 @@ class Rows:
             self.states.append(State(gpu, sharing, holds))
             self._losses = None
         return number
+
+    def empty(self, number: int) -> int:
+        """The state of an empty GPU like that of another state."""
+        if number not in self._empties:
+            state = self.states[number]
+            found = 0 if state is None else self._number(state.gpu, min(state.gpu.sharings), ())
+            self._empties[number] = self._empties[found] = found
+        return self._empties[number]
+
+    def free(self) -> Ints:
+        """Thousandths that are free of a GPU in each state."""
+        if len(self._free) < len(self.states):
+            new = self.states[len(self._free) :]
+            self._free = np.append(self._free, [0 if state is None else 1000 - state.used for state in new])
+        return self._free
+
+    def share(self, item: int) -> int:
+        """Thousandths of a GPU that an item takes (0: it has no place here)."""
+        if item not in self._shares:
+            roots = {self.empty(number): None for number in self._visited}
+            ends = (self.states[turn.state] for root in roots for turn in self.turns(item, root))
+            self._shares[item] = next((state.used for state in ends if state is not None), 0)
+        return self._shares[item]
 
     def turns(self, item: int, state: int) -> tuple[Turn, ...]:
         """All that an item can make of a state; where the manager picks slots, in its first legal one."""
@@ -191,25 +219,36 @@ class Rows:
         self._served[key] = len(self._expected), found
         return found
 
-    def least(self, item: int) -> Ints:
-        """For each state in which GPUs are, by how much the losses grow where the item takes its best turn (`NEVER`:
-        it has none).
+    def costs(self) -> Ints:
+        """By which seats are compared: the least cost is best."""
+        return self.losses() if self.values is None else -self.values()
+
+    def best(self, item: int) -> tuple[Ints, Ints]:
+        """For each state in which GPUs are, by how much the costs grow where the item takes its best turn (`NEVER`: it
+        has none), and the state that the GPU is in then.
         """
         table = self._tables[item]
         for number in self._visited[table.seen :]:
             table.take(number, self.turns(item, number))
-        losses = self.losses()
+        costs = self.costs()
         found = np.full(len(self.states), NEVER, dtype=np.int64)
+        after = np.arange(len(self.states))
         if table.sources:
             sources, targets, starts = table.arrays()
-            grown = losses[targets] - losses[sources]
-            found[sources[starts]] = np.minimum.reduceat(grown, starts)
-        return found
+            grown = costs[targets] - costs[sources]
+            first = starts
+            if len(starts) < len(sources):
+                places = np.lexsort((grown, sources))
+                grouped = sources[places]
+                first = places[np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])]
+            found[sources[first]] = grown[first]
+            after[sources[first]] = targets[first]
+        return found, after
 
     def warm_up(self) -> None:
         """Work out beforehand what each item that is known can make of each state in which GPUs are."""
         for item in range(len(self._tables)):
-            self.least(item)
+            self.best(item)
 
 
 class _Table:

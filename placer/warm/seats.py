@@ -86,9 +86,9 @@ class Seats:
         ends = self._ends[key]
         if not ends:
             return None
-        losses = self._rows.losses()
-        end = min(ends, key=lambda number: losses[number])
-        return int(losses[end] - losses[state]), ends[end]
+        costs = self._rows.costs()
+        end = min(ends, key=lambda number: costs[number])
+        return int(costs[end] - costs[state]), ends[end]
 
     def _reach(self, items: tuple[int, ...], state: int, some: Counts) -> dict[int, Path]:
         """Every state to which these items can bring a GPU, and one way there; the items in the VM's order."""

@@ -17,10 +17,12 @@ from placer_models.snapshot import PowerOn, Snapshot
 
 
 class Standing:
-    """What stands where. Every change is made whole or, where something is wrong with it, not at all (Faults)."""
+    """What stands where. Every change is made whole or, where something is wrong with it, not at all (Faults). `sample`
+    are VMs like those that are expected.
+    """
 
-    def __init__(self, snapshot: Snapshot, decision: Decision) -> None:
-        self._first, self._decision = snapshot, decision
+    def __init__(self, snapshot: Snapshot, decision: Decision, sample: Sequence[Vm] | None = None) -> None:
+        self._first, self._decision, self._sample = snapshot, decision, sample
         self.hosts: dict[str, Host] = dict(snapshot.content.hosts)
         self.vms: dict[str, Vm] = dict(snapshot.content.vms)
         self.field = self._fresh()
@@ -31,7 +33,7 @@ class Standing:
             first.name, first.platform, self.hosts, self.vms, catalogue=first.catalogue, expected=first.expected
         )
         rules = self._decision.rules_of(self._first.rules)
-        return Field(cluster, rules, self._decision.goals_of(cluster))
+        return Field(cluster, rules, self._decision.goals_of(cluster), self._sample)
 
     def snapshot(self, asked: Mapping[str, int] | None = None, vms: Sequence[Vm] = ()) -> Snapshot:
         """The document of what is now; `asked` in place of its own requests, and `vms` in place of those known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -69,10 +69,13 @@ class Stranded(Goal):
 
 def typical_asks(cluster: Cluster) -> Typical:
     """The asks that are expected of a cluster where that is said; else those of its VMs, and how many VMs make each."""
-    if cluster.expected is not None:
-        return cluster.expected
+    return asks_made_by(cluster.vms.values()) if cluster.expected is None else cluster.expected
+
+
+def asks_made_by(vms: Iterable[Vm]) -> Typical:
+    """The asks of these VMs, and how many of them make each."""
     found: Counter[tuple[Ask, Needs]] = Counter()
-    for vm in cluster.vms.values():
+    for vm in vms:
         found.update(asks_of(vm))
     return tuple((ask, needs, times) for (ask, needs), times in found.items())
 
