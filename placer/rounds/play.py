@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.solve.leaving import Down, Going, Left
-from placer.solve.motion import Schedule, Timed, list_schedule
+from placer.solve.motion import Detour, Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action, Kind
 from placer_models.cluster import Host, Mode
 from placer_models.gpus import Sharing
@@ -90,21 +90,29 @@ class Round:
         return max((*ends, *(leave for _, leave in self.hours.values())), default=0)
 
 
-def play(scene: Scene, rules: Sequence[Rule], request: Evacuate | SetMode, care: Care, left: Left) -> Round:
+def play(
+    scene: Scene,
+    rules: Sequence[Rule],
+    request: Evacuate | SetMode,
+    care: Care,
+    left: Left,
+    detour: Detour | None = None,
+) -> Round:
     """When each step of a round runs. Raises NotPlayed.
 
-    Who waits for its host leaves as late as it can: when the last of those who move has left.
+    Who waits for its host leaves as late as it can: when the last of those who move has left. `detour` lets VMs step
+    aside that would wait for each other.
     """
     here = {going.vm: scene.of(going.vm)[0] for going in left.goings}
     ways = [(going, action) for going in left.goings for action in _outward(scene, request, going)]
     waiting = {going.vm: action for going, action in ways if going.to is None}
     moving = [action for going, action in ways if going.to is not None]
-    movers = _scheduled(scene, rules, request, moving)
+    movers = _scheduled(scene, rules, request, moving, detour=detour)
     empty: dict[str, int] = dict(movers.lefts())
     for vm, action in waiting.items():
         empty[here[vm].host] = max(empty.get(here[vm].host, 0), action.seconds)
     earliest = {action.key: empty[here[vm].host] - action.seconds for vm, action in waiting.items()}
-    outward = _scheduled(scene, rules, request, [*moving, *waiting.values()], earliest)
+    outward = _scheduled(scene, rules, request, [*movers.actions, *waiting.values()], earliest, detour)
     hours: dict[str, tuple[int, int]] = {}
     enter = 0
     for host in care.hosts:
@@ -122,7 +130,7 @@ def play(scene: Scene, rules: Sequence[Rule], request: Evacuate | SetMode, care:
         for action in _homeward(then, request, goings[home.vm], home):
             homeward.append(action)
             begins[action.key] = ready
-    back = _come_back(then, rules, request, homeward, begins)
+    back = _come_back(then, rules, request, homeward, begins, detour)
     return Round(care, outward.timed, hours, back.timed, _after(then, back.timed))
 
 
@@ -132,16 +140,17 @@ def _come_back(
     request: Evacuate | SetMode,
     homeward: Sequence[Action],
     begins: Mapping[tuple[str, int], int],
+    detour: Detour | None,
 ) -> Schedule:
     """When each returns: all at once, or one by one where that is too much for slots that the manager picks. Raises
     NoSeat.
     """
     try:
-        return _scheduled(then, rules, request, homeward, begins)
+        return _scheduled(then, rules, request, homeward, begins, detour)
     except NotPlayed:
         in_turn = {key: ready + i for i, (key, ready) in enumerate(begins.items())}
     try:
-        return _scheduled(then, rules, request, homeward, in_turn)
+        return _scheduled(then, rules, request, homeward, in_turn, detour)
     except NotPlayed as why:
         raise NoSeat(why.vm) from None
 
@@ -182,8 +191,9 @@ def _scheduled(
     request: Evacuate | SetMode,
     actions: Sequence[Action],
     earliest: Mapping[tuple[str, int], int] | None = None,
+    detour: Detour | None = None,
 ) -> Schedule:
-    schedule = list_schedule(scene, rules, actions, request.limits, {}, earliest=earliest)
+    schedule = list_schedule(scene, rules, actions, request.limits, {}, earliest=earliest, detour=detour)
     if schedule.stuck:
         action = schedule.stuck[0]
         where = "" if action.to is None else f" on {action.to.host}"

@@ -11,8 +11,10 @@ from placer.rounds.options import in_maintenance, options_of
 from placer.rounds.play import Care, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
 from placer.solve.budget import Budget
+from placer.solve.detours import Detours
 from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
 from placer.solve.run import Progress
+from placer.solve.target import Ways
 from placer.steps import Steps
 from placer_models.cluster import Host
 from placer_models.decision import Decision
@@ -87,6 +89,11 @@ class Rounds:
         """Whether the search has to end now."""
         return self.budget.interrupted or time.monotonic() >= self._deadline
 
+    @property
+    def _trips(self) -> int:
+        """How often a VM migrates that does so for a host that is left."""
+        return 2 if self.request.way_back == "same-host" else 1
+
     def options_now(self, care_seconds: int) -> dict[str, Options | str]:
         """What may be done to each VM of the snapshot while its host is cared for so long."""
         cluster, limits = self.snapshot.content, self.request.limits
@@ -124,7 +131,7 @@ class Rounds:
             return NO_WAY
         begin, end = span
         try:
-            found = play(self.scene, self.always, self.request, care(left.spots), left)
+            found = play(self.scene, self.always, self.request, care(left.spots), left, self._detours(left, options))
         except NoSeat:
             raise
         except NotPlayed as why:
@@ -158,13 +165,24 @@ class Rounds:
             most=most,
             barred=frozenset(spot.host for spot in leavers if spot.gpu is not None),
             later=later,
-            trips=2 if self.request.way_back == "same-host" else 1,
+            trips=self._trips,
             most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
             store_mib=limits.store_mib,
         )
         now = time.monotonic()
         self.budget.deadline = now + (self._deadline - now) / max(1, rounds_left)
         return solve_leaving(scene, self.always, self.goals, ask, self.decision.search, self.budget)
+
+    def _detours(self, left: Left, options: Mapping[str, Options | str]) -> Detours:
+        """Ways round knots of moves: over hosts that are not left, or taken down meanwhile."""
+        limits, cluster = self.request.limits, self.scene.cluster
+        ways = {vm: Ways(may.live, may.elsewhere) for vm, may in options.items() if isinstance(may, Options)}
+        hosts = sorted(cluster.hosts.keys() - {spot.host for spot in left.spots})
+        moves_left = None
+        if limits.most_moves is not None:
+            migrating = sum(one.way == "migrate" for one in left.goings)
+            moves_left = limits.most_moves - self._moves - self._trips * migrating
+        return Detours(cluster, self.always, limits, ways, [goal.kind for goal in self.goals], hosts, moves_left)
 
     def _judged(self, steps: Steps) -> list[str]:
         """What the judge says of these steps: a round that breaks a rule while nothing is under way is none."""

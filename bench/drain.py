@@ -1,0 +1,175 @@
+"""`python -m bench drain`: one host of many emptied, by placer and by proxlb-solver, side by side.
+
+Clusters of CPUs and memory alone, because the peer knows nothing else; and the swap of two VMs with no spare host. The
+peer runs twice: as it is by default, and with the fewest moves that it can be asked for (`balanciness` 1); it ends by
+its own time limit (60 s). What each of them would do is judged by placer's judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.machine import about
+from bench.peers import proxlb
+from bench.peers.watch import Ended, watch
+from bench.yard import Json, Yard
+from placer import verify
+from placer_models.document import dump
+from placer_models.plan import Move, Placements
+from placer_models.snapshot import Snapshot
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOW = "2026-11-20T20:00:00Z/2026-11-21T06:30:00Z"
+MOST_SECONDS, MOST_MIB = 120, 8192
+BALANCINESS = (3, 1)
+"""Its default, and where it moves only for maintenance or broken rules."""
+STEP = re.compile(r"^- (\S+): (\S+) → (\S+)", re.MULTILINE)
+
+
+def full(hosts: int, vms: int, seed: int = 1) -> Json:
+    """So many hosts, filled to about 85 % of their memory; the first of them is to be emptied."""
+    yard = Yard(f"drain-{hosts}-{vms}", {"kind": "other"}, seed)
+    sizes = [(cpus, 4096 * cpus * yard.chance.choice((1, 2))) for cpus in yard.chance.choices((2, 4, 8), k=vms)]
+    names = [f"node-{number}" for number in range(hosts)]
+    memory_gib = -(-sum(memory for _, memory in sizes) // (hosts * 870))
+    for name in names:
+        yard.host(name, 128, memory_gib)
+    for number, (cpus, memory) in enumerate(sizes):
+        vm = {"name": f"vm-{number}", "cpus": cpus, "memory_mib": memory, "may": {"live_migrate": True}}
+        yard.start(vm, yard.chance.sample(names, hosts))
+    return yard.document
+
+
+def swap() -> Json:
+    """To empty the third of three hosts, the VMs on the first two must change places, and neither has room for both;
+    one of them may be suspended meanwhile.
+    """
+    yard = Yard("drain-swap", {"kind": "other"}, 1)
+    for name, memory_gib in (("node-1", 64), ("node-2", 64), ("node-0", 32)):
+        yard.host(name, 16, memory_gib)
+    for name, memory_gib, host in (("erp", 64, "node-1"), ("wiki", 32, "node-2"), ("build", 32, "node-0")):
+        may = {"live_migrate": True, "suspend": name == "wiki"}
+        yard.start({"name": name, "cpus": 2, "memory_mib": memory_gib * 1024, "may": may}, [host])
+    yard.rule("affinity", vms=["build"], hosts=["node-1", "node-0"], strength="must")
+    return yard.document
+
+
+ROWS: Mapping[str, Callable[[int], Json]] = {
+    "8x60": lambda seed: full(8, 60, seed),
+    "16x160": lambda seed: full(16, 160, seed),
+    "32x400": lambda seed: full(32, 400, seed),
+    "swap": lambda _: swap(),
+}
+EMPTIED = "node-0"
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(ROWS)))
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--proxlb", "peer", type=click.Path(file_okay=False, path_type=Path), help="Where it is installed.")
+def drain(names: tuple[str, ...], seed: int, peer: Path | None) -> None:
+    """Empty one host (default: of each cluster) and write what it took as JSON lines: moves, seconds, memory."""
+    for name in names or ROWS:
+        snapshot = Snapshot.of(ROWS[name](seed), name)
+        for line in (_placer(snapshot), *(_proxlb(snapshot, peer, level) for level in BALANCINESS)):
+            known = {"work": "drain", "row": name, "seed": seed, "vms_there": len(_there(snapshot))}
+            click.echo(json.dumps({**known, **line, **about("gpu-placer", "ortools")}))
+
+
+def scenario(snapshot: Snapshot, balanciness: int) -> str:
+    """The cluster in the peer's format: the host that is to be emptied is in maintenance."""
+    nodes = {
+        host.name: {"cpu_total": host.cpu_room_milli, "memory_total_gb": host.memory_room_mib / 1024}
+        | ({"maintenance": True} if host.name == EMPTIED else {})
+        for host in snapshot.hosts
+    }
+    vms = {vm.name: {"node": vm.host, "cpu": vm.cpu_milli, "memory_gb": vm.memory_mib / 1024} for vm in snapshot.vms}
+    pins = [
+        {"vm": vm, "nodes": stated["hosts"]}
+        for stated in (rule.model_dump() for rule in snapshot.rules)
+        for vm in stated["vms"]
+    ]
+    balancing = {"method": "memory", "cpu_overcommit": 1.0, "balanciness": balanciness}
+    found = {"name": "drain", "balancing": balancing, "nodes": nodes, "vms": vms, "constraints": {"pin": pins}}
+    return json.dumps(found)
+
+
+def moves(report: str) -> list[Move]:
+    """The moves that the peer's report lists, in its order."""
+    return [
+        Move(id=f"move-{number}", vm=vm, from_=start, to=to)
+        for number, (vm, start, to) in enumerate(STEP.findall(report), 1)
+    ]
+
+
+def _there(snapshot: Snapshot) -> list[str]:
+    return [vm.name for vm in snapshot.vms if vm.host == EMPTIED]
+
+
+def _line(peer: str, ended: Ended, **more: Any) -> dict[str, Any]:
+    figures = {"seconds": round(ended.seconds, 2), "cpu_seconds": round(ended.cpu_seconds, 2)}
+    return {"peer": peer, **more, **figures, "peak_rss_mib": ended.peak_rss_mib}
+
+
+def _placer(snapshot: Snapshot) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path, plan = Path(folder) / "snapshot.json", Path(folder) / "plan.json"
+        path.write_text(dump(snapshot), encoding="utf-8")
+        command = [sys.executable, "-m", "placer", "evacuate", str(path), "--host", EMPTIED, "--window", WINDOW]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "models")))}
+        ended = _watched([*command, "-q", "-o", str(plan)], folder, environment)
+        if ended.code not in (0, 1):
+            raise click.ClickException(f"placer evacuate ended with {ended.code}: {ended.said}")
+        found = json.loads(plan.read_bytes())
+    kinds = [step["kind"] for step in found["steps"]]
+    emptied = any(freed["host"] == EMPTIED for freed in found["freed"])
+    done = {"moves": kinds.count("migrate"), "others": kinds.count("suspend") + kinds.count("power-off")}
+    return _line("placer", ended, status="emptied" if emptied else "not emptied", **done, said=found["stopped"])
+
+
+def _proxlb(snapshot: Snapshot, peer: Path | None, balanciness: int) -> dict[str, Any]:
+    name = f"proxlb, balanciness {balanciness}"
+    program = peer and proxlb.program(peer)
+    if program is None:
+        said = "not installed: python -m bench peers --install-proxlb DIR, then --proxlb DIR"
+        return {"peer": name, "status": "absent", "said": said}
+    with tempfile.TemporaryDirectory() as folder:
+        scenarios, report = Path(folder) / "scenarios", Path(folder) / "report.md"
+        scenarios.mkdir()
+        (scenarios / "scenario.yaml").write_text(scenario(snapshot, balanciness), encoding="utf-8")
+        command = [str(program), "--scenarios", str(scenarios), "--markdown", str(report), "--quiet"]
+        ended = _watched(command, folder, proxlb.environment(os.environ))
+        text = report.read_text(encoding="utf-8") if report.exists() else ""
+    found = moves(text)
+    faults = list(_faults(snapshot, found))
+    status = "not emptied" if not found else "refused by the judge" if faults else "emptied"
+    reached = "UNREACHABLE" if "UNREACHABLE" in text else proxlb.status(text)
+    said = "; ".join([f"says {reached}", *faults[:1], *([ended.killed] if ended.killed else [])])
+    return _line(name, ended, status=status, moves=len(found), others=0, said=said)
+
+
+def _faults(snapshot: Snapshot, found: list[Move]) -> Iterator[str]:
+    """What the judge has against these moves, one after the other, and who has not left."""
+    waits = [move.model_copy(update={"waits_for": (f"move-{number}",)}) for number, move in enumerate(found[1:], 1)]
+    yield from verify(snapshot, Placements(status="feasible", moves=tuple(found[:1] + waits)))
+    yield from (f"{vm} has not left" for vm in set(_there(snapshot)) - {move.vm for move in found})
+
+
+def _watched(command: list[str], folder: str, environment: Mapping[str, str]) -> Ended:
+    return watch(
+        command,
+        Path(folder) / "errors",
+        most_seconds=MOST_SECONDS,
+        most_mib=MOST_MIB,
+        environment=environment,
+        folder=Path(folder),
+    )
