@@ -33,7 +33,11 @@ def test_hosts_that_a_vm_must_run_on_are_pins() -> None:
 
 
 def test_moves_are_read_in_the_order_of_the_peer_s_steps() -> None:
-    assert [(move.vm, move.to) for move in moves(REPORT)] == [("vm-1", "node-2"), ("vm-2", "node-1"), ("vm-3", "node-1")]
+    assert [(move.vm, move.to) for move in moves(REPORT)] == [
+        ("vm-1", "node-2"),
+        ("vm-2", "node-1"),
+        ("vm-3", "node-1"),
+    ]
 
 
 def test_the_swap_with_no_spare_host_is_solved_and_an_absent_peer_is_said() -> None:
