@@ -299,6 +299,7 @@ PLANNED = (
     "mig-gpu-is-had-whole-when-its-instances-have-gone-and-the-one-that-may-not-go-keeps-the-other",
     "same-size-a40-is-emptied-and-takes-mixed-sizes-and-all-wake-up-on-it",
     "m60-is-flashed-to-compute-while-the-pass-through-vm-of-the-host-is-off",
+    "graphics-m60-are-flashed-to-compute-for-the-night-and-back",
 )
 """Stories of which placer's own plan gets faults."""
 
