@@ -138,7 +138,18 @@ class _Replay:
                         if ask.profile and self.catalogue.find(gpu.model).profile(ask.profile)
                     )
         hosts = dict(self.cluster.hosts)
-        for host in self.cluster.hosts.values():
+        for was in begun.gpus if begun else ():
+            gpu = self.gpus[was.host, was.gpu]
+            update: dict[str, Any] = {
+                "sharing": was.sharing or gpu.sharing,
+                "may_share": (gpu.sharing, *(gpu.may_share or ())),
+            }
+            if was.mode is not None:
+                update |= {"mode": was.mode, "model": gpu.model.removesuffix(".compute")}
+            self.gpus[was.host, was.gpu] = gpu.model_copy(update=update)
+            row = tuple(self.gpus[was.host, one.id] for one in hosts[was.host].gpus)
+            hosts[was.host] = hosts[was.host].model_copy(update={"gpus": row})
+        for host in list(hosts.values()):
             its = [s.kind for s in self.plan.steps if s.host == host.name and second(s.end) <= self.begins]
             if its.count("enter-maintenance") > its.count("leave-maintenance") and host.state == "maintenance":
                 hosts[host.name] = host.model_copy(update={"state": "up"})

@@ -139,17 +139,27 @@ Request = Consolidate | Evacuate | SetMode
 """What can be asked of a night."""
 
 
+class GpuBefore(Document):
+    """A GPU that has been changed, as it was before."""
+
+    host: Name
+    gpu: Name
+    mode: Mode | None = None
+    sharing: Sharing | None = None
+
+
 class Begun(Document):
     """How a night has begun with whose plan another one goes on at an instant, `at`: what its snapshot cannot tell.
 
     Steps and runs of jobs that have ended by `at` are told in the plan, and not played again. `homes` are the hosts on
     which VMs ran when the night began: of those that stand elsewhere now, and of those that the night's steps have
-    suspended or powered off. They are due there as if the plan had moved them. `excused` are VMs that will not be back
-    when they are due, with the reason.
+    suspended or powered off. They are due there as if the plan had moved them. `gpus` are those that the night's steps
+    have put in another mode or sharing. `excused` are VMs that will not be back when they are due, with the reason.
     """
 
     at: AwareDatetime
     homes: Mapping[Name, Name] = Field(default_factory=dict)
+    gpus: tuple[GpuBefore, ...] = ()
     excused: Mapping[Name, str] = Field(default_factory=dict)
 
 

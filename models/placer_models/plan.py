@@ -208,6 +208,27 @@ class PlanWindow(Document):
     until: AwareDatetime
 
 
+class Dropped(Document):
+    """A step of an earlier plan that is not in this one, and why."""
+
+    step: Name
+    why: str
+
+
+class Continued(Document):
+    """What has become of the plan with which another one goes on, by the ids of the steps: `done` or under way, `kept`
+    as they were, `changed` (in their times, or in which GPUs a VM gets), `dropped`, and `new`. `said` is what was not
+    as that plan took it to be.
+    """
+
+    done: tuple[Name, ...] = ()
+    kept: tuple[Name, ...] = ()
+    changed: tuple[Name, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    new: tuple[Name, ...] = ()
+    said: tuple[str, ...] = ()
+
+
 class Plan(Document):
     """The answer to a night's request (`placer.plan/1`): timed steps that keep every rule at every instant. `asked` is
     that request, with its jobs.
@@ -220,6 +241,7 @@ class Plan(Document):
     status: Literal["optimal", "feasible", "unknown"]
     request: str = "consolidate"
     asked: Asked | None = None
+    continued: Continued | None = None
     window: tuple[PlanWindow, ...] = ()
     steps: tuple[Step, ...] = ()
     freed: tuple[Freed, ...] = ()

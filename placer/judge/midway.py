@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from placer.judge.timeline import CLOCK, EVER, Act, Run
-from placer_models.cluster import Cluster, Vm
+from placer_models.cluster import Cluster, Gpu, Vm
+from placer_models.night import GpuBefore
 from placer_models.plan import Plan, Step
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
@@ -20,8 +21,8 @@ class Midway:
     """How a night has begun before a plan's own part of it. `at` is when that begins (`EVER`: with the night).
 
     `cluster` is the snapshot's, but that hosts which told steps have put in maintenance, and not taken out of it, are
-    up, as they were before. `asleep` and `off` are the VMs that told steps have suspended or powered off, and where
-    each stood.
+    up, and GPUs that they have changed in the mode and sharing, as they were before. `asleep` and `off` are the VMs
+    that told steps have suspended or powered off, and where each stood.
     """
 
     def __init__(self, cluster: Cluster, plan: Plan) -> None:
@@ -33,7 +34,7 @@ class Midway:
         self.off: dict[str, Stand] = {}
         self.faults: list[str] = []
         told = [] if begun is None else [step for step in plan.steps if step.end <= begun.at]
-        self.cluster = _before(cluster, told)
+        self.cluster = _before(cluster, told, () if begun is None else begun.gpus)
         last = {step.vm: step.leaves for step in sorted(told, key=lambda step: step.start) if step.leaves is not None}
         for name, home in self.homes.items():
             self.faults += self._wrong_home(name, home)
@@ -54,18 +55,31 @@ class Midway:
             yield f"asked.begun.homes[{vm}]: {unknown('host', host, self.cluster.hosts)}"
 
 
-def _before(cluster: Cluster, told: list[Step]) -> Cluster:
-    """The cluster with those hosts up that these steps have put in maintenance."""
+def _before(cluster: Cluster, told: list[Step], gpus: Sequence[GpuBefore]) -> Cluster:
+    """The cluster with those hosts up that these steps have put in maintenance, and these GPUs as they were."""
     inside: dict[str, int] = defaultdict(int)
     for step in told:
         if step.host is not None:
             inside[step.host] += {"enter-maintenance": 1, "leave-maintenance": -1}.get(step.kind, 0)
-    up = {
+    changed = {
         name: host.model_copy(update={"state": "up"})
         for name, host in cluster.hosts.items()
         if inside.get(name, 0) > 0 and host.state == "maintenance"
     }
-    return replace(cluster, hosts={**cluster.hosts, **up}) if up else cluster
+    for was in gpus:
+        host = changed.get(was.host) or cluster.hosts.get(was.host)
+        if host is not None:
+            row = tuple(_as_it_was(cluster, gpu, was) if gpu.id == was.gpu else gpu for gpu in host.gpus)
+            changed[was.host] = host.model_copy(update={"gpus": row})
+    return replace(cluster, hosts={**cluster.hosts, **changed}) if changed else cluster
+
+
+def _as_it_was(cluster: Cluster, gpu: Gpu, was: GpuBefore) -> Gpu:
+    known = cluster.catalogue.find(gpu.model)
+    model = gpu.model if was.mode is None else known.name
+    sharing = was.sharing or gpu.sharing
+    more = {"model": model, "mode": was.mode or gpu.mode, "sharing": sharing, "may_share": gpu.sharings}
+    return gpu.model_copy(update=more)
 
 
 def _stood(cluster: Cluster, vm: Vm, host: str) -> Stand:

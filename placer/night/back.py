@@ -5,17 +5,15 @@ as long as they can.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
-from placer.judge.check import broken, worse
+from placer.night.homeward import brought_home, give_up, homes_of, revived
 from placer.night.window import Night
 from placer.solve.motion import Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action
-from placer_models.moving import unreachable
-from placer_models.scene import Scene, Stand
-from placer_models.seating import POSITIONAL, stand_on
+from placer_models.scene import Scene
+from placer_models.seating import POSITIONAL
 
 
 @dataclass
@@ -61,7 +59,9 @@ def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
         return Back([], dusk)
     actions = None if night.returns else _resumed(night, evening, dusk)
     if actions is None:
-        actions = [_timed(night, action.undone()) for action in reversed(evening.actions)]
+        homes = night.carried.homes
+        actions = [_timed(night, one.undone()) for one in reversed(evening.actions) if one.vm not in homes]
+        actions += brought_home(night, after(dusk, actions))
     numbers: dict[str, int] = defaultdict(int)
     for i, action in enumerate(actions):
         actions[i] = replace(action, leg=numbers[action.vm])
@@ -84,7 +84,7 @@ def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
     back = Back(sorted(timed, key=lambda one: (one.start, one.action.vm, one.action.leg)), dawn, late)
     if not late:
         _settle_slots(night, evening, back)
-    return back
+    return way_back(night, evening, rank) if give_up(night, evening, back) else back
 
 
 def _settle_slots(night: Night, evening: Schedule, back: Back) -> None:
@@ -128,27 +128,10 @@ def _resumed(night: Night, evening: Schedule, dusk: Scene) -> list[Action] | Non
     for action in evening.actions:
         if dusk.of(action.vm) or action.source is None:
             continue
-        stand = next(_homes(night, scene, action), None)
+        (home,) = night.scene.of(action.vm)
+        stand = next(homes_of(night, scene, home, action.kind), None)
         if stand is None:
             return None
         scene.put(stand)
         found.append(_timed(night, replace(action, kind=UNDONE[action.kind], source=None, to=stand)))
-    return found
-
-
-def _homes(night: Night, scene: Scene, action: Action) -> Iterator[Stand]:
-    """Where a VM that is away could run again: on its own host first."""
-    cluster, before = scene.cluster, broken(night.scene, night.rules)
-    (home,) = night.scene.of(action.vm)
-    hosts = [host for host in cluster.hosts.values() if host.name != home.host and host.state == "up"]
-    elsewhere = (
-        stand_on(scene, cluster.vms[action.vm], host)
-        for host in hosts
-        if action.kind == "power-off" or unreachable(cluster, home, host) is None
-    )
-    for stand in chain([home], elsewhere):
-        if stand is not None:
-            with scene.trial(stand):
-                wrong = worse(night.rules, before, broken(scene, night.rules))
-            if not wrong:
-                yield stand
+    return found + revived(night, scene)

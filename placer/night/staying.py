@@ -21,14 +21,16 @@ MOST_LOOKS = 100
 """For how many kinds of VM it is found out why each other host cannot take them: of a large cluster, for the first."""
 
 
-def staying(nights: Sequence[tuple[Night, Result]]) -> tuple[list[Unmoved], list[LeftOut]]:
+def staying(
+    nights: Sequence[tuple[Night, Result]], free_already: Collection[str] = ()
+) -> tuple[list[Unmoved], list[LeftOut]]:
     """The VMs that keep hosts from being freed, and the hosts that are not freed, with their reasons.
 
     Of a host that was to be freed (it is named, or more were counted than are freed) each VM has its reason. Where as
     many hosts as pay are asked for, a VM that could go has none: its host has.
     """
     night, result = nights[0]
-    freed = {host for _, one in nights for host in one.target.emptied}
+    freed = {*free_already, *(host for _, one in nights for host in one.target.emptied)}
     said = _Said(night, result, freed)
     unmoved: list[Unmoved] = []
     left_out: list[LeftOut] = []

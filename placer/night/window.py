@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from placer.night.carried import Carried
 from placer_models.clock import Clock
 from placer_models.cluster import Vm
 from placer_models.motion import state_mib, step_seconds, stun_seconds
@@ -33,7 +34,8 @@ class Night:
     it.
 
     `fixed` are VMs that are left alone, with the reason; `closed` hosts that are not to be emptied, with the reason;
-    `not_to` hosts to which a VM does not go, because it found no way there.
+    `not_to` hosts to which a VM does not go, because it found no way there. `carried` is what it takes over where it
+    is planned from its midst on.
     """
 
     clock: Clock
@@ -45,11 +47,12 @@ class Night:
     fixed: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
     not_to: dict[str, frozenset[str]] = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
 
     @property
     def notes(self) -> int:
         """How much was found to be in the way so far."""
-        return len(self.fixed) + len(self.closed) + len(self.not_to)
+        return len(self.fixed) + len(self.closed) + len(self.not_to) + len(self.carried.excused)
 
     @property
     def returns(self) -> bool:
@@ -67,11 +70,14 @@ class Night:
 
     def due(self, vm: str) -> int:
         """When a VM must be back: by its own time if it has one, else the request's; at the window's end where that is
-        not in the window.
+        not in the window; as soon as may be where it was to be back before.
         """
         ready = self.scene.cluster.vms[vm].ready_by or self.request.ready_by
         seconds = self.seconds if ready is None else self.clock.seconds(ready)
-        return seconds if 0 < seconds < self.seconds else self.seconds
+        if seconds <= 0 and vm in self.carried.homes:
+            return min(self.carried.soon, self.seconds)
+        due = seconds if 0 < seconds < self.seconds else self.seconds
+        return min(due, self.carried.back_by.get(vm, due))
 
     def ways(self) -> dict[str, Ways]:
         """What may be done to each running VM; why nothing may be is noted in `fixed`."""
@@ -95,10 +101,12 @@ class Night:
         most = min((limit for limit in (limits.stun_seconds, vm.stun_limit_seconds) if limit is not None), default=None)
         if refused is None and most is not None and stun > most:
             refused = f"would be stunned for {stun:g} s, and may be for {most:g} s"
+        failed = self.carried.refused.get(stand.vm, frozenset())
         away: list[tuple[Way, int]] = []
-        if vm.may.suspend and not any(hold.sharing == "passthrough" for hold in stand.holds):
+        through = any(hold.sharing == "passthrough" for hold in stand.holds)
+        if vm.may.suspend and not through and "suspend" not in failed:
             away.append(("suspend", self.seconds))
-        if vm.may.power_cycle:
+        if vm.may.power_cycle and "power-off" not in failed:
             away.append(("power-off", self.seconds + 1))
         if refused is not None and not away:
             self.fixed[stand.vm] = f"{refused}, nor suspended or stopped"
@@ -108,7 +116,7 @@ class Night:
             math.ceil(stun * 1000) if refused is None else 0,
             state_mib(cluster, vm),
             None if refused is None or not away else (away[0][0], self.seconds_of(vm, *THERE_AND_BACK[away[0][0]])),
-            self.not_to.get(stand.vm, frozenset()),
+            self.not_to.get(stand.vm, frozenset()) | self.carried.taken,
         )
 
     def seconds_of(self, vm: Vm, *kinds: str) -> int:
@@ -121,13 +129,24 @@ class Night:
         """
         vms = [self.scene.cluster.vms[stand.vm] for stand in self.scene.on(host)]
         movers = [vm for vm in vms if not vm.may.suspend and not vm.may.power_cycle]  # in turn: a host bears so many
-        in_turn = -(-sum(self.seconds_of(vm, "migrate") for vm in movers) // self.request.limits.moves_at_once_per_host)
+        limits = self.request.limits
+        in_turn = -(-sum(self.seconds_of(vm, "migrate") for vm in movers) // limits.moves_at_once_per_host)
         opens = max([in_turn, *(self._least(vm, "migrate", "suspend", "power-off") for vm in vms)])
         if not self.returns:
             return opens, self.seconds
+        if self.carried.homes:
+            vms, movers = self._returning(host, vms, movers)
+            in_turn = -(-sum(self.seconds_of(vm, "migrate") for vm in movers) // limits.moves_at_once_per_host)
         starts = [self.due(vm.name) - self._least(vm, "migrate", "resume", "power-on") for vm in vms]
         last = max((self.due(vm.name) for vm in movers), default=self.seconds)
         return opens, min([last - in_turn, *starts])
+
+    def _returning(self, host: str, vms: Sequence[Vm], movers: Sequence[Vm]) -> tuple[list[Vm], list[Vm]]:
+        """Who comes back to a host, and who of them by a migration, of those here and those away from it."""
+        cluster, homes = self.scene.cluster, self.carried.homes
+        back = [cluster.vms[name] for name in self.carried.belongs(host)]
+        vms, movers = ([vm for vm in some if vm.name not in homes] for some in (vms, movers))
+        return [*vms, *back], [*movers, *(vm for vm in back if vm.name not in self.carried.away)]
 
     def _least(self, vm: Vm, *kinds: str) -> int:
         return min(self.seconds_of(vm, kind) for kind in kinds)

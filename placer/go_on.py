@@ -1,0 +1,144 @@
+"""Going on with a night's plan in its midst: what is done stays done, what has failed is planned around, and of the
+rest as little is changed as the goals allow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from placer.disagreement import Disagreement
+from placer.judge.check import broken
+from placer.judge.figures import with_figures
+from placer.judge.timed import TimedReplay
+from placer.judge.timeline import CLOCK, told
+from placer.power_on import NOT_ALL_BOUNDED, Progress
+from placer.rest import Rest, rest_of
+from placer_models.decision import Decision
+from placer_models.document import Faults
+from placer_models.goals.night import NightGoal
+from placer_models.night import Consolidate, Job
+from placer_models.plan import Continued, Dropped, Plan, Step
+from placer_models.scene import Scene
+from placer_models.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    pass
+
+
+def go_on(
+    snapshot: Snapshot,
+    plan: Plan,
+    decision: Decision | None = None,
+    *,
+    at: datetime | None = None,
+    jobs: Sequence[Job] | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """A plan for what is left of the night, given the cluster as it is `at` an instant (default: when the snapshot was
+    taken).
+
+    The plan's steps that are done are told in it, and those that still hold keep their ids, targets and times where
+    that costs nothing by the goals; `continued` says which are which. VMs that are away come back to the hosts on which
+    they ran when the night began. `jobs` (default: those of the snapshot) may say which instances run now, and until
+    when; else runs are taken to have gone as planned.
+
+    `decision` (default: the shipped one that the plan names) names rules, goals and the budget. The plan is replayed by
+    the judge before it is returned; Disagreement is raised where the judge refuses it (a bug). Raises Faults where the
+    snapshot has not what the plan was asked for, and where no window is left.
+    """
+    from placer.judge.verify import decision_of
+
+    begun = time.monotonic()
+    decision = decision_of(plan, decision)
+    rest = rest_of(snapshot, plan, at, jobs)
+    asked = rest.plan.asked
+    assert asked is not None, "the rest of a plan says what it was asked for"
+    misfits = snapshot.misfits(asked)
+    if misfits:
+        raise Faults("the plan", misfits)
+    last = max(end for window in asked.request.windows for _, end in window.spans())
+    if rest.at >= last:
+        ended = f"found {told(CLOCK.seconds(rest.at))}, expected a time before its last window ends"
+        raise Faults("the plan", [f"{ended} ({told(CLOCK.seconds(last))})"])
+    goals, found = decision.night_goals(), list[tuple[Plan, TimedReplay]]()
+    faults: list[str] = []
+    rules = decision.rules_of(snapshot.rules)
+    for made in _ways(snapshot, rest, decision, begun, progress):
+        replay = TimedReplay(snapshot.content, rules, asked.request, asked.jobs, made)
+        if replay.faults:
+            faults = replay.faults
+            continue
+        found.append((made, replay))
+        if made is rest.plan and not rest.said:
+            break
+    if not found:
+        raise Disagreement(faults)
+    best, replay = max(found, key=lambda one: _worth(goals, *one))  # of equals the first: it changes least
+    return with_figures(_finished(snapshot, decision, plan, rest, best, replay), replay)
+
+
+def _worth(goals: Sequence[NightGoal], plan: Plan, replay: TimedReplay) -> list[int]:
+    """What is changed for: VMs that are back in time, then what a night is made for. A few moves or minutes are not."""
+    begun = plan.asked.begun if plan.asked else None
+    late = len(begun.excused) if begun else 0
+    gains = [goal for goal in goals if goal.sense == "most"]
+    return [-late, *(replay.score[goal.kind] for goal in gains)]
+
+
+def _ways(
+    snapshot: Snapshot, rest: Rest, decision: Decision, begun: float, progress: Progress | None
+) -> Iterator[Plan]:
+    """What is left of the plan as it was; with its targets; and planned anew."""
+    yield rest.plan
+    assert rest.plan.asked is not None
+    if isinstance(rest.plan.asked.request, Consolidate):
+        from placer.night.midway import planned_on  # here, because ortools takes most of a second to load
+
+        limit = decision.search.time_limit_seconds
+        yield planned_on(snapshot, rest, decision, begun + limit / 2, progress, keep=True)
+        yield planned_on(snapshot, rest, decision, begun + limit, progress, keep=False)
+
+
+def _finished(snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, plan: Plan, replay: TimedReplay) -> Plan:
+    """The plan with its scores and with what has become of the old one's steps; of its goals nothing is proven."""
+    scores = {goal.label: replay.score[goal.kind] for goal in decision.night_goals()}
+    rules = decision.rules_of(snapshot.rules)
+    return plan.model_copy(
+        update={
+            "status": "feasible",
+            "continued": _continued(old, rest, plan),
+            "score": scores,
+            "bound": dict.fromkeys(scores),
+            "gap": dict.fromkeys(scores),
+            "stopped": NOT_ALL_BOUNDED,
+            "broken_now": tuple(b.said for found in broken(Scene.now(snapshot.content), rules) for b in found),
+            "decision": decision.name,
+            "seed": decision.search.seed,
+        }
+    )
+
+
+def _continued(old: Plan, rest: Rest, plan: Plan) -> Continued:
+    before, now = {step.id: step for step in old.steps}, {step.id: step for step in plan.steps}
+    done = [name for name in now if name in before and before[name].start < rest.at]
+    held = [name for name in now if name in before and before[name].start >= rest.at]
+    return Continued(
+        done=tuple(done),
+        kept=tuple(name for name in held if _same(before[name], now[name])),
+        changed=tuple(name for name in held if not _same(before[name], now[name])),
+        dropped=tuple(
+            Dropped(step=name, why=rest.failed.get(name, "is not needed any more, or not possible as it was"))
+            for name in before
+            if name not in now
+        ),
+        new=tuple(name for name in now if name not in before),
+        said=tuple(rest.said),
+    )
+
+
+def _same(one: Step, other: Step) -> bool:
+    untold = {"waits_for": (), "why": ""}
+    return one.model_copy(update=untold) == other.model_copy(update=untold)

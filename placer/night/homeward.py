@@ -1,0 +1,152 @@
+"""The way home of VMs that were away from their hosts before a night was planned from its midst on, and of those that
+run again anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from placer.judge.check import broken, worse
+from placer.night.window import THERE_AND_BACK, Night
+from placer.solve.motion import Schedule
+from placer.solve.traffic import UNDONE, Action, Kind
+from placer.waits import has_room
+from placer_models.cluster import Vm
+from placer_models.motion import state_mib, stun_seconds
+from placer_models.moving import immovable, unreachable
+from placer_models.scene import Scene, Stand
+from placer_models.seating import stand_on
+
+if TYPE_CHECKING:
+    from placer.night.back import Back
+
+
+def homes_of(night: Night, scene: Scene, home: Stand, kind: Kind) -> Iterator[Stand]:
+    """Where a VM that was taken off its host by such a step could run again: as it did before, if it can."""
+    cluster, before = scene.cluster, broken(night.scene, night.rules)
+    vm = cluster.vms[home.vm]
+    hosts = [host for host in cluster.hosts.values() if host.name != home.host and host.state == "up"]
+    elsewhere = (
+        stand_on(scene, vm, host)
+        for host in [cluster.hosts[home.host], *hosts]
+        if host.name == home.host or kind == "power-off" or unreachable(cluster, home, host) is None
+    )
+    for stand in chain([home], elsewhere):
+        if stand is not None:
+            with scene.trial(stand):
+                wrong = worse(night.rules, before, broken(scene, night.rules))
+            if not wrong:
+                yield stand
+
+
+def brought_home(night: Night, scene: Scene) -> list[Action]:
+    """The steps of the VMs that stood elsewhere, or nowhere, when the plan's part of the night began. Who finds no way
+    home is excused; who is away then runs on any host.
+    """
+    carried, found = night.carried, list[Action]()
+    now = {vm: scene.of(vm) for vm in carried.homes if vm not in carried.excused}
+    for stands in now.values():
+        for stand in stands:
+            scene.remove(stand)
+    for name, stands in now.items():
+        if stands and stands[0].host == carried.homes[name]:
+            scene.put(stands[0])
+            continue
+        why = _lost(night, carried.homes[name])
+        target = _seat(night, scene, name) if why is None else None
+        ways = [] if target is None else list(_way(night, scene, stands, target))
+        if target is not None and ways:
+            scene.put(target)
+            found += ways
+        else:
+            carried.excused[name] = why or f"finds no room on {carried.homes[name]}, or no way there"
+            for stand in stands:
+                scene.put(stand)
+    return found + revived(night, scene)
+
+
+def revived(night: Night, scene: Scene) -> list[Action]:
+    """The steps by which VMs that stand nowhere run again, each where there is room."""
+    carried, found = night.carried, list[Action]()
+    for name, kind in carried.away.items():
+        if scene.of(name):
+            continue
+        home = carried.seats.get(name, carried.last[name])
+        stand = next(homes_of(night, scene, home, kind), None)
+        if stand is None:
+            carried.excused.setdefault(name, "finds no host to run on")
+        else:
+            scene.put(stand)
+            found.append(_action(night, scene.cluster.vms[name], UNDONE[kind], None, stand))
+    return found
+
+
+def give_up(night: Night, evening: Schedule, back: Back) -> bool:
+    """What the time that is left does not allow: then nobody leaves in the evening, and in the end VMs are not brought
+    home. Whether some are excused now, and the way back is another.
+    """
+    excused, before = night.carried.excused, len(night.carried.excused)
+    mine = [vm for vm in back.late if vm in night.carried.homes]
+    excused.update({vm: back.late.pop(vm) for vm in mine})
+    if night.carried.homes and back.begin is not None and back.begin < evening.seconds:
+        for one in evening.timed:
+            back.late[one.action.vm] = "could not be back in the time that there is"
+        for one in back.timed:
+            if not evening.timed and one.start < 0 and one.action.vm in night.carried.homes:
+                excused[one.action.vm] = "is not brought home in the time that is left"
+    return len(excused) > before
+
+
+def _lost(night: Night, host: str) -> str | None:
+    """Why nobody comes home to a host."""
+    known = night.scene.cluster.hosts.get(host)
+    if known is None:
+        return f"its host {host} is gone"
+    state = "in maintenance" if known.state == "maintenance" else known.state
+    return None if known.state == "up" else f"its host {host} is {state}"
+
+
+def _seat(night: Night, scene: Scene, name: str) -> Stand | None:
+    """Where a VM stands at home: as it did, if that is free."""
+    carried, cluster = night.carried, scene.cluster
+    always = [rule for rule in night.rules if rule.always]
+    known = carried.seats.get(name)
+    if known is not None and has_room(scene, always, known):
+        return known
+    other = stand_on(scene, cluster.vms[name], cluster.hosts[carried.homes[name]])
+    return other if other is not None and has_room(scene, always, other) else None
+
+
+def _way(night: Night, scene: Scene, now: tuple[Stand, ...], target: Stand) -> Iterator[Action]:
+    """The steps from where a VM stands to its home, the least downtime first; none: there is no way."""
+    carried, cluster = night.carried, scene.cluster
+    vm, home = cluster.vms[target.vm], cluster.hosts[target.host]
+    last = now[0] if now else carried.last[vm.name]
+    reached = last.host == home.name or unreachable(cluster, last, home) is None
+    if not now:
+        kind = carried.away[vm.name]
+        if reached or kind == "power-off":
+            yield _action(night, vm, UNDONE[kind], None, target)
+        return
+    limits = (night.request.limits.stun_seconds, vm.stun_limit_seconds)
+    calm = all(limit is None or stun_seconds(cluster, vm) <= limit for limit in limits)
+    if immovable(cluster, vm, last) is None and reached and calm:
+        yield _action(night, vm, "migrate", last, target)
+        return
+    through = any(hold.sharing == "passthrough" for hold in last.holds)
+    if vm.may.suspend and reached and not through:
+        off, on = THERE_AND_BACK["suspend"]
+    elif vm.may.power_cycle:
+        off, on = THERE_AND_BACK["power-off"]
+    else:
+        return
+    yield _action(night, vm, off, last, None)
+    yield _action(night, vm, on, None, target)
+
+
+def _action(night: Night, vm: Vm, kind: Kind, source: Stand | None, to: Stand | None) -> Action:
+    cluster = night.scene.cluster
+    stun = stun_seconds(cluster, vm) if kind == "migrate" else 0.0
+    return Action(vm.name, kind, night.seconds_of(vm, kind), source, to, stun, state_mib(cluster, vm))

@@ -1,0 +1,118 @@
+"""A night planned from its midst on: nothing that is done is undone before its time, and what is under way goes on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from placer.consolidate import write
+from placer.night.carried import Carried
+from placer.night.present import Present
+from placer.night.runs import Runs
+from placer.night.search import Result, plan_night
+from placer.night.staying import staying
+from placer.night.window import Night
+from placer.rest import Rest, job_steps
+from placer.solve.run import Progress
+from placer.steps import Steps
+from placer_models.clock import Clock, merged
+from placer_models.decision import Decision
+from placer_models.night import Asked, Consolidate, Request
+from placer_models.plan import Plan, Step
+from placer_models.snapshot import Snapshot
+
+FREE_ALREADY = "is free already"
+
+
+def planned_on(
+    snapshot: Snapshot, rest: Rest, decision: Decision, deadline: float, progress: Progress | None, *, keep: bool
+) -> Plan:
+    """What is left of a consolidation, planned again, before it is judged.
+
+    `keep`: hosts that are free stay so, with the runs of jobs that were planned on them; VMs that have yet to go do so
+    to where they were to, or not at all; only those whose steps have failed, and strangers on hosts that were to be
+    freed, go any way. Otherwise only what is under way goes on as it was.
+    """
+    asked = rest.plan.asked
+    assert asked is not None
+    assert isinstance(asked.request, Consolidate)
+    rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
+    now = Present(snapshot.content, rest, asked.request)
+    runs = Runs(rest.plan, asked.jobs, now.scene, now.begin, keep=keep)
+    steps, mark = Steps(snapshot.content, Clock(now.begin)), _unused(rest.plan)
+    now.carried.taken = frozenset(runs.taken)
+    nights: list[tuple[Night, Result]] = []
+    scene = now.scene
+    for number, (begin, end) in enumerate(_left_of(asked.request, now.begin), 1):
+        clock, offset = Clock(begin), steps.clock.seconds(begin)
+        carried, request = (now.carried, now.request) if number == 1 else (Carried(), asked.request)
+        closed = dict.fromkeys(carried.taken, FREE_ALREADY)
+        jobs = runs.errands(clock)
+        night = Night(clock, clock.seconds(end), scene, rules, request, jobs, closed=closed, carried=carried)
+        now.forbid(night)
+        if keep:
+            now.keep(night, end, runs.to_free)
+        result = plan_night(night, goals, decision.search, deadline, progress)
+        nights.append((night, result))
+        result.runs = runs.numbered(result.runs)
+        write(steps, night, result, offset, f"{mark}{number}")
+        if number == 1:
+            steps.jobs(runs.settle(night, result), offset, f"{mark}f")
+        scene = result.back.dawn
+    unmoved, left_out = staying(nights, runs.taken)
+    fresh = [step for step in steps.steps if step.job is None]
+    fresh_of_jobs = [step for step in steps.steps if step.job is not None]
+    kept = [step for step in now.of_hosts if step.host in runs.taken]
+    told = [*now.done, *kept, *_named_as_before(fresh, now.pending), *fresh_of_jobs, *job_steps(rest.plan, runs.old)]
+    return rest.plan.model_copy(
+        update={
+            "asked": _excusing(asked, {**now.overdue, **now.carried.excused}),
+            "steps": tuple(sorted(told, key=lambda step: step.start)),
+            "jobs": (*runs.old, *steps.runs),
+            "freed": tuple(runs.freed(steps.freed)),
+            "unmoved": tuple(unmoved),
+            "left_out": tuple(left_out),
+            "seconds": round(sum(result.outcome.seconds for _, result in nights), 6),
+        }
+    )
+
+
+def _left_of(request: Request, begin: datetime) -> list[tuple[datetime, datetime]]:
+    """What is left of a request's windows."""
+    spans = merged(span for window in request.windows for span in window.spans())
+    return [(max(start, begin), end) for start, end in spans if end > begin]
+
+
+def _excusing(asked: Asked, excused: dict[str, str]) -> Asked:
+    assert asked.begun is not None
+    begun = asked.begun.model_copy(update={"excused": {**asked.begun.excused, **excused}})
+    return asked.model_copy(update={"begun": begun})
+
+
+def _unused(plan: Plan) -> str:
+    """A mark with which no id of a plan's steps begins."""
+    number = 1
+    while any(step.id.startswith(f"c{number}-") for step in plan.steps):
+        number += 1
+    return f"c{number}-"
+
+
+def _named_as_before(steps: Sequence[Step], old: Sequence[Step]) -> list[Step]:
+    """Steps with the ids of those that were to do the same to the same VM."""
+    same: dict[object, list[Step]] = defaultdict(list)
+    for step in sorted(old, key=lambda step: step.start):
+        same[step.kind, step.vm, step.leaves, step.reaches].append(step)
+    names: dict[str, str] = {}
+    for step in sorted(steps, key=lambda step: step.start):
+        if before := same[step.kind, step.vm, step.leaves, step.reaches]:
+            names[step.id] = before.pop(0).id
+    return [
+        step.model_copy(
+            update={
+                "id": names.get(step.id, step.id),
+                "waits_for": tuple(names.get(name, name) for name in step.waits_for),
+            }
+        )
+        for step in steps
+    ]

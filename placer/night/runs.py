@@ -1,0 +1,100 @@
+"""The runs of jobs of a night that is planned from its midst on: those that go on, those that are kept, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from placer.consolidate import errands
+from placer.night.back import after
+from placer.night.search import Result
+from placer.night.window import Night
+from placer.solve.jobs import Errand, FreedHosts, Run
+from placer_models.clock import Clock
+from placer_models.goals.night import finished
+from placer_models.night import Job
+from placer_models.plan import Freed, JobRun, Plan
+from placer_models.scene import Scene
+
+
+class Runs:
+    """A plan's runs at an instant. `taken` are the free hosts that stay so as they are: all of them (`keep`), with the
+    runs that were to come on them, or those on which runs go on; `to_free` the hosts that were still to be freed.
+    """
+
+    def __init__(self, plan: Plan, jobs: Sequence[Job], scene: Scene, begin: datetime, *, keep: bool) -> None:
+        self.begin = begin
+        self._told = [freed for freed in plan.freed if freed.until <= begin]
+        self._open = {
+            freed.host: freed for freed in plan.freed if freed.from_ <= begin < freed.until and not scene.on(freed.host)
+        }
+        self.old = [run for run in plan.jobs if run.start < begin]
+        self.taken = set(self._open) if keep else {run.host for run in self.old if run.end > begin} & set(self._open)
+        if keep:
+            self.old += [run for run in plan.jobs if run.start >= begin and run.host in self.taken]
+        self.to_free = {freed.host for freed in plan.freed if freed.until > begin} - self.taken
+        self._jobs = {job.name: job for job in jobs}
+        self._numbers = {job.name: self._unfinished(plan, job) for job in jobs}
+        self._left = {name: len(numbers) for name, numbers in self._numbers.items()}
+
+    def _unfinished(self, plan: Plan, job: Job) -> list[int]:
+        """The instances that neither have finished nor are to in the runs that stay."""
+        done = set(finished(job, plan.model_copy(update={"jobs": tuple(self.old)})))
+        done |= {run.instance for run in self.old if run.job == job.name and run.end > self.begin}
+        return [number for number in range(job.instances) if number not in done]
+
+    def errands(self, clock: Clock) -> list[Errand]:
+        """What is left to do, in seconds of this clock."""
+        jobs = [
+            job.model_copy(update={"instances": len(self._numbers[name])})
+            for name, job in self._jobs.items()
+            if self._numbers[name]
+        ]
+        return errands(jobs, self._left, clock)
+
+    def numbered(self, runs: Sequence[Run]) -> list[Run]:
+        """Runs with the numbers of those instances that are left."""
+        for run in runs:
+            self._left[run.job] -= 1
+        return [replace(run, instance=self._numbers[run.job][run.instance]) for run in runs]
+
+    def settle(self, night: Night, result: Result) -> list[Run]:
+        """Runs on the hosts that are free already end before somebody comes there; more runs where there is time."""
+        comes = result.back.arrivals()
+        until = {host: comes.get(host, night.seconds) for host in self.taken}
+        kept: list[JobRun] = []
+        busy = dict.fromkeys(self.taken, 0)
+        for run in self.old:
+            if run.host in until and run.end > self.begin:
+                end = night.clock.instant(until[run.host])
+                if run.start >= self.begin and run.end > end:
+                    self._numbers[run.job].append(run.instance)
+                    self._left[run.job] += 1
+                    continue
+                run = run.model_copy(update={"end": min(run.end, end)})
+                busy[run.host] = max(busy[run.host], night.clock.seconds(run.end))
+            kept.append(run)
+        self.old = kept
+        for host, seconds in until.items():
+            end = night.clock.instant(seconds)
+            self._open[host] = self._open[host].model_copy(update={"until": end})
+        hours = {host: (busy[host], until[host]) for host in sorted(self.taken) if busy[host] < until[host]}
+        dusk = after(night.scene, result.schedule.actions)
+        more = FreedHosts(night.scene.cluster, night.rules, hours, dusk).take(self.errands(night.clock), {})
+        return self.numbered(more)
+
+    def freed(self, new: Sequence[Freed]) -> Iterator[Freed]:
+        """All freed intervals: hosts that were free before `begin` and still are stay so without a break."""
+        yield from (freed for freed in self._all(new) if freed.from_ < freed.until)
+
+    def _all(self, new: Sequence[Freed]) -> Iterator[Freed]:
+        yield from self._told
+        on = {freed.host for freed in new if freed.from_ == self.begin and freed.host in self._open}
+        for host, freed in self._open.items():
+            if host in self.taken:
+                yield freed
+            elif host not in on and freed.from_ < self.begin:
+                yield freed.model_copy(update={"until": self.begin})
+        for freed in new:
+            yield freed.model_copy(update={"from_": self._open[freed.host].from_}) if freed.host in on else freed

@@ -1,0 +1,174 @@
+"""Going on with a night in its midst: what is done stays done, what has failed is planned around, little is changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from placer.go_on import go_on
+from placer.judge.verify import verify
+from placer_models.decision import shipped_decision
+from placer_models.document import Faults, dump
+from placer_models.plan import Plan
+from placer_models.snapshot import Snapshot
+from tests.midway_nights import seen
+from tests.night_stories import STORIES, told
+from tests.placer.test_consolidate import desk, host, night
+from tests.slow_replay import slow_verdict
+
+FARM = {"name": "farm", "whole_host": True, "hours": 6, "value": 5}
+
+
+def clock(text: str) -> datetime:
+    """A time of the night, in UTC: its window is from 21:00 until 05:30."""
+    return datetime.fromisoformat(f"2026-11-{'20' if text > '12' else '21'}T{text}").replace(tzinfo=UTC)
+
+
+def onward(snapshot: Snapshot, plan: Plan, text: str, **wrong: Any) -> Plan:
+    """The plan that goes on at a time; the judge has replayed it, and the slow replay does so here."""
+    fresh = seen(snapshot, plan, clock(text), **wrong)
+    found = go_on(fresh, plan)
+    assert dump(go_on(fresh, plan)) == dump(found)
+    assert verify(fresh, found) == []
+    assert found.asked is not None
+    rules = shipped_decision("consolidate").rules_of(fresh.rules)
+    assert slow_verdict(fresh.content, rules, found.asked.request, found.asked.jobs, found) is None
+    assert found.continued is not None
+    before = {step.id for step in plan.steps}
+    became = found.continued
+    told_of = [*became.done, *became.kept, *became.changed, *(one.step for one in became.dropped)]
+    assert sorted(told_of) == sorted(before)
+    assert set(became.new) == {step.id for step in found.steps} - before
+    return found
+
+
+def two_desks() -> tuple[Snapshot, Plan]:
+    """esx01 is freed for a farm: one desk after the other goes to esx02, and there is a third host."""
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx01", slot=1), desk("stays", "esx02", live_migrate=False)]
+    return night([host("esx01"), host("esx02"), host("esx03", cpus=2)], vms, [FARM], free=["esx01"])
+
+
+@pytest.mark.parametrize("name", [name for name in STORIES if not name.startswith(("ninety", "rolling"))])
+def test_where_all_goes_as_planned_nothing_is_changed(name: str) -> None:
+    story, plan = told(name)
+    last = max((window.until for window in plan.window), default=None)
+    if story.expected.command != "consolidate" or last is None:
+        return
+    for at in sorted(
+        {step.end + timedelta(seconds=2) for step in plan.steps if step.end + timedelta(seconds=2) < last}
+    ):
+        found = go_on(seen(story.snapshot, plan, at), plan)
+        assert found.continued is not None
+        assert (found.continued.changed, found.continued.dropped, found.continued.new) == ((), (), ()), at
+        assert found.score == plan.score
+        assert [(step.id, step.start) for step in found.steps] == [(step.id, step.start) for step in plan.steps]
+
+
+def test_a_desk_whose_migration_failed_goes_to_another_host_and_the_job_still_runs() -> None:
+    snapshot, plan = two_desks()
+    first, second = (step for step in plan.steps if step.kind == "migrate" and step.leaves == "esx01")
+    found = onward(snapshot, plan, "21:01:00", failed=[second.id])
+    assert found.score["job-value"] == 5
+    again = [step for step in found.steps if step.vm == second.vm]
+    assert [step.reaches for step in again] == ["esx03", "esx01"]
+    assert [step.id for step in found.steps if step.vm == first.vm] == [s.id for s in plan.steps if s.vm == first.vm]
+    assert found.continued is not None
+    (why,) = [one.why for one in found.continued.dropped if one.step == second.id]
+    assert why.startswith(f"{second.vm} was to be on esx02 by ")
+
+
+def test_where_no_other_host_takes_it_the_host_is_not_freed_and_who_has_left_returns() -> None:
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx01", slot=1), desk("stays", "esx02", live_migrate=False)]
+    snapshot, plan = night([host("esx01"), host("esx02")], vms, [FARM], free=["esx01"])
+    first, second = (step for step in plan.steps if step.kind == "migrate" and step.leaves == "esx01")
+    found = onward(snapshot, plan, "21:01:00", failed=[second.id])
+    assert found.freed == found.jobs == ()
+    assert [(step.vm, step.reaches) for step in found.steps if step.start > clock("21:01:00")] == [(first.vm, "esx01")]
+    assert [one.vm for one in found.unmoved] == [second.vm]
+
+
+def test_sleepers_are_resumed_on_their_first_host() -> None:
+    full = [desk(f"full-{i}", "esx01", f"g{i // 4}", i % 4) for i in range(8)]
+    idle = desk("idle", "esx02", live_migrate=True, suspend=True)
+    vms = [*full, idle, desk("other", "esx02", slot=1, live_migrate=True, suspend=True)]
+    snapshot, plan = night([host("esx01"), host("esx02")], vms, [FARM])
+    first, second = (step for step in plan.steps if step.kind == "suspend")
+    found = onward(snapshot, plan, "22:00:00", failed=[second.id])
+    assert found.asked is not None
+    assert found.asked.begun is not None
+    assert found.asked.begun.homes == {first.vm: "esx02"}
+    assert [(step.kind, step.reaches) for step in found.steps if step.vm == first.vm] == [
+        ("suspend", None),
+        ("resume", "esx02"),
+    ]
+    assert [step for step in found.steps if step.vm == second.vm] == []
+
+
+def test_a_vm_whose_first_host_is_lost_stays_where_it_is_and_that_is_said() -> None:
+    snapshot, plan = two_desks()
+    found = onward(snapshot, plan, "23:00:00", lost=["esx01"])
+    assert found.asked is not None
+    assert found.asked.begun is not None
+    assert set(found.asked.begun.excused.values()) == {"its host esx01 is disconnected"}
+    assert set(found.asked.begun.excused) == {"desk-1", "desk-2"}
+    assert found.jobs == ()
+    assert found.continued is not None
+    assert any("has lost its host" in said for said in found.continued.said)
+
+
+def test_a_run_that_takes_longer_goes_on_as_long_as_its_host_is_free() -> None:
+    snapshot, plan = two_desks()
+    until = {"farm": [{"instance": 0, "until": "2026-11-21T04:45:00Z"}]}
+    found = onward(snapshot, plan, "03:15:00", running=until)
+    assert [run.end for run in found.jobs] == [clock("04:45:00")]
+    assert found.score["job-value"] == 5
+    late = {"farm": [{"instance": 0, "until": "2026-11-21T07:00:00Z"}]}
+    cut = onward(snapshot, plan, "03:15:00", running=late)
+    assert cut.score["job-value"] == 0
+    assert max(run.end for run in cut.jobs) <= min(step.start for step in cut.steps if step.reaches == "esx01")
+
+
+def test_a_run_that_has_stopped_is_begun_again_where_there_is_time() -> None:
+    snapshot, plan = two_desks()
+    found = onward(snapshot, plan, "22:00:00", running={"farm": []})
+    assert [(run.instance, run.start >= clock("22:00:00")) for run in found.jobs] == [(0, True)]
+    assert found.score["job-value"] == 5
+
+
+def test_a_stranger_on_a_freed_host_ends_its_run() -> None:
+    snapshot, plan = two_desks()
+    fresh = seen(snapshot, plan, clock("23:00:00"))
+    stranger = fresh.content.vms["stays"].model_copy(update={"name": "stranger", "host": "esx01"})
+    fresh = fresh.with_parts(vms=(*fresh.vms, stranger), sha256="e" * 64)
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert all(run.end <= clock("23:00:00") for run in found.jobs)
+    assert found.continued is not None
+    assert "instance 0 of farm has to stop: stranger stands on esx01" in found.continued.said
+
+
+def test_a_plan_that_went_on_can_be_gone_on_with() -> None:
+    snapshot, plan = two_desks()
+    (_, second) = (step for step in plan.steps if step.kind == "migrate" and step.leaves == "esx01")
+    once = onward(snapshot, plan, "21:01:00", failed=[second.id])
+    twice = go_on(seen(snapshot, once, clock("23:00:00")), once)
+    assert twice.continued is not None
+    assert twice.continued.new == twice.continued.changed == twice.continued.dropped == ()
+    assert twice.score == once.score
+
+
+def test_when_no_window_is_left_there_is_nothing_to_go_on_with() -> None:
+    snapshot, plan = two_desks()
+    with pytest.raises(Faults, match="expected a time before its last window ends"):
+        go_on(seen(snapshot, plan, clock("05:31:00")), plan)
+
+
+def test_a_request_that_names_a_host_that_is_gone_is_refused_in_a_sentence() -> None:
+    snapshot, plan = two_desks()
+    fresh = seen(snapshot, plan, clock("20:00:00"))
+    hosts = tuple(one for one in fresh.hosts if one.name != "esx01")
+    vms = tuple(one for one in fresh.vms if one.host != "esx01")
+    with pytest.raises(Faults, match="found 'esx01', expected a host of this snapshot"):
+        go_on(fresh.with_parts(hosts=hosts, vms=vms), plan)
