@@ -11,7 +11,7 @@ from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
 from placer.solve.leaving import Spot
 from placer_models.night import Evacuate
 from placer_models.plan import LeftOut
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Stand
 
 
 def care_seconds(request: Evacuate) -> int:
@@ -62,7 +62,7 @@ class Rolling(Rounds):
         return {"named-freed": self._possible}
 
     def least_downtime(self) -> int:
-        left = [stand for stand in Scene.now(self.snapshot.content).stands() if stand.host in self.done]
+        left = [stand for stand in self.first.stands() if stand.host in self.done]
         return sum(self.downtimes(left, self.options, lambda name: None))
 
     def window(self, begin: int, end: int) -> None:

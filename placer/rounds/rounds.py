@@ -43,7 +43,7 @@ class Rounds:
     unmoved: list[Unmoved] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scene = Scene.now(self.snapshot.content)
+        self.scene = self.first = Scene.now(self.snapshot.content)
         self.rules = self.decision.rules_of(self.snapshot.rules)
         self.goals = self.decision.night_goals()
         self.always = list(self.rules)
@@ -51,6 +51,7 @@ class Rounds:
             self.always.append(HostState())
         self._deadline = self.budget.deadline
         self._rounds, self._moves = 0, 0
+        self._options: dict[int, dict[str, Options | str]] = {}
 
     # what each kind of request says
 
@@ -96,11 +97,12 @@ class Rounds:
 
     def options_now(self, care_seconds: int) -> dict[str, Options | str]:
         """What may be done to each VM of the snapshot while its host is cared for so long."""
-        cluster, limits = self.snapshot.content, self.request.limits
-        return {
-            stand.vm: options_of(cluster, self.rules, limits, stand, care_seconds)
-            for stand in Scene.now(cluster).stands()
-        }
+        if care_seconds not in self._options:
+            cluster, limits = self.snapshot.content, self.request.limits
+            self._options[care_seconds] = {
+                stand.vm: options_of(cluster, self.rules, limits, stand, care_seconds) for stand in self.first.stands()
+            }
+        return dict(self._options[care_seconds])
 
     def attempt(
         self,
@@ -208,7 +210,7 @@ class Rounds:
         host it could start on at once.
         """
         cluster = self.snapshot.content
-        stuck = (stand for stand in Scene.now(cluster).stands() if isinstance(options[stand.vm], str))
+        stuck = (stand for stand in self.first.stands() if isinstance(options[stand.vm], str))
         kept = Scene(cluster, stuck)
         for stand in stands:
             may = options[stand.vm]

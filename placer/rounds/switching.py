@@ -101,11 +101,11 @@ class Switching(Rounds):
         return {"modes-set": self._possible}
 
     def least_downtime(self) -> int:
-        now, rest = Scene.now(self.snapshot.content), [gpu for gpu in self._host.gpus if gpu.id not in self.done]
+        rest = [gpu for gpu in self._host.gpus if gpu.id not in self.done]
         own = None if self._flashed else self._host.model_copy(update={"gpus": tuple(rest)})
         left = [
             stand
-            for stand in now.on(self._host.name)
+            for stand in self.first.on(self._host.name)
             if self._flashed or any(hold.gpu in self.done for hold in stand.holds)
         ]
         return sum(self.downtimes(left, self.options_now(self._seconds(self._flashed)), lambda name: own))
@@ -148,7 +148,7 @@ class Switching(Rounds):
         elsewhere, if it can.
         """
         leavers = {spot: stands for spot, stands in self._leavers(flash).items() if spot in spots}
-        options, stands = self._options(flash), [stand for its in leavers.values() for stand in its]
+        options, stands = self._may(flash), [stand for its in leavers.values() for stand in its]
         while True:
             try:
                 found = self.attempt(leavers, options, self._care, (clock, end))
@@ -191,7 +191,7 @@ class Switching(Rounds):
 
     # --- what may be done to VMs --------------------------------------------------------------------------------------
 
-    def _options(self, flash: bool) -> dict[str, Options | str]:
+    def _may(self, flash: bool) -> dict[str, Options | str]:
         """What may be done to each VM; nobody waits for a host that takes nobody back."""
         options = self.options_now(self._seconds(flash))
         for stand in self.scene.on(self._host.name):
@@ -211,7 +211,7 @@ class Switching(Rounds):
         """Those of the VMs on a spot that can go nowhere whatever is done to others, each with the reasons; they are
         noted as unmoved. Only those are in the way that nothing may be done to.
         """
-        options, name = self._options(spot.gpu is None), self._host.name
+        options, name = self._may(spot.gpu is None), self._host.name
         stuck = [stand for stand in self.scene.stands() if isinstance(options[stand.vm], str)]
         after = self._changed(self._gpus([spot]))
         there = [stand for stand in stuck if stand.host == name and stand not in stands]
