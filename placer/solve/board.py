@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -74,7 +75,7 @@ class CountBoard:
         self._softly = False
         self._now: dict[int, int] = {}
         self._most: dict[int, int] = {}
-        self._rooms: dict[int, list[Room]] = defaultdict(list)
+        self._conditions: list[tuple[list[int], list[cp_model.IntVar], int]] = []
         self._unknowns: dict[int, cp_model.IntVar] = {}
         self._readers: list[tuple[Place, Callable[[Callable[[Var], int]], Any]]] = []
         self.left_over: list[list[str]] = []
@@ -146,7 +147,7 @@ class CountBoard:
         elif eased:
             present = constant + sum(f * self._now[u.index] for f, u in zip(factors, unknowns, strict=True))
             bound = max(bound, present)
-            self._note(factors, unknowns, bound - constant)
+            self._conditions.append((factors, unknowns, bound - constant))
         if unknowns or constant > bound:
             self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) <= bound - constant)
 
@@ -211,13 +212,17 @@ class CountBoard:
 
     # how it is made
 
-    def _note(self, factors: Sequence[int], unknowns: Sequence[cp_model.IntVar], bound: int) -> None:
-        """Keep a condition for sharper ones that follow from it."""
-        numbers = [unknown.index for unknown in unknowns]
-        sides = [Side(f, i, self._now[i], self._most[i]) for f, i in zip(factors, numbers, strict=True)]
-        room = room_of(sides, bound)
-        if room is not None:
-            self._rooms[room.arrivals[0].index].append(room)
+    @cached_property
+    def _rooms(self) -> Mapping[int, list[Room]]:
+        """The rules' conditions from which sharper ones follow, by the first unknown that arrives."""
+        found: dict[int, list[Room]] = defaultdict(list)
+        for factors, unknowns, bound in self._conditions:
+            numbers = [unknown.index for unknown in unknowns]
+            sides = [Side(f, i, self._now[i], self._most[i]) for f, i in zip(factors, numbers, strict=True)]
+            room = room_of(sides, bound)
+            if room is not None:
+                found[room.arrivals[0].index].append(room)
+        return found
 
     def _sharpen(self) -> None:
         """Say how many must leave where VMs are to be started: only where somebody may."""
@@ -281,15 +286,15 @@ class CountBoard:
         a rule could tie to them.
         """
         tying = [rule for rule in self._rules if not rule.by_host]
-        named = [rule for rule in tying if isinstance(rule, Vms)]
+        named = [cast(Vms, rule) for rule in tying if isinstance(rule, Vms)]
         if not self._elsewhere or len(named) < len(tying):
             return self._scene.cluster.vms
         names = dict.fromkeys(self._asked)
         for place in self._places:
             for name in place.names:
                 names.update((stand.vm, None) for stand in self._scene.on(name))
-        for rule in named:
-            names.update((vm.name, None) for vm in rule.members(self._scene.cluster))
+        for some in named:
+            names.update((vm.name, None) for vm in some.members(self._scene.cluster))
         return names
 
     def _like(self, stand: Stand) -> Hashable:

@@ -32,16 +32,10 @@ Row = tuple[list[int], list[int], int, int]
 """A condition: unknowns, factors, and what their sum is at least and at most."""
 
 
-class Relaxation:
-    """The relaxation of a whole cluster for some goals."""
+class Linear:
+    """The linear relaxation of a board, for some goals."""
 
-    def __init__(
-        self, scene: Scene, survey: Survey, rules: Sequence[Rule], goals: Sequence[Goal], budget: Budget
-    ) -> None:
-        """Raises TooLarge."""
-        hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
-        groups = survey.alike(scene, hosts)
-        board = CountBoard(scene, rules, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS)
+    def __init__(self, board: CountBoard, goals: Sequence[Goal], budget: Budget) -> None:
         proto = board.model.proto
         domains = [list(variable.domain) for variable in proto.variables]
         self._ends = [(domain[0], domain[-1]) for domain in domains]
@@ -63,6 +57,19 @@ class Relaxation:
         wanted = {index: sign * factor for index, factor in zip(indexes, factors, strict=True)}
         duals = _duals(self._ends, rows, wanted, self._budget)
         return None if duals is None else sign * safe(self._ends, rows, wanted, duals) + constant + fixed
+
+
+class Relaxation(Linear):
+    """The relaxation of a whole cluster for some goals."""
+
+    def __init__(
+        self, scene: Scene, survey: Survey, rules: Sequence[Rule], goals: Sequence[Goal], budget: Budget
+    ) -> None:
+        """Raises TooLarge."""
+        hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
+        groups = survey.alike(scene, hosts)
+        board = CountBoard(scene, rules, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS)
+        super().__init__(board, goals, budget)
 
 
 def _whole(board: CountBoard, terms: Iterable[Term]) -> tuple[list[int], list[int], int]:

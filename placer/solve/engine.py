@@ -281,7 +281,8 @@ class _Large:
         """The best of several first answers; `bounded`: until one of them cannot be beaten."""
         most = self.budget.left
         big, light = self._by(self._size), self._by(self._milli)
-        for order, fit in ((big, lopsided), (light, lopsided), (big, tight), (light, aligned)):
+        other = self._by(self._small) if self.goals[0].kind == "placed" else self._by(self._milli, ranked=False)
+        for order, fit in ((big, lopsided), (light, lopsided), (other, lopsided), (big, tight), (light, aligned)):
             if self.budget.left <= (1 - SHARE) * most:
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
@@ -296,9 +297,14 @@ class _Large:
             self._bounds(self.merged, _plain(self.goals))
         return self.closed(_plain(self.goals))
 
-    def _by(self, key: Callable[[str], tuple[float, ...]]) -> list[tuple[str, ...]]:
-        """The groups of VMs that are alike, by priority, then by a key."""
-        return sorted(self.waiting, key=lambda names: (-self.cluster.asked[names[0]], *key(names[0])))
+    def _by(self, key: Callable[[str], tuple[float, ...]], *, ranked: bool = True) -> list[tuple[str, ...]]:
+        """The groups of VMs that are alike, by priority (unless they are not to be `ranked`), then by a key."""
+        return sorted(self.waiting, key=lambda names: (-self.cluster.asked[names[0]] * ranked, *key(names[0])))
+
+    def _small(self, name: str) -> tuple[float, ...]:
+        """Least of everything first."""
+        vm = self.cluster.vms[name]
+        return milli_of(self.cluster, vm), vm.cpu_milli, vm.memory_mib
 
     def _size(self, name: str) -> tuple[float, ...]:
         """Most GPU first, then most CPUs."""

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from placer.warm.columns import Columns
-from placer.warm.rows import NEVER, Ints, Rows
-from placer.warm.seats import fewest, simple
+from placer.warm.rows import Ints, Rows
+from placer.warm.seats import simple
 from placer_models.cluster import Vm
 from placer_models.goals.stranded import typical_asks
 from placer_models.rules.rule import Rule
@@ -34,17 +34,7 @@ def roomy(figures: Columns, vm: Vm, hosts: Ints) -> Ints:
     """Those of some hosts (by number) where nothing that is counted is against a VM: on all others it has no room as
     long as nobody leaves.
     """
-    for room in figures.rooms:
-        if room.rule.concerns(vm):
-            for measure, take in enumerate(room.rule.takes(vm)):
-                if take > 0:
-                    hosts = hosts[room.left[hosts, measure] >= take]
-    one = simple(vm)
-    if one is not None and len(hosts):
-        item, count = one
-        costs = figures.rows.least(figures.rows.item(item))[figures.gpus[hosts]]
-        hosts = hosts[fewest(costs, count) < NEVER]
-    return hosts
+    return hosts[most_alone(figures, vm, hosts) > 0]
 
 
 def most_alone(figures: Columns, vm: Vm, hosts: Ints) -> Ints:

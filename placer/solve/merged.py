@@ -19,10 +19,12 @@ from ortools.sat.python import cp_model
 
 from placer.judge.check import broken
 from placer.solve.board import CountBoard
+from placer.solve.bound import Linear
 from placer.solve.budget import Budget
 from placer.solve.figures import most_alone
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
+from placer.warm.rows import Ints
 from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
@@ -32,8 +34,8 @@ from placer_models.rules.rule import Place, Rule
 from placer_models.scene import Scene
 from placer_models.seating import held, zones
 
-MOST_UNKNOWNS = 20_000
-"""Unknowns of a merged board at most."""
+MOST_UNKNOWNS, MOST_WHOLE = 100_000, 20_000
+"""Unknowns of a merged board at most, and of one that is solved in whole numbers."""
 
 WORK = 2.0
 """Deterministic seconds for the bound of one goal at most."""
@@ -48,12 +50,16 @@ class MergedBoard(CountBoard):
         self._alone = alone
         super().__init__(*args, **kwargs)
 
+    def _make_places(self, groups: Sequence[Sequence[str]]) -> None:
+        super()._make_places(groups)
+        index = self._alone.index
+        self._order = np.array([index[name] for place in self._places for name in place.names], dtype=np.int64)
+        self._firsts = np.cumsum([0, *(place.m for place in self._places)])[:-1]
+
     def _roomy(self, vm: Vm, size: int) -> Iterable[tuple[Place, int]]:
-        alone = self._alone.of(vm)
-        for place in self._places:
-            most = sum(min(size, alone[name]) for name in place.names if name in alone)
-            if most:
-                yield place, min(size, most)
+        each = np.minimum(size, self._alone.of(vm)[self._order])
+        most = np.add.reduceat(each, self._firsts) if len(each) else each
+        return [(place, min(size, count)) for place, count in zip(self._places, most.tolist(), strict=True) if count]
 
     def rows(self, place: Place) -> Any:
         if place.m == 1:
@@ -81,33 +87,30 @@ class Alone:
     """How many VMs of each kind each host takes at most, were there no others."""
 
     def __init__(self, scene: Scene, survey: Survey, figures: Columns) -> None:
-        self._survey, self._figures = survey, figures
-        self._open = np.array([i for i, host in enumerate(figures.hosts) if host.state == "up"], dtype=np.int64)
-        self._found: dict[int, dict[str, int]] = {}
+        self._survey, self._figures, self.index = survey, figures, figures.index
+        self._all = np.arange(len(figures.hosts))
+        self._kinds = np.array([survey.host(host.name) for host in figures.hosts], dtype=np.int64)
+        self._up = np.array([host.state == "up" for host in figures.hosts], dtype=np.bool_)
+        self._firsts = dict(zip(self._kinds[::-1].tolist(), figures.hosts[::-1], strict=True))
+        self._found: dict[int, Ints] = {}
         for name in scene.cluster.asked:
             if not scene.of(name):
                 self.of(scene.cluster.vms[name])
 
-    def of(self, vm: Vm) -> Mapping[str, int]:
-        """The hosts that take any of a VM's kind, and how many."""
+    def of(self, vm: Vm) -> Ints:
+        """How many VMs of its kind each host takes."""
         kind = self._survey.vm(vm.name)
         if kind not in self._found:
-            names = [self._figures.hosts[number].name for number in self._open.tolist()]
-            most = most_alone(self._figures, vm, self._open).tolist()
-            self._found[kind] = {
-                name: count
-                for name, count in zip(names, most, strict=True)
-                if count and self._survey.admits(vm.name, name)
-            }
+            admitted = [self._survey.admits(vm.name, host.name) for host in self._firsts.values()]
+            may = np.isin(self._kinds, [kind for kind, yes in zip(self._firsts, admitted, strict=True) if yes])
+            self._found[kind] = np.where(may & self._up, most_alone(self._figures, vm, self._all), 0)
         return self._found[kind]
 
     def signature(self) -> Mapping[str, Hashable]:
-        """Which kinds of VMs a host takes at all."""
-        kinds: dict[str, list[int]] = {}
-        for kind, hosts in self._found.items():
-            for name in hosts:
-                kinds.setdefault(name, []).append(kind)
-        return {name: tuple(some) for name, some in kinds.items()}
+        """Which kinds of VMs each host takes at all."""
+        takes = np.array([counts > 0 for counts in self._found.values()], dtype=np.bool_)
+        takes = takes.reshape(len(self._found), len(self._all)).T
+        return {host.name: row.tobytes() for host, row in zip(self._figures.hosts, takes, strict=True)}
 
 
 class Merged:
@@ -130,10 +133,17 @@ class Merged:
             alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS
         )
         self._goals, self._search, self._budget = goals, search, budget
+        self._linear = Linear(self._board, goals, budget)
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:
-        """What nobody beats in a goal who reaches these scores in those before it; None where it is not known."""
-        if self._board.narrow:
+        """What nobody beats in a goal who reaches these scores in those before it, by the linear relaxation: known
+        soon, and often as low as it can be. None where it is not known.
+        """
+        return self._linear.bound(number, scores)
+
+    def sharper(self, number: int, scores: Sequence[int]) -> int | None:
+        """The same in whole numbers, which takes longer."""
+        if self._board.narrow or len(self._board.model.proto.variables) > MOST_WHOLE:
             return None
         found = self._solved(number, scores[:number])
         return self._solved(number, ()) if found is None and number else found  # without floors it is a bound, too
