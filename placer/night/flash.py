@@ -42,7 +42,7 @@ class Flashing:
     """What flashes could bring this night."""
 
     night: Night
-    _at_once: dict[tuple[int, str, Mode], int] = field(default_factory=dict)
+    _at_once: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._survey = Survey(self.night.scene.cluster, self.night.rules, ())
@@ -53,27 +53,36 @@ class Flashing:
         return 2 * flash_seconds(self.night.request)
 
     def most(self, errand: Errand, name: str, hours: tuple[int, int]) -> int:
-        """How many instances of a job could be done at most on a host that is free from when until when, if it is
-        flashed for it.
+        """How many instances of a job could be done at most on a host that is free from when until when, flashed for
+        it or not.
         """
-        if not errand.vm.gpus:
-            return 0
-        turns = in_turn(errand, self.shorter(hours))
-        return max((self._at_once_on(errand, *way) * turns for way in self.ways(name)), default=0)
+        plain, flashed = self._at_once_on(errand, name)
+        if flashed <= plain:
+            return plain * in_turn(errand, hours)
+        return flashed * in_turn(errand, hours if plain else self.shorter(hours))
 
     def may_help(self) -> bool:
         """Whether some host could be flashed for some job."""
-        hosts = (host for host in self.night.scene.cluster.hosts if self.night.in_scope(host))
-        asking = any(errand.vm.gpus for errand in self.night.errands)
-        return asking and any(True for host in hosts for _ in self.ways(host))
+        hosts = [host for host in self.night.scene.cluster.hosts if self.night.in_scope(host)]
+        return any(self._gains(errand, host) for errand in self.night.errands for host in hosts)
 
-    def _at_once_on(self, errand: Errand, mode: Mode, flashed: Host) -> int:
-        key = self._survey.host(flashed.name), errand.name, mode
+    def _gains(self, errand: Errand, host: str) -> bool:
+        """Whether more instances of a job could run at once on a host if it were flashed."""
+        plain, flashed = self._at_once_on(errand, host)
+        return flashed > plain
+
+    def _at_once_on(self, errand: Errand, name: str) -> tuple[int, int]:
+        """How many instances of a job an empty host bears at once as it is, and flashed for it."""
+        key = self._survey.host(name), errand.name
         if key not in self._at_once:
-            cluster = _with(self.night.scene.cluster, [flashed])
-            freed = FreedHosts(cluster, self.night.rules, {flashed.name: (0, errand.seconds)})
-            self._at_once[key] = freed.at_once(errand, flashed.name)
+            hosts = [self.night.scene.cluster.hosts[name], *(host for _, host in self.ways(name) if errand.vm.gpus)]
+            plain, *others = (self._alone(host, (0, errand.seconds)).at_once(errand, name) for host in hosts)
+            self._at_once[key] = plain, max(others, default=0)
         return self._at_once[key]
+
+    def _alone(self, host: Host, hours: tuple[int, int]) -> FreedHosts:
+        """A host by itself, free from when until when."""
+        return FreedHosts(_with(self.night.scene.cluster, [host]), self.night.rules, {host.name: hours})
 
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
         """The modes in which GPUs of a host could be put for the night, and the host then."""
@@ -110,18 +119,13 @@ class Flashing:
 
     def _best(self, host: str, hours: tuple[int, int], target: Target) -> Mode | None:
         """The mode in which a host brings most of what the target wants of it; None: as it is."""
-        one = self.night.scene.cluster.hosts[host]
         wanted = [errand for errand in self.night.errands if target.jobs.get((errand.name, host))]
-        if not any(errand.vm.gpus for errand in wanted):
+        if not any(self._gains(errand, host) for errand in wanted):
             return None
-
-        def brings(then: Host, time: tuple[int, int]) -> int:
-            freed = FreedHosts(_with(self.night.scene.cluster, [then]), self.night.rules, {host: time})
-            return _value(freed.take(wanted, {spot: count for spot, count in target.jobs.items() if spot[1] == host}))
-
-        best, most = None, brings(one, hours)
+        jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
+        best, most = None, _value(self._alone(self.night.scene.cluster.hosts[host], hours).take(wanted, jobs))
         for mode, flashed in self.ways(host):
-            value = brings(flashed, self.shorter(hours))
+            value = _value(self._alone(flashed, self.shorter(hours)).take(wanted, jobs))
             if value > most:
                 best, most = mode, value
         return best

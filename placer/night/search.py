@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from placer.judge.check import broken, worse
 from placer.night.back import Back, after, way_back
-from placer.night.flash import Flash, Flashing, in_turn
+from placer.night.flash import Flash, Flashing
 from placer.night.window import THERE_AND_BACK, Night
 from placer.solve.detours import Detours
-from placer.solve.jobs import FreedHosts, Run
+from placer.solve.jobs import Run
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import solve_target
 from placer.solve.run import Outcome, Progress
@@ -213,9 +213,7 @@ def _work(night: Night, may_free: frozenset[str]) -> Work:
         room = {"cpus": host.cpu_room_milli, "memory": host.memory_room_mib, "gpus": 1000 * len(host.gpus)}
         rooms[name] = {key: amount * (closes - opens) for key, amount in room.items()} | {"time": closes - opens}
         for errand in night.errands:
-            at_once = FreedHosts(cluster, night.rules, {name: (0, errand.seconds)}).at_once(errand, name)
-            most = at_once * in_turn(errand, (opens, closes))
-            most = max(most, flashing.most(errand, name, (opens, closes)))
+            most = flashing.most(errand, name, (opens, closes))
             if most == 0:
                 continue
             spots.append(JobOn(errand.name, name, most))
