@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
+from placer.rest import rest_of
 from placer_models.document import quote
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
 
 
-def drift(snapshot: Snapshot, plan: Plan) -> list[str]:
-    """What is not as a plan takes it to be when it begins: one sentence for each VM, host and GPU.
+def drift(snapshot: Snapshot, plan: Plan, at: datetime | None = None) -> list[str]:
+    """What is not as a plan takes it to be when it begins, or `at` an instant in its midst: one sentence for each VM,
+    host and GPU.
 
     A plan names its snapshot by a digest only, so what it takes for granted is read from its steps: where the VMs that
     it touches stand, which hosts are there and up, which GPUs they have, and that nobody else is on freed hosts.
     """
+    was, now = plan.snapshot_sha256[:12], snapshot.sha256[:12]
+    digests = f"the plan was made for another snapshot ({was}, and this is {now})"
     return [
-        f"the plan was made for another snapshot ({plan.snapshot_sha256[:12]}, and this is {snapshot.sha256[:12]})",
-        *_vms(snapshot, plan),
-        *_hosts(snapshot, plan),
-        *_strangers(snapshot, plan),
+        *([digests] if at is None else []),  # in the midst of its night no other is to be expected
+        *(_vms(snapshot, plan) if at is None else rest_of(snapshot, plan, at).said),
+        *_hosts(snapshot, plan, at),
+        *_strangers(snapshot, plan, at),
     ]
 
 
@@ -38,32 +43,42 @@ def _vms(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
             yield f"{vm.name} was on {step.leaves}, and is on {vm.host}"
 
 
-def _hosts(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
+def _hosts(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]:
     hosts = snapshot.content.hosts
     wanted: dict[str, dict[str, None]] = {}
-    for step in plan.steps:
+    inside: set[str | None] = set()
+    """The hosts that the plan itself has in maintenance by then."""
+    for step in sorted(plan.steps, key=lambda step: step.start):
+        if at is not None and step.end <= at:
+            if step.kind == "enter-maintenance":
+                inside.add(step.host)
+            elif step.kind == "leave-maintenance":
+                inside.discard(step.host)
+            continue
         for name in (step.leaves, step.reaches, step.host):
             if name is not None:
                 wanted.setdefault(name, {})
         if step.reaches is not None:
             wanted[step.reaches].update({gpu.gpu: None for gpu in step.gpus})
     for run in plan.jobs:
+        if at is not None and run.end <= at:
+            continue
         wanted.setdefault(run.host, {}).update({gpu.gpu: None for gpu in run.gpus})
     for name, gpus in wanted.items():
         host = hosts.get(name)
         if host is None:
             yield f"host {quote(name)} is gone"
             continue
-        if host.state != "up":
+        if host.state != "up" and not (name in inside and host.state == "maintenance"):
             yield f"{name} is {host.state if host.state == 'disconnected' else 'in maintenance'}"
         for gpu in gpus:
             if gpu not in host.gpu:
                 yield f"{name}: GPU {quote(gpu)} is gone"
 
 
-def _strangers(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
+def _strangers(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]:
     touched = {step.vm for step in plan.steps}
-    freed = {freed.host for freed in plan.freed}
+    freed = {freed.host for freed in plan.freed if at is None or freed.until > at}
     for vm in snapshot.vms:
         if vm.power == "on" and vm.host in freed and vm.name not in touched:
             yield f"{vm.name} stands on {vm.host}, which the plan frees, and the plan does not know it"

@@ -75,9 +75,7 @@ class _Look:
                 "jobs": tuple(runs),
                 "freed": tuple(freed),
                 "snapshot_sha256": snapshot.sha256,
-                "before": {},
-                "meanwhile": {},
-                "after": {},
+                **{key: {} for key in ("score", "bound", "gap", "before", "meanwhile", "after")},
             }
         )
 

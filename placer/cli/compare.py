@@ -8,6 +8,7 @@ import click
 
 from placer.cli import files
 from placer.cli.exits import DONE, REFUSED
+from placer.cli.going_on import instant
 from placer.cli.options import (
     answer_of,
     decision_of,
@@ -37,25 +38,42 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="What a plan was asked for: JSON like its 'asked' (default: what the plan says, else the snapshot).",
 )
+@click.option(
+    "--at", metavar="TIME", help="A plan is under way, and the snapshot shows the cluster at this time (RFC 3339)."
+)
 @models_option
 @quiet_option
 def verify_command(
-    snapshot: str, answer: str, gpu_models: str | None, decision: str | None, request: str | None, quiet: bool
+    snapshot: str,
+    answer: str,
+    gpu_models: str | None,
+    decision: str | None,
+    request: str | None,
+    at: str | None,
+    quiet: bool,
 ) -> int:
     """Let the judge replay anybody's placements or plan on a snapshot.
 
     A plan may have been made for an earlier snapshot: what has changed since then is said, and whether the plan holds
-    in spite of it.
+    in spite of it. With --at its night has begun: what is not as planned is said, and whether the rest holds.
     """
     cluster = snapshot_of(snapshot, gpu_models)
     rules = None if decision is None else decision_of(decision)
     asked = None if request is None else _asked_of(request)
+    when = instant(at)
     from placer.judge.verify import is_of_another, verify
     from placer_models.plan import Plan
 
     found = answer_of(answer)
     drifted: list[str] = []
-    if isinstance(found, Plan) and is_of_another(cluster, found):
+    if isinstance(found, Plan) and when is not None:
+        from placer.drift import drift
+        from placer.rest import rest_of
+
+        found = found if asked is None else found.model_copy(update={"asked": asked})
+        drifted = drift(cluster, found, when)
+        found, asked = rest_of(cluster, found, when).plan, None
+    elif isinstance(found, Plan) and is_of_another(cluster, found):
         from placer.drift import drift
 
         drifted = drift(cluster, found)

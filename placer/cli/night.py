@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from placer.cli import files
 from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
+from placer.cli.going_on import continue_options, decision_for, earlier_plan, instant
 from placer.cli.night_options import LIMITS, checked, jobs_of, night_options, request_of
 from placer.cli.options import (
     decision_of,
@@ -21,7 +23,9 @@ from placer.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from placer_models.night import Job
     from placer_models.plan import Plan
+    from placer_models.snapshot import Snapshot
 
 NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
 """The options of `night_options`."""
@@ -39,6 +43,7 @@ NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
 @click.option("--host", "hosts", metavar="HOST", multiple=True, help="Touch VMs on this host; default: on all hosts.")
 @click.option("--ready-by", metavar="TIME", help="When VMs run again (RFC 3339; default: when the window ends).")
 @click.option("--jobs", metavar="FILE", help="Jobs for the freed hosts, as in a snapshot (default: the snapshot's).")
+@continue_options
 @night_options
 @partial(search_options, default="consolidate")
 @models_option
@@ -48,6 +53,8 @@ def consolidate_command(
     output: str | None,
     free: tuple[str, ...],
     jobs: str | None,
+    earlier: str | None,
+    at: str | None,
     gpu_models: str | None,
     quiet: bool,
     **wishes: Any,
@@ -56,9 +63,15 @@ def consolidate_command(
 
     The snapshot says what is asked: one request of kind "consolidate", and "jobs". Options change parts of that
     request, or stand in its place. VMs that stay are no failure (exit code 1) where as many hosts as pay are asked for.
+
+    With --continue the rest of a plan's night is planned: what is done stays done, what has failed is planned around.
     """
     cluster = snapshot_of(snapshot, gpu_models, output)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "ready_by")}
+    if earlier is not None:
+        plan = earlier_plan(earlier, "consolidate", {**flags, "free": free})
+        states = None if jobs is None else jobs_of(jobs, cluster)
+        return _gone_on(cluster, plan, at, states, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.consolidate import consolidate
     from placer.report.live import Live
@@ -69,6 +82,28 @@ def consolidate_command(
     asked = checked(cluster, Asked(request=request, jobs=jobs_of(jobs, cluster)))
     with Live(quiet=quiet) as live:
         plan = consolidate(cluster, request, asked.jobs, decision, progress=live.progress)
+    files.write(output, dump(plan))
+    return told(plan, live.seconds, quiet=quiet)
+
+
+def _gone_on(
+    snapshot: Snapshot,
+    earlier: Plan,
+    at: str | None,
+    jobs: Sequence[Job] | None,
+    output: str | None,
+    *,
+    quiet: bool,
+    **wishes: Any,
+) -> int:
+    """Go on with a plan; the exit code."""
+    decision, when = decision_for(earlier, wishes), instant(at)
+    from placer.go_on import go_on
+    from placer.report.live import Live
+    from placer_models.document import dump
+
+    with Live(quiet=quiet) as live:
+        plan = go_on(snapshot, earlier, decision, at=when, jobs=jobs, progress=live.progress)
     files.write(output, dump(plan))
     return told(plan, live.seconds, quiet=quiet)
 

@@ -13,7 +13,7 @@ from placer.report.cards import pictures, touched
 from placer.report.chart import chart
 from placer.report.clock import WallClock, lasting
 from placer.report.placements import gpus_text
-from placer.report.plan import FIGURES, counted, figure_rows, jobs_text, together
+from placer.report.plan import FIGURES, continued_sentences, counted, dropped_rows, figure_rows, jobs_text, together
 from placer.undone import undone
 from placer_models.faults import clean
 from placer_models.plan import Plan, Step
@@ -44,6 +44,7 @@ def page(plan: Plan, snapshot: Snapshot | None = None, faults: Sequence[str] = (
         faults=faults,
         drifted=drifted,
         undone=undone(plan),
+        continued=list(continued_sentences(plan, clock)),
         pictures=shown,
         chart=chart(plan, hosts, clock, said),
         said=said,
@@ -115,6 +116,7 @@ def _sums(plan: Plan) -> list[tuple[str, str]]:
 
 def _tables(plan: Plan, clock: WallClock) -> Iterator[tuple[str, Sequence[str], Rows, frozenset[int]]]:
     """Tables but for the steps': caption, heads of the columns, rows, which columns hold figures."""
+    yield ("Steps of the earlier plan that are dropped, and why", ("steps", "why"), dropped_rows(plan), frozenset())
     yield (
         "Freed hosts",
         ("host", "from", "until", "for", "jobs"),

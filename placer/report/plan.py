@@ -45,6 +45,7 @@ def plan_tables(plan: Plan) -> Iterator[RenderableType]:
     clock = WallClock.of(plan)
     for window in plan.window:
         yield plain(f"from {clock.day(window.from_)} until {clock.day(window.until)} ({clock.name})", "bold")
+    yield from _continued(plan, clock)
     yield from _freed(plan, clock)
     yield from _steps(plan, clock)
     yield from _unmoved(plan)
@@ -63,6 +64,41 @@ def plan_tables(plan: Plan) -> Iterator[RenderableType]:
         yield made
     if plan.score:
         yield goals_table(plan.score, plan.bound, plan.gap)
+
+
+def _continued(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
+    for sentence in continued_sentences(plan, clock):
+        yield plain(sentence)
+    if plan.continued and plan.continued.dropped:
+        made = table("dropped", "why")
+        for step, why in (dropped := dropped_rows(plan))[:MOST_ROWS]:
+            row(made, step, why)
+        yield made
+        if more := cut(len(dropped), MOST_ROWS, "dropped"):
+            yield more
+
+
+def continued_sentences(plan: Plan, clock: WallClock) -> Iterator[str]:
+    """What has become of the plan with which this one goes on, if it does."""
+    begun, became = plan.asked.begun if plan.asked else None, plan.continued
+    if begun is None or became is None:
+        return
+    counts = {
+        "done or under way": became.done,
+        "kept": became.kept,
+        "changed": became.changed,
+        "dropped": became.dropped,
+        "new": became.new,
+    }
+    said = ", ".join(f"{len(steps)} {what}" for what, steps in counts.items() if steps)
+    yield f"goes on at {clock.day(begun.at)} with an earlier plan; its steps: {said or 'none'}"
+    yield from (f"not as planned: {sentence}" for sentence in became.said)
+
+
+def dropped_rows(plan: Plan) -> list[tuple[str, str]]:
+    """The steps of an earlier plan that are dropped, those with the same reason together."""
+    dropped = plan.continued.dropped if plan.continued else ()
+    return [(some(steps), why) for steps, (why,) in together((one.step, (one.why,)) for one in dropped)]
 
 
 def _freed(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
