@@ -371,10 +371,15 @@ class CountBoard:
         """Further ways off the host for VMs like this one: none on a board that only starts and moves."""
         return {}
 
-    def hint(self, stands: Iterable[Stand]) -> None:
-        """Tell the solver of an arrangement: these VMs start or move so, all others stay as they are."""
+    def hint(self, stands: Iterable[Stand]) -> Mapping[int, int]:
+        """Tell the solver of an arrangement: these VMs start or move so, all others stay as they are. Returns what the
+        unknowns that count VMs are then.
+        """
+        known: dict[int, int] = {}
         for _, count, wanted in self._wanted(stands):
             self.model.add_hint(count, wanted)
+            known[count.index] = wanted
+        return known
 
     def forbid(self, stands: Sequence[Stand]) -> None:
         """Post that not all of these stands come about (some VMs of a class, as many as are named here)."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, Self, TypeVar
 
@@ -102,3 +103,29 @@ class Budget:
             return cp_model.UNKNOWN
         self.work += solver.response_proto.deterministic_time
         return status
+
+    def solve_all(self, jobs: Sequence[tuple[cp_model.CpSolver, cp_model.CpModel]]) -> list[cp_model.CpSolverStatus]:
+        """CP-SAT's status for each of several models, solved at the same time; UNKNOWN where they did not end in time.
+
+        A solver must not take more than one thread, and its deterministic time should be bounded: then each finds the
+        same whatever the others do.
+        """
+        if not jobs:
+            return []
+        for solver, _ in jobs:
+            solver.parameters.max_time_in_seconds = max(0.01, self.left)
+            solver.parameters.catch_sigint_signal = False
+
+        def work() -> list[cp_model.CpSolverStatus]:
+            with ThreadPoolExecutor(len(jobs)) as pool:
+                return list(pool.map(lambda job: job[0].solve(job[1]), jobs))
+
+        def stop() -> None:
+            for solver, _ in jobs:
+                solver.stop_search()
+
+        found = self.run(work, stop)
+        if found is None:
+            return [cp_model.UNKNOWN] * len(jobs)
+        self.work += sum(solver.response_proto.deterministic_time for solver, _ in jobs)
+        return found

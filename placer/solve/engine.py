@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
-from placer.solve.improve import Answer, Improver
+from placer.solve.improve import Improver
 from placer.solve.master import Floor, Values
 from placer.solve.merged import Merged
 from placer.solve.rounding import rounded
@@ -224,6 +225,8 @@ class _Large:
         elif not movable and relaxation is None:
             relaxation = self._relaxation()
         plain = _plain(self.goals)
+        if not movable:
+            self._sweep(plain)
         self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if columns is not None:
             self._bounds_by_columns(columns)
@@ -234,6 +237,13 @@ class _Large:
         if self.budget.over() and self.answer.stands:
             self.improver.fill(self._by(self._size), tight)
         return self.outcome()
+
+    def _sweep(self, goals: int) -> None:
+        """Neighbourhoods for one goal after the other, the first ones first."""
+        for number in range(goals):
+            if self._open(number):
+                self.improver.sweep(number, self.bounds[number], patience=PATIENCE)
+                self.improver.fill(self._by(self._size), tight)
 
     def _relaxation(self) -> Relaxation | None:
         goals = self.goals[: _plain(self.goals)]

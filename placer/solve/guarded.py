@@ -12,9 +12,10 @@ from collections.abc import Collection, Sequence
 
 from placer.judge.check import broken, worse
 from placer.solve import engine
+from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
-from placer.solve.improve import Answer, Improver
+from placer.solve.improve import Improver
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import FITS, Start, tight
 from placer.solve.survey import Survey

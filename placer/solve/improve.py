@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+from ortools.sat.python import cp_model
 
-from placer.judge.check import broken, scores, worse
+from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
-from placer.solve.figures import figures_of, free
+from placer.solve.figures import free, most_alone
 from placer.solve.run import Outcome, Progress, solve_board
 from placer.solve.start import Fit, Start
 from placer.solve.survey import Survey
-from placer.warm.columns import Columns
+from placer_models.cluster import Cluster
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.moves import Moves
@@ -41,115 +43,92 @@ NOISE = 0.5
 WORK = 0.3
 """Deterministic seconds for a goal on a neighbourhood at most."""
 
+PATCH_SIZE, PATCH_WORK, PATCH_GAP = 16, 0.25, 5e-4
+"""The same for one of two that are solved side by side: hosts at first, deterministic seconds, and the gap that is good
+enough.
+"""
 
-class Answer:
-    """An answer in the making: the stands of VMs that start or move, in the order in which they start on each host."""
 
-    def __init__(self, before: Scene, rules: Sequence[Rule], goals: Sequence[Goal]) -> None:
-        self.before, self._rules, self._goals = before, rules, goals
-        self.scene = before.copy()
-        self.stands: dict[str, Stand] = {}
-        self.watched = [rule for rule in rules if rule.exact and not rule.soft]
-        self._broken = broken(before, self.watched)
-        self._figures = self._first_figures = figures_of(before, rules)
-        self._stale: set[str] = set()
-        self.scores = self._signed(scores(goals, before, self.scene, rules))
+@dataclass
+class Patch:
+    """A board over some hosts: the VMs that are decided about anew, and their stands in the best that was `found`."""
 
-    def _signed(self, counted: Sequence[int]) -> list[int]:
-        """Scores so that more is always better."""
-        return [score if goal.sense == "most" else -score for goal, score in zip(self._goals, counted, strict=True)]
+    board: CountBoard
+    free: Sequence[str]
+    found: list[Stand] | None = None
 
-    @property
-    def first_figures(self) -> Columns:
-        """The figures of the scene before."""
-        return self._first_figures
-
-    @property
-    def figures(self) -> Columns:
-        """The figures of the scene as it is."""
-        if self._stale and self._figures is self._first_figures:
-            self._figures = self._first_figures.copy(self.scene)
-        for host in sorted(self._stale):
-            self._figures.refresh(host)
-        self._stale.clear()
-        return self._figures
-
-    def counted(self) -> list[int]:
-        """The goals' scores as they are told."""
-        return [score if goal.sense == "most" else -score for goal, score in zip(self._goals, self.scores, strict=True)]
-
-    def waiting(self) -> list[str]:
-        """The requests that stay off."""
-        return [name for name in self.before.cluster.asked if name not in self.stands]
-
-    def change(self, away: Iterable[str], stands: Iterable[Stand]) -> bool:
-        """Take some VMs back to where they were, and let others stand so; undone unless the scores get better
-        and the rules that boards do not hold are kept."""
-        old, away, stands = dict(self.stands), list(away), list(stands)
-        names = dict.fromkeys((*away, *(stand.vm for stand in stands)))
-        hosts = dict.fromkeys(stand.host for name in names for stand in (*self.before.of(name), *self.scene.of(name)))
-        hosts.update((stand.host, None) for stand in stands)
-        parts = self._parts(hosts)
-        for name in away:
-            self._drop(name)
-        for stand in stands:
-            self._put(stand)
-        counted = self._counted_again(hosts, parts)
-        if counted > self.scores and not worse(self.watched, self._broken, broken(self.scene, self.watched)):
-            self.scores = counted
-            return True
-        for name in [name for name in self.stands if old.get(name) != self.stands[name]]:
-            self._drop(name)
-        for name, stand in old.items():
-            if name not in self.stands:
-                self._put(stand)
-        self.stands = {name: self.stands[name] for name in old}
-        return False
-
-    def _parts(self, hosts: Iterable[str]) -> list[int | None]:
-        """What these hosts add to each goal's score; None where it is no sum over hosts."""
-        found: list[int | None] = []
-        for goal in self._goals:
-            parts = [goal.on_host(self.before, self.scene, host) for host in hosts]
-            known = [part for part in parts if part is not None]
-            found.append(sum(known) if len(known) == len(parts) else None)
-        return found
-
-    def _counted_again(self, hosts: Iterable[str], parts: Sequence[int | None]) -> list[int]:
-        """The scores after a change on these hosts, which added so much before it; once it is known to be for the
-        worse, the further ones are not looked at.
+    @classmethod
+    def of(cls, board: CountBoard, goals: Sequence[Goal], free: Sequence[str], now: Sequence[Stand]) -> Patch | None:
+        """The board with the last goal to be bettered and those before it held; None where nothing can be said of them
+        beforehand, or nothing can be decided.
         """
-        known, found = self.counted(), []
-        for goal, score, was, now in zip(self._goals, known, parts, self._parts(hosts), strict=True):
-            if was is None or now is None:
-                found.append(goal.score(self.before, self.scene, self._rules))
+        known = board.hint(now)
+        for goal, (terms, _) in zip(goals, board.aims, strict=True):
+            factors, unknowns, _ = board.merged(terms)
+            if any(unknown.index not in known for unknown in unknowns):
+                return None
+            aim = cp_model.LinearExpr.weighted_sum(unknowns, factors)
+            score = sum(factor * known[unknown.index] for factor, unknown in zip(factors, unknowns, strict=True))
+            if goal is not goals[-1]:
+                board.model.add(aim >= score if goal.sense == "most" else aim <= score)
+            elif not any(factors):
+                return None
+            elif goal.sense == "most":
+                board.model.maximize(aim)
             else:
-                found.append(score + now - was)
-            if self._signed([*found, *known[len(found) :]]) < self.scores:
-                found.extend(known[len(found) :])
-                break
-        return self._signed(found)
+                board.model.minimize(aim)
+        return cls(board, free)
 
-    def _put(self, stand: Stand) -> None:
-        for was in self.scene.of(stand.vm):
-            self.away(was)
-        self.back(stand)
-        self.stands[stand.vm] = stand
+    @staticmethod
+    def solver(seed: int) -> cp_model.CpSolver:
+        """A solver for it: on one thread, so that two can run side by side and each does the same again."""
+        solver = cp_model.CpSolver()
+        parameters = solver.parameters
+        parameters.random_seed, parameters.num_workers, parameters.max_deterministic_time = seed, 1, PATCH_WORK
+        parameters.linearization_level, parameters.symmetry_level = 2, 0
+        parameters.cp_model_probing_level, parameters.relative_gap_limit = 0, PATCH_GAP
+        return solver
 
-    def _drop(self, name: str) -> None:
-        self.away(self.stands.pop(name))
-        for was in self.before.of(name):
-            self.back(was)
+    def read(self, solver: cp_model.CpSolver, status: cp_model.CpSolverStatus | None) -> None:
+        """Take what the solver found."""
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            values = list(solver.response_proto.solution)
+            self.found = self.board.read(lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index])
 
-    def away(self, stand: Stand) -> None:
-        """Take a stand out of the scene."""
-        self.scene.remove(stand)
-        self._stale.add(stand.host)
 
-    def back(self, stand: Stand) -> None:
-        """Put a stand into the scene."""
-        self.scene.put(stand)
-        self._stale.add(stand.host)
+class Turns:
+    """Which hosts are next: those of one sort (with the same models of GPUs) in one neighbourhood, all in turn, by
+    chance; how many, follows from how the last ones of their sort were solved.
+    """
+
+    def __init__(self, cluster: Cluster, hosts: Sequence[str], chance: Random) -> None:
+        self._chance = chance
+        self._sorts: dict[frozenset[str], list[str]] = {}
+        for name in hosts:
+            models = frozenset(gpu.model for gpu in cluster.hosts[name].gpus)
+            self._sorts.setdefault(models, []).append(name)
+        self._sizes = dict.fromkeys(self._sorts, float(PATCH_SIZE))
+        self._left: dict[frozenset[str], list[str]] = {}
+
+    def next(self, count: int) -> list[tuple[frozenset[str], list[str]]]:
+        """The next few neighbourhoods, which have no host in common: first of the sort of which most is left."""
+        chosen: list[tuple[frozenset[str], list[str]]] = []
+        while len(chosen) < count:
+            if not any(self._left.values()):
+                if chosen:
+                    break
+                self._left = {sort: self._chance.sample(names, len(names)) for sort, names in self._sorts.items()}
+                if not any(self._left.values()):
+                    break
+            sort = max(self._sorts, key=lambda sort: len(self._left[sort]) / len(self._sorts[sort]))
+            size = max(2, int(self._sizes[sort]))
+            chosen.append((sort, self._left[sort][:size]))
+            del self._left[sort][:size]
+        return chosen
+
+    def tell(self, sort: frozenset[str], *, easy: bool) -> None:
+        """How the last neighbourhood of a sort went."""
+        self._sizes[sort] = min(MOST_SIZE, self._sizes[sort] * 1.25) if easy else max(4.0, self._sizes[sort] * 0.9)
 
 
 class Improver:
@@ -172,6 +151,7 @@ class Improver:
         self._open = [host.name for host in self._cluster.hosts.values() if host.state == "up"]
         index = answer.first_figures.index
         self._numbers = np.array([index[name] for name in self._open], dtype=np.int64)
+        self._lanes = min(2, search.workers)
         self._size = float(FIRST_SIZE)
         self._aims: Sequence[Goal] = goals
         self._movable: Collection[str] = ()
@@ -230,6 +210,91 @@ class Improver:
             idle = 0 if self._solve(chosen) else idle + 1
             if len(chosen) == len(self._open):
                 return
+
+    def sweep(self, number: int, bound: int | None, *, patience: int) -> None:
+        """Neighbourhoods of hosts of one sort for one goal, those before it held, nobody moving: two at a time, all
+        hosts in turn. Ends as `run` does.
+        """
+        idle, turns = 0, Turns(self._cluster, self._open, self._chance)
+        while idle < patience and not self._budget.over() and self.answer.counted()[number] != bound:
+            chosen = turns.next(self._lanes)
+            if not chosen:
+                return
+            patches = self._patches(number, [hosts for _, hosts in chosen])
+            for (sort, hosts), patch, status in zip(chosen, patches, self._solved_at_once(patches), strict=True):
+                turns.tell(sort, easy=patch is None or status == cp_model.OPTIMAL)
+                better = patch is not None and patch.found is not None and self.adopt(patch.free, patch.found)
+                idle = 0 if better else idle + 1
+                if len(hosts) == len(self._open):
+                    return
+
+    def _patches(self, number: int, chosen: Sequence[Sequence[str]]) -> list[Patch | None]:
+        """Boards over each of these sets of hosts; who waits is dealt out among them."""
+        answer, live = self.answer, [set(hosts) for hosts in chosen]
+        free: list[list[str]] = [[] for _ in chosen]
+        for name, stand in answer.stands.items():
+            for at, hosts in enumerate(live):
+                if stand.host in hosts and not answer.before.of(name):
+                    free[at].append(name)
+        now = [[answer.stands[name] for name in names] for names in free]
+        for stand in (stand for stands in now for stand in stands):
+            answer.away(stand)
+        try:
+            waiting = self._survey.waiting(self._cluster.asked, answer.waiting())
+            return [
+                self._patch(number, hosts, free[at], now[at], [names[at :: len(chosen)] for names in waiting])
+                for at, hosts in enumerate(chosen)
+            ]
+        finally:
+            for stand in (stand for stands in now for stand in stands):
+                answer.back(stand)
+
+    def _patch(
+        self,
+        number: int,
+        hosts: Sequence[str],
+        free: Sequence[str],
+        now: Sequence[Stand],
+        waiting: Sequence[Sequence[str]],
+    ) -> Patch | None:
+        """The board over some hosts; None where nobody waits for them, or it would be too large."""
+        figures, vms, asked = self.answer.figures, self._cluster.vms, self._cluster.asked
+        numbers = np.array([figures.index[host] for host in hosts], dtype=np.int64)
+        some: list[str] = []
+        for names in waiting:
+            if names and any(self._survey.admits(names[0], host) for host in hosts):
+                most = int(np.minimum(most_alone(figures, vms[names[0]], numbers), len(names)).sum())
+                some.extend(names[:most])
+        if not some:
+            return None
+        try:
+            board = CountBoard(
+                self.answer.scene,
+                self._rules,
+                self._goals[: number + 1],
+                {name: asked[name] for name in (*some, *free)},
+                (),
+                hosts,
+                survey=self._survey,
+                most=MOST_UNKNOWNS,
+                loose=any(rule.exact for rule in self._rules),
+                figures=figures,
+            )
+        except TooLarge:
+            return None
+        return Patch.of(board, self._goals[: number + 1], free, now)
+
+    def _solved_at_once(self, patches: Sequence[Patch | None]) -> list[cp_model.CpSolverStatus | None]:
+        """What became of each; the solvers run side by side, each with one worker."""
+        jobs = [(patch.solver(self._search.seed), patch.board.model) for patch in patches if patch is not None]
+        found = iter(self._budget.solve_all(jobs))
+        done: list[cp_model.CpSolverStatus | None] = []
+        solvers = iter(solver for solver, _ in jobs)
+        for patch in patches:
+            done.append(None if patch is None else next(found))
+            if patch is not None:
+                patch.read(next(solvers), done[-1])
+        return done
 
     def _pick(self) -> list[str]:
         """Some hosts with much left over, and others by chance."""
