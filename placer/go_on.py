@@ -123,8 +123,8 @@ def _finished(snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, pla
 
 def _continued(old: Plan, rest: Rest, plan: Plan) -> Continued:
     before, now = {step.id: step for step in old.steps}, {step.id: step for step in plan.steps}
-    done = [name for name in now if name in before and before[name].start < rest.at]
-    held = [name for name in now if name in before and before[name].start >= rest.at]
+    done = [name for name in now if name in before and now[name].start < rest.at]
+    held = [name for name in now if name in before and now[name].start >= rest.at]
     return Continued(
         done=tuple(done),
         kept=tuple(name for name in held if _same(before[name], now[name])),

@@ -56,8 +56,11 @@ class _Look:
         self.rest = Rest(plan, at)
         self.homes: dict[str, str] = {}
         self.excused = dict(before.excused)
+        self._overran: list[JobRun] = []
+        """Runs, as planned, that take longer."""
         steps = [*self._host_steps(), *self._vm_steps(before.homes)]
-        runs = [run for one in plan.jobs if (run := self._run(one)) is not None]
+        in_turn = sorted(plan.jobs, key=lambda run: run.start)
+        runs = [run for one in in_turn if (run := self._run(one)) is not None]
         freed = [one for each in plan.freed if (one := self._freed(each, runs)) is not None]
         steps += job_steps(plan, runs)
         steps = self._begun_in_vain(steps)
@@ -204,13 +207,17 @@ class _Look:
         mine = now is not None and run.instance in now and self._is_last(run)
         if now is not None and mine:
             end = max(now[run.instance], run.start)
+            if end > run.end:
+                self._overran.append(run)
             if end != run.end:
                 self._say(f"{name} runs until {told(CLOCK.seconds(end))}, not {told(CLOCK.seconds(run.end))}")
             run = run.model_copy(update={"end": CLOCK.instant(CLOCK.seconds(end))})
         if run.end <= self.at:
             return run
         why = None
-        if now is not None and not mine:
+        if now is None and any(one.host == run.host and one.end <= run.start for one in self._overran):
+            why = "is taken not to have begun: what ran before it takes longer"
+        elif now is not None and not mine:
             why = "runs no more"
         elif host.state != "up":
             why = f"has lost its host, {host.name}, which is {_state(host.state)}"
@@ -222,7 +229,7 @@ class _Look:
         self.jobs[job.name] = job.model_copy(
             update={"running": None if job.running is None else _without(job.running, run.instance)}
         )
-        if job.checkpointed and why != "runs no more" and run.start < self.at:
+        if job.checkpointed and why.startswith("has"):
             return run.model_copy(update={"end": self.at})
         return None
 

@@ -41,8 +41,8 @@ def seen(
         if host["name"] in lost:
             host["state"] = "disconnected"
     for job in values.get("jobs", ()):
-        if running is not None:
-            job["running"] = running.get(job["name"], [])
+        if job["name"] in (running or {}):
+            job["running"] = (running or {})[job["name"]]
     values["taken_at"] = CLOCK.instant(CLOCK.seconds(at)).isoformat()
     return Snapshot.of(values, "the snapshot", snapshot.catalogue, sha256="f" * 64)
 

@@ -5,6 +5,7 @@ fixtures/night/README.md says what each key of an expectation means.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from placer import Snapshot
+from placer.cli.night import told as exit_code
 from placer_models.decision import Decision, shipped_decision
+from placer_models.document import parse
 from placer_models.gpus import Catalogue
 from placer_models.night import Consolidate, Evacuate, Request, SetMode
 from placer_models.plan import Plan, Step
@@ -33,7 +36,7 @@ class Expectation(BaseModel):
 
     command: Command = "consolidate"
     decision: str | None = None
-    exit: Literal[0, 1] | None = None
+    exit: Literal[0, 1] = 0
     status: Literal["optimal", "feasible"] | None = None
     freed: list[str] | int | None = None
     jobs: Mapping[str, int] | None = None
@@ -45,6 +48,8 @@ class Expectation(BaseModel):
     reaches: Mapping[str, list[list[str]]] = {}
     sharings: Mapping[str, list[str]] = {}
     untouched: list[str] = []
+    continued: Mapping[str, list[str]] = {}
+    excused: Mapping[str, str] = {}
     unmoved: Mapping[str, list[str]] = {}
     left_out: list[str] = []
     already: list[str] = []
@@ -64,14 +69,22 @@ class Story:
         catalogue = Catalogue.shipped().with_file(self.models) if self.models.exists() else None
         self.snapshot = Snapshot.load((self.folder / "snapshot.json").read_bytes(), name, catalogue)
         self.decision: Decision = shipped_decision(self.expected.decision or self.expected.command.replace("-", "_"))
-        (self.request,) = (one for one in self.snapshot.requests if one.kind == self.expected.command)
+        earlier = self.folder / "plan.json"
+        self.earlier = parse(Plan, json.loads(earlier.read_bytes()), name) if earlier.exists() else None
+        asked = self.earlier.asked if self.earlier is not None else None
+        requests = [asked.request] if asked is not None else self.snapshot.requests
+        (self.request,) = (one for one in requests if one.kind == self.expected.command)
 
     def plan(self) -> Plan:
         """What placer plans."""
-        return _planned(self.snapshot, self.request, self.decision)
+        return _planned(self.snapshot, self.request, self.decision, self.earlier)
 
 
-def _planned(snapshot: Snapshot, request: object, decision: Decision) -> Plan:
+def _planned(snapshot: Snapshot, request: object, decision: Decision, earlier: Plan | None) -> Plan:
+    if earlier is not None:
+        from placer.go_on import go_on
+
+        return go_on(snapshot, earlier, decision)
     if isinstance(request, Consolidate):
         from placer.consolidate import consolidate
 
@@ -97,6 +110,8 @@ def told(name: str) -> tuple[Story, Plan]:
 def differences(story: Story, plan: Plan) -> Iterator[str]:
     """Where a plan is not as expected."""
     expected = story.expected
+    if expected.exit != (code := exit_code(plan, 0, quiet=True)):
+        yield f"exit code {code}, not {expected.exit}"
     if expected.status not in (None, plan.status):
         yield f"status {plan.status}, stopped: {plan.stopped}"
     freed = sorted({one.host for one in plan.freed})
@@ -110,6 +125,7 @@ def differences(story: Story, plan: Plan) -> Iterator[str]:
     kinds: Counter[str] = Counter(step.kind for step in plan.steps)
     yield from (f"{kinds[kind]} steps {kind}, not {n}" for kind, n in expected.steps.items() if kinds[kind] != n)
     yield from _of_vms(expected, plan)
+    yield from _going_on(expected, plan)
     yield from _in_time(expected, plan)
     yield from _not_back(story.snapshot, story.request, plan)
     why = [reason for one in plan.left_out for reason in one.reasons]
@@ -154,6 +170,28 @@ def _of_vms(expected: Expectation, plan: Plan) -> Iterator[str]:
         yield from (f"{vm}: no '{part}' in {reasons}" for part in parts if not any(part in said for said in reasons))
 
 
+def _going_on(expected: Expectation, plan: Plan) -> Iterator[str]:
+    """What has become of the steps of an earlier plan."""
+    became = plan.continued
+    found = {} if became is None else {"done": became.done, "kept": became.kept, "changed": became.changed}
+    found |= {} if became is None else {"dropped": tuple(one.step for one in became.dropped), "said": became.said}
+    for what, names in expected.continued.items():
+        mine = found.get(what, ())
+        if what == "said":
+            yield from (f"no '{part}' in {mine}" for part in names if not any(part in said for said in mine))
+        elif sorted(mine) != sorted(names):
+            yield f"{what}: {mine}, not {names}"
+    begun = plan.asked.begun if plan.asked else None
+    excused = dict(begun.excused) if begun else {}
+    if excused.keys() != expected.excused.keys():
+        yield f"excused: {excused}"
+    yield from (
+        f"{vm}: no '{part}' in '{excused.get(vm)}'"
+        for vm, part in expected.excused.items()
+        if part not in excused.get(vm, "")
+    )
+
+
 def _in_time(expected: Expectation, plan: Plan) -> Iterator[str]:
     its = _steps_of(plan)
     timed = {f"{name} {step.kind}": step for name, steps in its.items() for step in reversed(steps)}
@@ -175,8 +213,10 @@ def _not_back(snapshot: Snapshot, request: Request, plan: Plan) -> Iterator[str]
     if not isinstance(request, Consolidate | Evacuate | SetMode) or request.way_back == "none":
         return
     homes = {vm.name: vm.host for vm in snapshot.vms if vm.power == "on"}
+    begun = plan.asked.begun if plan.asked else None
+    homes |= begun.homes if begun else {}
     for vm, steps in _steps_of(plan).items():
-        if vm in homes:
+        if vm in homes and vm not in (begun.excused if begun else ()):
             last = steps[-1].reaches
             if last is None or (request.way_back == "same-host" and last != homes[vm]):
                 yield f"{vm} ends on {last}, was on {homes[vm]}"

@@ -19,8 +19,9 @@ class Carried:
     and `last` where they stood then.
 
     Nobody comes to the hosts in `taken`, which are free already. `refused` are the kinds of steps that are not tried
-    again with a VM. `excused` are VMs that cannot be back when they are due, with the reason. Who was due before is to
-    be back in `soon` seconds; `back_by` are the times, in seconds, by which VMs were to be back by an earlier plan.
+    again with a VM, `failed` the hosts to which its migration failed. `excused` are VMs that cannot be back when they
+    are due, with the reason. Who was due before is to be back in `soon` seconds; `back_by` are the times, in seconds,
+    by which VMs were to be back by an earlier plan.
     """
 
     homes: Mapping[str, str] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Carried:
     last: Mapping[str, Stand] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
     refused: dict[str, frozenset[str]] = field(default_factory=dict)
+    failed: dict[str, frozenset[str]] = field(default_factory=dict)
     excused: dict[str, str] = field(default_factory=dict)
     soon: int = 0
     back_by: Mapping[str, int] = field(default_factory=dict)

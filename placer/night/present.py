@@ -120,6 +120,7 @@ class Present:
             if step.reaches is None:
                 night.carried.refused[name] = night.carried.refused.get(name, frozenset()) | {step.kind}
             elif step.reaches != self._homes.get(name):
+                night.carried.failed[name] = night.carried.failed.get(name, frozenset()) | {step.reaches}
                 night.not_to[name] = night.not_to.get(name, frozenset()) | {step.reaches}
 
     def keep(self, night: Night, end: datetime, to_free: Collection[str]) -> None:

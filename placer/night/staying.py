@@ -129,8 +129,11 @@ class _Said:
         if any(name not in knotted for name in open_to):
             return ()
         said += [_several(names, why) for why, names in refused.items()]
-        if open_to:
-            said.append(_several(open_to, "its way there waits for room that is not left before it goes itself"))
+        failed = self.night.carried.failed.get(vm.name, frozenset())
+        if knots := [name for name in open_to if name not in failed]:
+            said.append(_several(knots, "its way there waits for room that is not left before it goes itself"))
+        if failures := [name for name in open_to if name in failed]:
+            said.append(_several(failures, "its migration there has failed"))
         if taken := [name for name in self.freed if name not in closed]:
             said.append(_several(taken, "freed itself" if len(taken) == 1 else "freed themselves"))
         return tuple(said)

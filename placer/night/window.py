@@ -109,7 +109,9 @@ class Night:
         if vm.may.power_cycle and "power-off" not in failed:
             away.append(("power-off", self.seconds + 1))
         if refused is not None and not away:
-            self.fixed[stand.vm] = f"{refused}, nor suspended or stopped"
+            words = " and ".join(sorted(kind.replace("suspend", "suspension") for kind in failed))
+            tried = f"; its {words} failed" if failed else ", nor suspended or stopped"
+            self.fixed[stand.vm] = f"{refused}{tried}"
         return Ways(
             refused is None,
             tuple(away),
