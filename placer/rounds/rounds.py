@@ -25,7 +25,7 @@ from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 from placer_models.snapshot import Snapshot
 
-NO_WAY = "no arrangement of the other VMs keeps every rule meanwhile"
+NO_WAY = "no arrangement of the VMs keeps every rule and limit meanwhile"
 NOT_TRIED = "the search ended before its turn came"
 TOO_LONG = "does not fit into what is left of the windows"
 
