@@ -4,23 +4,24 @@ forbidden, and the search goes on.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from placer.judge.check import broken, worse
 from placer.night.back import Back, after, way_back
 from placer.night.flash import Flash, Flashing
 from placer.night.window import THERE_AND_BACK, Night
+from placer.night.work import work_of
 from placer.solve.detours import Detours
 from placer.solve.jobs import Run
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import solve_target
 from placer.solve.run import Outcome, Progress
-from placer.solve.target import JobOn, NightAsk, Target, Ways, Work
+from placer.solve.target import NightAsk, Target, Ways
 from placer.solve.traffic import Action
 from placer_models.decision import Search
-from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.night import NightGoal
 from placer_models.motion import state_mib, stun_seconds
 
@@ -47,26 +48,75 @@ def plan_night(
     night: Night, goals: Sequence[NightGoal], search: Search, deadline: float, progress: Progress | None
 ) -> Result:
     """A target, its schedule and its jobs; a target that cannot be carried out in time is forbidden, and another
-    chosen. When that has happened often enough, what can be carried out of the last one is kept.
+    chosen. When that has happened often enough, or no time is left, what can be carried out of the last one is kept.
+
+    Where a target in which VMs make room for others cannot be carried out, or not with all of its jobs, one that only
+    drains hosts is tried in its place: what it needs of the night is sure to be had.
 
     The bounds are those of the first target, which knows of no such trouble: they hold for every plan.
     """
     first: Outcome | None = None
+    result: Result | None = None
     for _ in range(MOST_ROUNDS):
+        if result is not None and time.monotonic() >= deadline:
+            break
         ask = _ask(night)
         outcome, target = solve_target(night.scene, night.rules, goals, ask, search, deadline, progress)
         first = first or outcome
-        result, noted = _carried_out(night, goals, ask, target, first), night.notes
-        _trouble(night, result)
-        if night.notes == noted:
+        result = _carried_out(night, goals, ask, target, first)
+        noted = _noted(night, result)
+        if not _drains(night, target) and (
+            noted.notes > night.notes or _value(result) < target.score("job-value", ask)
+        ):
+            sure = replace(ask, drain=True)
+            _, other = solve_target(night.scene, night.rules, goals, sure, search, deadline, progress)
+            drained = _carried_out(night, goals, sure, other, first)
+            if _better(night, goals, ask, drained, result):
+                result, noted = drained, _noted(night, drained)
+        if noted.notes == night.notes:
             return result
+        _note(night, noted)
     assert first is not None
+    assert result is not None
     while True:
-        target = _less(night, target)
-        result, noted = _carried_out(night, goals, ask, target, first), night.notes
-        _trouble(night, result)
-        if night.notes == noted:
+        result = _carried_out(night, goals, ask, _less(night, result.target), first)
+        noted = _noted(night, result)
+        if noted.notes == night.notes:
             return result
+        _note(night, noted)
+
+
+def _drains(night: Night, target: Target) -> bool:
+    """Whether VMs leave only hosts that are emptied."""
+    moved = (*(stand.vm for stand in target.stands), *target.away)
+    return {night.scene.of(vm)[0].host for vm in moved} <= set(target.emptied)
+
+
+def _better(night: Night, goals: Sequence[NightGoal], ask: NightAsk, drained: Result, result: Result) -> bool:
+    """Whether what is carried out without trouble takes the place of another: of one with trouble only where it
+    promises as much.
+    """
+    if _noted(night, drained).notes > night.notes:
+        return False
+    if _noted(night, result).notes > night.notes:
+        return all(drained.target.score(goal.kind, ask) == result.target.score(goal.kind, ask) for goal in goals)
+    return _value(drained) > _value(result)
+
+
+def _value(result: Result) -> int:
+    """What the jobs bring that run."""
+    return sum(run.errand.value for run in result.runs)
+
+
+def _noted(night: Night, result: Result) -> Night:
+    """The night with what of a result is in the way noted, too."""
+    noted = replace(night, fixed=dict(night.fixed), closed=dict(night.closed), not_to=dict(night.not_to))
+    _trouble(noted, result)
+    return noted
+
+
+def _note(night: Night, noted: Night) -> None:
+    night.fixed, night.closed, night.not_to = noted.fixed, noted.closed, noted.not_to
 
 
 def _ask(night: Night) -> NightAsk:
@@ -86,7 +136,7 @@ def _ask(night: Night) -> NightAsk:
         named=named,
         least_gain=limits.least_gain,
         trips=2 if night.returns else 1,
-        work=_work(night, may_free),
+        work=work_of(night, may_free),
     )
 
 
@@ -197,39 +247,6 @@ def _urgent(night: Night, target: Target) -> dict[str, int]:
         need[host] += count * seconds[job]
     order = sorted(set(need.values()), reverse=True)
     return {host: order.index(amount) for host, amount in need.items()}
-
-
-def _work(night: Night, may_free: frozenset[str]) -> Work:
-    """The jobs for the target: what each host could do if it were emptied as fast as can be."""
-    cluster, flashing = night.scene.cluster, Flashing(night)
-    spots: list[JobOn] = []
-    amounts: dict[tuple[str, str], dict[str, int]] = {}
-    rooms: dict[str, dict[str, int]] = {}
-    for name in sorted(may_free):
-        host = cluster.hosts[name]
-        opens, closes = night.free_at_most(name)
-        if closes <= opens:
-            continue
-        room = {"cpus": host.cpu_room_milli, "memory": host.memory_room_mib, "gpus": 1000 * len(host.gpus)}
-        rooms[name] = {key: amount * (closes - opens) for key, amount in room.items()} | {"time": closes - opens}
-        for errand in night.errands:
-            most = flashing.most(errand, name, (opens, closes))
-            if most == 0:
-                continue
-            spots.append(JobOn(errand.name, name, most))
-            takes = {"cpus": errand.vm.cpu_milli, "memory": errand.vm.memory_mib, "gpus": milli_of(cluster, errand.vm)}
-            if errand.whole_host:
-                takes = dict(room)
-            amounts[(errand.name, name)] = {key: amount * errand.seconds for key, amount in takes.items()} | {
-                "time": errand.seconds if errand.whole_host else 0
-            }
-    return Work(
-        value={errand.name: errand.value for errand in night.errands},
-        instances={errand.name: errand.instances for errand in night.errands},
-        spots=spots,
-        amounts=amounts,
-        rooms=rooms,
-    )
 
 
 def _actions(night: Night, target: Target, ways: Mapping[str, Ways]) -> Iterator[Action]:

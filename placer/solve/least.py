@@ -16,6 +16,7 @@ PARTS = 10_080
 class Resource(NamedTuple):
     """What a host has room for, and what a VM takes of that at least."""
 
+    name: str
     room: Callable[[Host], int]
     amount: Callable[[Vm], int]
 
@@ -23,8 +24,10 @@ class Resource(NamedTuple):
 def resources_of(cluster: Cluster) -> tuple[Resource, ...]:
     """CPUs, memory (whatever the hosts' memory ratios) and, where there are any, GPUs."""
     models = {cluster.catalogue.find(gpu.model) for host in cluster.hosts.values() for gpu in host.gpus}
-    cpus = Resource(lambda host: host.cpu_room_milli, lambda vm: vm.cpu_milli)
-    memory = Resource(lambda host: host.memory_room_mib * host.memory_ratio_milli, lambda vm: vm.memory_mib * 1000)
+    cpus = Resource("cpus", lambda host: host.cpu_room_milli, lambda vm: vm.cpu_milli)
+    memory = Resource(
+        "memory", lambda host: host.memory_room_mib * host.memory_ratio_milli, lambda vm: vm.memory_mib * 1000
+    )
     if not models:
         return cpus, memory
 
@@ -32,7 +35,7 @@ def resources_of(cluster: Cluster) -> tuple[Resource, ...]:
     def parts(ask: Ask) -> int:
         return ask.count * min((part for model in models for part in _parts(model, ask)), default=PARTS)
 
-    return cpus, memory, Resource(lambda host: PARTS * len(host.gpus), lambda vm: sum(map(parts, vm.wants)))
+    return cpus, memory, Resource("gpus", lambda host: PARTS * len(host.gpus), lambda vm: sum(map(parts, vm.wants)))
 
 
 def _parts(model: GpuModel, ask: Ask) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The night's target, searched for: the whole board where it is small, block by block where it is large."""
+"""The night's target, searched for: block by block where the board is large, then the whole board where that can be."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from placer.solve.blocks import in_blocks
+from placer.solve.bound import Linear
+from placer.solve.budget import Budget
 from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
-from placer.solve.run import Outcome, Progress, solve_board
+from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.target import NightAsk, Target
 from placer_models.decision import Search
 from placer_models.goals.night import HostsFreed, NightGoal
@@ -17,6 +20,9 @@ from placer_models.scene import Scene
 
 SHARE = 0.5
 """The part of the time that is left which one goal takes at most."""
+
+MOST_UNKNOWNS = 30_000
+"""Unknowns up to which the whole board is searched at all."""
 
 
 def solve_target(
@@ -28,18 +34,24 @@ def solve_target(
     deadline: float,
     progress: Progress | None = None,
 ) -> tuple[Outcome, Target]:
-    """The best target found before `deadline` (of `time.monotonic`), goal by goal.
-
-    First one in which nobody waits for room that another leaves: what it needs of the night is sure to be had. One that
-    makes room by moving others, too, is taken only where it is better; its bounds hold for both.
-    """
-    drained, target = _solved(scene, rules, goals, replace(ask, drain=True), search, _part(deadline), progress)
-    if ask.drain:
-        return drained, target
-    any_order, other = _solved(scene, rules, goals, ask, search, deadline, progress)
-    if not drained.tiers or _scores(any_order) > _scores(drained):
-        return any_order, other
-    return _bounded(drained, any_order), target
+    """The best target found before `deadline` (of `time.monotonic`), goal by goal, and what is proven of each."""
+    board = NightBoard(scene, rules, ask)
+    board.aims = [board.aim(goal.kind) for goal in goals]
+    size = len(board.model.proto.variables)
+    if ask.work.spots:
+        _count_hosts(board, search, deadline)
+    if size <= FEW_UNKNOWNS:
+        return solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE), board.target
+    budget = Budget(_part(deadline))
+    target = in_blocks(scene, rules, goals, ask, search, budget)
+    seconds = budget.work
+    if size <= MOST_UNKNOWNS:
+        drained = NightBoard(scene, rules, replace(ask, drain=True))
+        drained.aims = [drained.aim(goal.kind) for goal in goals]
+        drained.hint_target(target)
+        seconds += solve_board(drained, goals, search, _part(deadline), progress, lns=False, share=SHARE).seconds
+        target = max(target, drained.target, key=lambda one: _scores(goals, ask, one))
+    return replace(_relaxed(board, goals, ask, target, deadline), seconds=seconds), target
 
 
 def _part(deadline: float) -> float:
@@ -47,50 +59,37 @@ def _part(deadline: float) -> float:
     return now + SHARE * max(0.0, deadline - now)
 
 
-def _scores(outcome: Outcome) -> list[int]:
+def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[int]:
     """The scores, so that more is always better."""
-    return [tier.score if tier.goal.sense == "most" else -tier.score for tier in outcome.tiers]
+    return [(1 if goal.sense == "most" else -1) * target.score(goal.kind, ask) for goal in goals]
 
 
-def _bounded(outcome: Outcome, other: Outcome) -> Outcome:
-    """An outcome with the bounds of a search that was allowed more: each holds as long as the goals before it came out
-    alike.
+def _relaxed(board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float) -> Outcome:
+    """What the linear relaxation of the whole board knows of a target: a bound for each goal, given the scores of those
+    before it, up to the first that is open.
     """
-    tiers, alike = [], True
-    for number, tier in enumerate(outcome.tiers):
-        free = other.tiers[number] if alike and number < len(other.tiers) else None
-        tiers.append(replace(tier, bound=None if free is None else free.bound))
-        alike = free is not None and free.score == tier.score
+    linear = Linear(board, goals, Budget(deadline))
+    tiers: list[Tier] = []
+    for number, goal in enumerate(goals):
+        known = all(tier.closed for tier in tiers)
+        bound = linear.bound(number, [tier.score for tier in tiers]) if known else None
+        tiers.append(Tier(goal, target.score(goal.kind, ask), bound))
     closed = all(tier.closed for tier in tiers)
-    stopped = other.stopped if not closed and outcome.stopped == "proven" else outcome.stopped
-    return replace(outcome, tiers=tiers, status="optimal" if closed else "feasible", stopped=stopped)
-
-
-def _solved(
-    scene: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[NightGoal],
-    ask: NightAsk,
-    search: Search,
-    deadline: float,
-    progress: Progress | None,
-) -> tuple[Outcome, Target]:
-    board = NightBoard(scene, rules, ask)
-    if ask.work.spots and len(board.model.proto.variables) <= FEW_UNKNOWNS:
-        _count_hosts(board, search, deadline)
-    board.aims = [board.aim(goal.kind) for goal in goals]
-    outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
-    return outcome, board.target
+    return Outcome("optimal" if closed else "feasible", [], tiers, "proven" if closed else "time limit")
 
 
 def _count_hosts(board: NightBoard, search: Search, deadline: float) -> None:
-    """A redundant cut: no more hosts can be emptied than are proven to be. Without it the bound on job value counts on
-    parts of hosts.
+    """A redundant cut: no more hosts can be emptied at once than are proven to be. Without it the bound on job value
+    counts on parts of hosts.
     """
-    end = time.monotonic() + (1 - SHARE) * max(0.0, deadline - time.monotonic())
-    board.aims = [board.aim("hosts-freed")]
-    tiers = solve_board(board, [HostsFreed()], search, end, lns=False).tiers
-    board.model.clear_objective()  # type: ignore[no-untyped-call]
-    board.model.clear_hints()  # type: ignore[no-untyped-call]
-    if tiers and tiers[0].bound is not None:
-        board.at_most([(1, empty) for empty in board.leaders], tiers[0].bound, eased=False)
+    terms, _ = board.aim("hosts-freed")
+    aims, board.aims = board.aims, [(terms, 0)]
+    most = Linear(board, [HostsFreed()], Budget(_part(deadline))).bound(0, [])
+    if len(board.model.proto.variables) <= FEW_UNKNOWNS:
+        tiers = solve_board(board, [HostsFreed()], search, _part(deadline), lns=False).tiers
+        board.model.clear_objective()  # type: ignore[no-untyped-call]
+        board.model.clear_hints()  # type: ignore[no-untyped-call]
+        most = tiers[0].bound if tiers and tiers[0].bound is not None else most
+    board.aims = aims
+    if most is not None:
+        board.at_most(terms, most, eased=False)

@@ -10,14 +10,14 @@ them their hours.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 from placer.solve.board import CountBoard
 from placer.solve.least import Resource, resources_of
 from placer.solve.movers import Movers
 from placer.solve.survey import Survey
-from placer.solve.target import NightAsk, Target, Ways
+from placer.solve.target import JobOn, NightAsk, Target, Ways
 from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
@@ -88,7 +88,7 @@ class NightBoard(CountBoard):
 
     def _fitting(self, vms: VmClass, place: Place) -> list[int]:
         """How many VMs of a class have room on a host by each resource, if nothing else stands there."""
-        found = [room(place.host) // amount(vms.vm) for room, amount in self._resources if amount(vms.vm)]
+        found = [room(place.host) // amount(vms.vm) for _, room, amount in self._resources if amount(vms.vm)]
         return found or [len(vms.names)]
 
     def _open_enough(self, resource: Resource) -> None:
@@ -96,7 +96,7 @@ class NightBoard(CountBoard):
         hosts = [place.host for place in self._places]
         if not self._empty or any(self._over(host.name, resource) for host in hosts):
             return
-        room, amount = resource
+        _, room, amount = resource
         terms: list[Term] = [(room(host), self._empty[host.name]) for host in hosts if host.name in self._empty]
         terms += [(amount(vms.vm), count) for host in hosts for vms, count in self._here[host.name]]
         self.at_most(terms, sum(map(room, hosts)), eased=False)
@@ -107,34 +107,53 @@ class NightBoard(CountBoard):
         return stands > resource.room(self.scene.cluster.hosts[host])
 
     def _offer_jobs(self) -> None:
+        """What the jobs of a pool take in all is at most what its emptied hosts have in all."""
         work = self._ask.work
         by_job: dict[str, list[Term]] = defaultdict(list)
-        by_host: dict[str, dict[str, list[Term]]] = defaultdict(lambda: defaultdict(list))
-        gains: dict[str, list[Term]] = defaultdict(list)
-        for spot in work.spots:
-            empty = self._empty.get(spot.host)
-            if empty is None:
-                continue
-            count = self.integer(min(spot.most, work.instances[spot.job]), f"{spot.job} on {spot.host}")
-            self._jobs[(spot.job, spot.host)] = count
-            self.at_most([(1, count), (-spot.most, empty)], 0, eased=False)
-            by_job[spot.job].append((1, count))
-            gains[spot.host].append((work.value[spot.job], count))
-            for resource, amount in work.amounts[(spot.job, spot.host)].items():
-                by_host[spot.host][resource].append((amount, count))
+        for pool, spots in self._pools().items():
+            hosts = {spot.host: self._empty[spot.host] for spot in spots}
+            mine: dict[str, list[JobOn]] = defaultdict(list)
+            for spot in spots:
+                mine[spot.job].append(spot)
+            taken: dict[str, list[Term]] = defaultdict(list)
+            gains: list[Term] = []
+            for job, some in mine.items():
+                most = min(sum(spot.most for spot in some), work.instances[job])
+                count = self._jobs[(job, pool)] = self.integer(most, f"{job} on {pool}")
+                self.at_most([(1, count), *((-spot.most, hosts[spot.host]) for spot in some)], 0, eased=False)
+                by_job[job].append((1, count))
+                gains.append((-work.value[job], count))
+                for resource, amount in work.amounts[(job, some[0].host)].items():
+                    taken[resource].append((amount, count))
+            for resource, terms in taken.items():
+                unit = math.gcd(*(amount for amount, _ in terms)) or 1  # of which all take whole numbers
+                parts: list[Term] = [(amount // unit, count) for amount, count in terms]
+                rooms = [(-(work.rooms[host][resource] // unit), empty) for host, empty in hosts.items()]
+                self.at_most([*parts, *rooms], 0, eased=False)
+            self._gain(hosts, gains)
         for job, terms in by_job.items():
             self.at_most(terms, work.instances[job], eased=False)
-        for host, resources in by_host.items():
-            for resource, terms in resources.items():
-                unit = math.gcd(*(amount for amount, _ in terms)) or 1  # of which all take whole numbers
-                taken: list[Term] = [(amount // unit, count) for amount, count in terms]
-                room = work.rooms[host][resource] // unit
-                self.at_most([*taken, (-room, self._empty[host])], 0, eased=False)
-        if self._ask.least_gain:
-            for host, empty in self._empty.items():
-                if host not in self._ask.named:
-                    loss = [(-value, count) for value, count in gains[host]]
-                    self.at_most([*loss, (self._ask.least_gain, empty)], 0, eased=False)
+        self._gain({host: empty for host, empty in self._empty.items() if host not in self._offered()}, [])
+
+    def _pools(self) -> dict[str, list[JobOn]]:
+        """The spots on hosts that may be emptied, pool by pool."""
+        found: dict[str, list[JobOn]] = defaultdict(list)
+        for spot in self._ask.work.spots:
+            if spot.host in self._empty:
+                found[self._ask.work.pool(spot.host)].append(spot)
+        return found
+
+    def _offered(self) -> set[str]:
+        """The hosts on which some job could run."""
+        return {spot.host for spot in self._ask.work.spots}
+
+    def _gain(self, hosts: Mapping[str, Var], gains: Sequence[Term]) -> None:
+        """Emptied hosts bring at least the least gain, all together (those that are named need not)."""
+        loss: list[Term] = [
+            (self._ask.least_gain, empty) for host, empty in hosts.items() if host not in self._ask.named
+        ]
+        if self._ask.least_gain and loss:
+            self.at_most([*gains, *loss], 0, eased=False)
 
     def _bound_night(self) -> None:
         ask = self._ask
@@ -180,6 +199,30 @@ class NightBoard(CountBoard):
             return [(self._ask.trips, count) for _, count in self._moved()], 0
         return [], 0
 
+    def hint_target(self, target: Target) -> None:
+        """Tell the solver of a target."""
+        goes = {stand.vm: stand.host for stand in target.stands}
+        for movers in self._movers:
+            for vms, _, count in movers.stay:
+                self._hint(count, sum(name not in goes and name not in target.away for name in vms.names))
+            arrivals = Counter(goes[name] for name in movers.travel.names if name in goes)
+            for place, count in movers.arrive:
+                self._hint(count, arrivals[place.host.name])
+            ways: Counter[str | None] = Counter(target.away.get(name) for name in movers.travel.names)
+            for way, count in movers.away.items():
+                self._hint(count, ways[way])
+        for host, empty in self._empty.items():
+            self._hint(empty, int(host in target.emptied))
+        jobs: Counter[tuple[str, str]] = Counter()
+        for (job, host), many in target.jobs.items():
+            jobs[job, self._ask.work.pool(host)] += many
+        for spot, count in self._jobs.items():
+            self._hint(count, jobs[spot])
+
+    def _hint(self, count: Var, value: int) -> None:
+        if not isinstance(count, int):
+            self.model.add_hint(count, value)
+
     def read(self, value: Callable[[Var], int]) -> list[Stand]:
         stands = super().read(value)
         self.target = Target(stands)
@@ -188,5 +231,6 @@ class NightBoard(CountBoard):
                 for _ in range(value(count)):
                     self.target.away[gone.pop(0)] = way  # type: ignore[assignment]
         self.target.emptied = [host for host, empty in self._empty.items() if value(empty)]
-        self.target.jobs = {spot: value(count) for spot, count in self._jobs.items() if value(count)}
+        counts = {spot: value(count) for spot, count in self._jobs.items() if value(count)}
+        self.target.jobs = self._ask.work.dealt(counts, self.target.emptied)
         return stands

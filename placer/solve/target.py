@@ -4,6 +4,7 @@ emptied for which jobs.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,7 +50,8 @@ class JobOn:
 @dataclass(frozen=True)
 class Work:
     """The jobs as the target sees them. `amounts` says what one instance takes of a host's resources, times its
-    seconds, and `rooms` what a host has of each, times the seconds for which it can be free.
+    seconds, and `rooms` what a host has of each, times the seconds for which it can be free. `pools` names for hosts
+    that no job tells apart (all take as much of them) the pool in which they are added up; others are their own.
     """
 
     value: Mapping[str, int] = field(default_factory=dict)
@@ -57,6 +59,47 @@ class Work:
     spots: Sequence[JobOn] = ()
     amounts: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     rooms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    pools: Mapping[str, str] = field(default_factory=dict)
+
+    def pool(self, host: str) -> str:
+        """The name of a host's pool."""
+        return self.pools.get(host, host)
+
+    def dealt(self, counts: Mapping[tuple[str, str], int], emptied: Sequence[str]) -> dict[tuple[str, str], int]:
+        """How many instances of which job each emptied host has, from how many its pool has: those that take most of a
+        host first, on the first hosts with room. Who finds none is left out.
+        """
+        left = {host: dict(self.rooms[host]) for host in emptied if host in self.rooms}
+        most = {(spot.job, spot.host): spot.most for spot in self.spots if spot.host in left}
+        hosts: dict[str, list[str]] = defaultdict(list)
+        for host in left:
+            hosts[self.pool(host)].append(host)
+
+        def size(spot: tuple[str, str]) -> float:
+            job, pool = spot
+            some = [host for host in hosts[pool] if (job, host) in most][:1]
+            return max(
+                (
+                    amount / max(1, left[host][what])
+                    for host in some
+                    for what, amount in self.amounts[job, host].items()
+                ),
+                default=0,
+            )
+
+        found: dict[tuple[str, str], int] = {}
+        for job, pool in sorted(counts, key=size, reverse=True):
+            wanted = counts[job, pool]
+            for host in hosts[pool]:
+                amounts = self.amounts.get((job, host), {})
+                rooms = (left[host][what] // amount for what, amount in amounts.items() if amount)
+                many = min([wanted, most.get((job, host), 0), *rooms])
+                if many > 0:
+                    found[job, host] = many
+                    wanted -= many
+                    for what, amount in amounts.items():
+                        left[host][what] -= many * amount
+        return found
 
 
 @dataclass(frozen=True)
@@ -89,3 +132,32 @@ class Target:
     away: dict[str, Way] = field(default_factory=dict)
     emptied: list[str] = field(default_factory=list)
     jobs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def with_(self, other: Target) -> Target:
+        """Both together: of other VMs and hosts each."""
+        return Target(
+            [*self.stands, *other.stands],
+            {**self.away, **other.away},
+            [*self.emptied, *other.emptied],
+            {**self.jobs, **other.jobs},
+        )
+
+    def score(self, kind: str, ask: NightAsk) -> int:
+        """What the target promises of a night's goal (of what only the clock tells: 0)."""
+        carries = [ask.ways[stand.vm].carry for stand in self.stands]
+        match kind:
+            case "job-value":
+                return sum(ask.work.value[job] * count for (job, _), count in self.jobs.items())
+            case "named-freed":
+                return len(ask.named.intersection(self.emptied))
+            case "hosts-freed":
+                return len(self.emptied)
+            case "downtime":
+                gone = sum(dict(ask.ways[vm].away)[way] for vm, way in self.away.items())
+                return gone + ask.trips * sum(carry[1] for carry in carries if carry is not None)
+            case "stun":
+                return ask.trips * sum(ask.ways[stand.vm].stun_ms for stand in self.stands)
+            case "moves":
+                return ask.trips * sum(carry is None for carry in carries)
+            case _:
+                return 0

@@ -1,0 +1,60 @@
+"""The jobs as a night's target sees them: what each host could do if it were emptied as fast as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from placer.night.flash import Flashing
+from placer.night.window import Night
+from placer.solve.jobs import Errand
+from placer.solve.least import Resource, resources_of
+from placer.solve.survey import Survey
+from placer.solve.target import JobOn, Work
+from placer_models.cluster import Host
+
+MANY_SPOTS = 1_000
+"""With more pairs of a job and a host, hosts of one kind are added up for the jobs."""
+
+
+def work_of(night: Night, may_free: frozenset[str]) -> Work:
+    """The jobs, and what the hosts that may be emptied have for them. Hosts of one kind are asked once."""
+    cluster, flashing = night.scene.cluster, Flashing(night)
+    survey, resources = Survey(cluster, night.rules, ()), resources_of(cluster)
+    spots: list[JobOn] = []
+    amounts: dict[tuple[str, str], Mapping[str, int]] = {}
+    rooms: dict[str, Mapping[str, int]] = {}
+    kinds: dict[int, Mapping[str, Mapping[str, int]]] = {}
+    for name in sorted(may_free):
+        host, kind = cluster.hosts[name], survey.host(name)
+        opens, closes = night.free_at_most(name)
+        if closes <= opens:
+            continue
+        if kind not in kinds:
+            kinds[kind] = {errand.name: _takes(errand, host, resources) for errand in night.errands}
+        rooms[name] = {key: amount * (closes - opens) for key, amount in _room(host, resources).items()}
+        for errand in night.errands:
+            most = flashing.most(errand, name, (opens, closes))
+            if most > 0:
+                spots.append(JobOn(errand.name, name, most))
+                amounts[(errand.name, name)] = kinds[kind][errand.name]
+    return Work(
+        value={errand.name: errand.value for errand in night.errands},
+        instances={errand.name: errand.instances for errand in night.errands},
+        spots=spots,
+        amounts=amounts,
+        rooms=rooms,
+        pools={name: f"hosts of kind {survey.host(name)}" for name in rooms} if len(spots) > MANY_SPOTS else {},
+    )
+
+
+def _room(host: Host, resources: Sequence[Resource]) -> dict[str, int]:
+    """What a host has of each resource; its time is one, too."""
+    return {resource.name: resource.room(host) for resource in resources} | {"time": 1}
+
+
+def _takes(errand: Errand, host: Host, resources: Sequence[Resource]) -> Mapping[str, int]:
+    """What an instance of a job takes of a host, times its seconds."""
+    takes = {resource.name: resource.amount(errand.vm) for resource in resources}
+    if errand.whole_host:
+        takes = _room(host, resources)
+    return {key: amount * errand.seconds for key, amount in takes.items()}

@@ -1,0 +1,111 @@
+"""Large nights: the hosts are dealt out to blocks, each a board of its own while the others stand still.
+
+Every block has hosts of every kind, busy ones and idle ones, and its part of what the night may spend and of the jobs,
+so that the best of each block is nearly the best of all. VMs leave only hosts that are emptied: what one block does is
+in no other's way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from placer.solve.budget import Budget
+from placer.solve.night_board import NightBoard
+from placer.solve.run import solve_board
+from placer.solve.survey import Survey
+from placer.solve.target import NightAsk, Target
+from placer_models.decision import Search
+from placer_models.goals.night import NightGoal
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene
+
+HOSTS = 25
+"""Hosts of a block: so many are solved to the proof in seconds."""
+
+WORK = 0.5
+"""Deterministic seconds that one goal of one block takes at most."""
+
+
+def in_blocks(
+    scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget
+) -> Target:
+    """A target in which VMs leave only hosts that are emptied, block by block. Blocks for which no time is left stay as
+    they are.
+    """
+    survey = Survey(scene.cluster, rules, ())
+    blocks = dealt(scene, survey)
+    asks = parted(ask, blocks)
+    scene, whole = scene.copy(), Target()
+    for number, (block, part) in enumerate(zip(blocks, asks, strict=True)):
+        if budget.over():
+            break
+        board = NightBoard(scene, rules, part, block, survey=survey)
+        board.aims = [board.aim(goal.kind) for goal in goals]
+        one = Budget(time.monotonic() + budget.left / (len(blocks) - number))
+        solve_board(board, goals, search, one.deadline, budget=one, work=WORK, lns=False)
+        budget.work += one.work
+        _carry_out(scene, board.target)
+        whole = whole.with_(board.target)
+    return whole
+
+
+def dealt(scene: Scene, survey: Survey) -> list[frozenset[str]]:
+    """The hosts in blocks: those of a kind are dealt out by how much stands on them."""
+
+    def rank(host: str) -> tuple[int, int, int, str]:
+        use = scene.use(host)
+        return survey.host(host), use.gpu_vms_memory_mib + use.other_memory_mib, use.cpu_milli, host
+
+    hosts = sorted(scene.cluster.hosts, key=rank)
+    many = -(-len(hosts) // HOSTS)
+    return [frozenset(hosts[number::many]) for number in range(many)]
+
+
+def parted(ask: NightAsk, blocks: Sequence[frozenset[str]]) -> list[NightAsk]:
+    """What each block is asked for: its part, by how many of its hosts may be emptied, of all that is limited, and its
+    part of each job, by how many instances its hosts could do.
+    """
+    weights = [len(block & ask.may_free) for block in blocks]
+    spots = [[spot for spot in ask.work.spots if spot.host in block] for block in blocks]
+    jobs: dict[str, list[int]] = defaultdict(lambda: [0] * len(blocks))
+    for number, some in enumerate(spots):
+        for spot in some:
+            jobs[spot.job][number] += spot.most
+    instances = {job: shares(many, jobs[job]) for job, many in ask.work.instances.items()}
+    limits = [
+        [None] * len(blocks) if most is None else shares(most, weights)
+        for most in (ask.most_freed, ask.most_moves, ask.store_mib)
+    ]
+    return [
+        replace(
+            ask,
+            drain=True,
+            may_free=ask.may_free & block,
+            most_freed=limits[0][number],
+            most_moves=limits[1][number],
+            store_mib=limits[2][number],
+            work=replace(
+                ask.work, instances={job: parts[number] for job, parts in instances.items()}, spots=spots[number]
+            ),
+        )
+        for number, block in enumerate(blocks)
+    ]
+
+
+def shares(whole: int, weights: Sequence[int]) -> list[int]:
+    """`whole` shared out by weight, in whole numbers that add up to it (to nothing, where all weights are 0)."""
+    total = max(1, sum(weights))
+    upto = [whole * weight // total for weight in accumulate(weights)]
+    return [upper - lower for lower, upper in zip([0, *upto], upto, strict=False)]
+
+
+def _carry_out(scene: Scene, target: Target) -> None:
+    """Let everybody stand where the target says."""
+    for vm in (*(stand.vm for stand in target.stands), *target.away):
+        scene.remove(scene.of(vm)[0])
+    for stand in target.stands:
+        scene.put(stand)
