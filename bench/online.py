@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,11 +25,13 @@ from bench.fgd import Fgd, typical
 from bench.machine import about
 from bench.policies import SIMPLE
 from bench.report import console, online_table
+from bench.warm import WAYS, Warm
 from bench.world import WHOLE, Pod, Policy, World
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-POLICIES = (*SIMPLE, "fgd")
-"""Their names, roughly from the worst to the best."""
+PACKAGES = ("gpu-placer", "numpy", "ortools")
+POLICIES = (*SIMPLE, "fgd", *WAYS)
+"""Their names, roughly from the worst to the best. The last ones are placer's `Session`, asked in several ways."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Trace:
             rank,
         )
 
-    def policy(self, name: str, seed: int = 0) -> Policy:
-        """A fresh policy. FGD is told the mix of the whole trace, as its authors do."""
+    def policy(self, name: str, world: World, seed: int = 0) -> Policy:
+        """A fresh policy for a world. FGD is told the mix of the whole trace, as its authors do."""
+        if name in WAYS:
+            return Warm(world, self.pods, WAYS[name], seed)
         return Fgd(typical(self.pods)) if name == "fgd" else SIMPLE[name](seed)
 
 
@@ -105,7 +110,7 @@ def until_full(pods: Iterable[Pod], capacity: int) -> list[Pod]:
 
 @dataclass(frozen=True)
 class Played:
-    """How one order went: thousandths of a GPU, pods, and seconds per decision."""
+    """How one order went: thousandths of a GPU, pods, and seconds per decision (of one pod, or one batch)."""
 
     capacity: int
     arrived: int
@@ -128,14 +133,17 @@ def play(
     pods = until_full(arrivals, capacity)
     decisions: list[float] = []
     placed = allocated = 0
-    for pod in pods:
+    size = policy.batch if isinstance(policy, Warm) else 1
+    for start in range(0, len(pods), size):
+        some = pods[start : start + size]
         started = clock()
-        choice = policy.choose(world, pod)
+        choices = policy.choose_all(some) if isinstance(policy, Warm) else [policy.choose(world, some[0])]
         decisions.append(clock() - started)
-        if choice is not None:
-            world.place(pod, *choice)
-            placed += 1
-            allocated += pod.demand
+        for pod, choice in zip(some, choices, strict=True):
+            if choice is not None:
+                world.place(pod, *choice)
+                placed += 1
+                allocated += pod.demand
     return Played(capacity, len(pods), sum(pod.demand for pod in pods), placed, allocated, decisions)
 
 
@@ -164,17 +172,23 @@ def line(policy: str, seed: int, played: Played) -> dict[str, object]:
 @click.option("--seeds", help="Seeds, joined by commas (default: all in the file).")
 @click.option("--policy", "policies", type=click.Choice(POLICIES), multiple=True, help="May be repeated; default: all.")
 def online(nodes: Path, pods: Path, orders: Path, seeds: str | None, policies: Sequence[str]) -> None:
-    """Play the openb trace's arrivals one by one: a JSON line for each order, then a table."""
+    """Play the openb trace's arrivals, one by one and in batches: a JSON line for each order, then a table."""
     try:
         trace = Trace.read(nodes, pods)
         chosen = read_orders(orders, None if seeds is None else [int(seed) for seed in seeds.split(",")])
     except (OSError, KeyError, ValueError) as error:
         raise click.ClickException(f"{type(error).__name__}: {error}") from error
-    lines: list[dict[str, object]] = []
+    lines: list[dict[str, Any]] = []
     for name in policies or POLICIES:
         for order in chosen:
             arrivals = [trace.pods[row] for row in order.pods]
-            played = play(trace.world(order.rank), arrivals, trace.policy(name, order.seed))
-            lines.append({**line(name, order.seed, played), "trace": pods.stem, **about("numpy")})
+            world = trace.world(order.rank)
+            policy = trace.policy(name, world, order.seed)
+            lines.append({**line(name, order.seed, play(world, arrivals, policy)), "trace": pods.stem})
+            if isinstance(policy, Warm):
+                lines[-1]["faults"] = policy.faults()
+            lines[-1] |= about(*PACKAGES)
             click.echo(json.dumps(lines[-1]))
     console(stderr=True).print(online_table(lines))
+    if wrong := sum(len(line.get("faults", ())) for line in lines):
+        raise click.ClickException(f"the judge finds {wrong} faults")

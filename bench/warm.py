@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from bench.session import faults
 from bench.world import WHOLE, Choice, Pod, World
-from placer import Proposal, Session
+from placer import Session
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
+from placer_models.plan import Placed
 from placer_models.snapshot import Snapshot
 
 SAMPLE = 2000
@@ -25,13 +26,10 @@ SAMPLE = 2000
 
 @dataclass(frozen=True)
 class Way:
-    """How a session is asked: for so many arrivals at once, with the mix given or learnt, and with one move at most for
-    so many arrivals (0: none moves).
-    """
+    """How a session is asked: for so many arrivals at once, with the mix given or learnt."""
 
     batch: int = 1
     given: bool = False
-    arrivals_a_move: int = 0
 
 
 WAYS = {
@@ -39,7 +37,6 @@ WAYS = {
     "session-given": Way(given=True),
     "session-batch-10": Way(batch=10),
     "session-batch-100": Way(batch=100),
-    "session-moves": Way(arrivals_a_move=10),
 }
 """By the name of the policy."""
 
@@ -48,12 +45,13 @@ class Warm:
     """A session with the nodes of a world, the first by rank first, and nothing on them. `pods` are the trace's."""
 
     def __init__(self, world: World, pods: Sequence[Pod], way: Way, seed: int) -> None:
+        self.batch = way.batch
         self._known: dict[Pod, Vm] = {}
         self._arrived = 0
         self._order = sorted(range(len(world.models)), key=lambda node: int(world.rank[node]))
         self._nodes = {str(node): node for node in self._order}
         sample = None
-        if way.given:
+        if way.given and pods:
             drawn = random.Random(seed).choices(pods, k=SAMPLE)
             sample = [self._vm(pod, f"drawn-{number}") for number, pod in enumerate(drawn)]
         hosts = [_host(world, node) for node in self._order]
@@ -63,15 +61,21 @@ class Warm:
 
     def choose(self, world: World, pod: Pod) -> Choice | None:
         """Where the session puts the next arrival. It is carried out there."""
-        self._arrived += 1
-        proposal = self.session.propose(self._vm(pod, f"{self._arrived}"), reasons=False)
-        if proposal.host is None:
-            return None
-        self.session.commit(proposal)
-        return self._choice(proposal, 0)
+        return self.choose_all([pod])[0]
 
-    def _choice(self, proposal: Proposal, number: int) -> Choice:
-        placed = proposal.placed[number]
+    def choose_all(self, pods: Sequence[Pod]) -> list[Choice | None]:
+        """Where it puts the next few arrivals, which are asked for at once."""
+        vms = [self._vm(pod, f"{self._arrived + number}") for number, pod in enumerate(pods)]
+        self._arrived += len(pods)
+        if len(vms) == 1:
+            proposal = self.session.propose(vms[0], reasons=False)
+        else:
+            proposal = self.session.propose_many(vms, reasons=False)
+        self.session.commit(proposal)
+        placed = {one.vm: one for one in proposal.placed}
+        return [self._choice(placed[vm.name]) if vm.name in placed else None for vm in vms]
+
+    def _choice(self, placed: Placed) -> Choice:
         return self._nodes[placed.host], tuple(int(gpu.gpu) for gpu in placed.gpus)
 
     def faults(self) -> list[str]:
@@ -99,7 +103,7 @@ def _host(world: World, node: int) -> dict[str, object]:
 
 
 def _document(pod: Pod) -> dict[str, object]:
-    ask: dict[str, object] = {"models": sorted(pod.models)} if pod.models else {}
+    ask: dict[str, object] = {"models": tuple(sorted(pod.models))} if pod.models else {}
     if pod.milli < WHOLE:
         ask["milli"] = pod.milli
     gpus = ({**ask, "count": pod.gpus},) if pod.gpus else ()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import RLock
 
 from pydantic import RootModel
@@ -25,6 +24,8 @@ from placer.steps import placed_gpus
 from placer.warm.asking import Unsure
 from placer.warm.field import Pick
 from placer.warm.happened import take
+from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
+from placer.warm.several import InTurn, in_turn
 from placer.warm.standing import Standing
 from placer.warm.words import why
 from placer_models.cluster import Typical, Vm
@@ -32,60 +33,14 @@ from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults, digest, dump, parse, quote
 from placer_models.events import Event
 from placer_models.goals.stranded import asks_made_by
-from placer_models.plan import Move, Placed, Placements, Unplaced
+from placer_models.plan import Placed, Placements, Unplaced
 from placer_models.references import unknown
-from placer_models.scene import Stand
 from placer_models.snapshot import PowerOn, Snapshot
+
+__all__ = ["Proposal", "Ranking", "Request", "Session", "StaleProposal"]
 
 Request = PowerOn | Vm | str
 """A VM to be started: by name, with a priority, or as a document where the cluster does not know it (yet)."""
-
-
-class StaleProposal(Exception):
-    """The cluster has changed since the proposal was made. Nothing was done: propose again."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """Where VMs would be started, and which would be moved to make room; for one `version` of a session's cluster.
-
-    `placed`, `moves`, `unplaced` and `score` are those of `placer.placements/1`; `why` says for each placed VM, in the
-    operator's words, why there. `status` is "optimal" where nothing better exists.
-    """
-
-    version: int
-    placed: tuple[Placed, ...] = ()
-    moves: tuple[Move, ...] = ()
-    unplaced: tuple[Unplaced, ...] = ()
-    score: Mapping[str, int] = field(default_factory=dict)
-    why: Mapping[str, str] = field(default_factory=dict)
-    status: str = "optimal"
-    _made: _Made | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def host(self) -> str | None:
-        """The host of the first VM that would be started; None: none would be."""
-        return self.placed[0].host if self.placed else None
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What is carried out where a proposal is committed."""
-
-    by: Session
-    moves: tuple[Stand, ...]
-    starts: tuple[tuple[Vm, Stand], ...]
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The hosts on which a VM could be started in one `version` of a session's cluster: groups of equal ones, the best
-    first; and why each of the others is `refused`.
-    """
-
-    version: int
-    hosts: tuple[tuple[str, ...], ...]
-    refused: Mapping[str, str]
 
 
 class _AnyEvent(RootModel[Event]):
@@ -150,9 +105,10 @@ class Session:
             snapshot = self._standing.snapshot({vm.name: priority}, [vm])
         return self._searched(snapshot, version, [vm], moves)
 
-    def propose_many(self, requests: Sequence[Request], *, moves: int = 0) -> Proposal:
-        """Where several VMs would best be started, solved together as `place` does, until its time limit at most; the
-        cluster may change meanwhile, and then the proposal is stale.
+    def propose_many(self, requests: Sequence[Request], *, moves: int = 0, reasons: bool = True) -> Proposal:
+        """Where several VMs would best be started. Where all that can be placed find room one after the other, the
+        largest first, and the goals ask for no more, that is the answer; else they are solved together as `place` does,
+        until its time limit at most. The cluster may change meanwhile, and then the proposal is stale.
         """
         wanted = [self._wanted(request) for request in requests]
         asked = {vm.name: priority for vm, priority in wanted}
@@ -160,7 +116,13 @@ class Session:
             raise Faults("the requests", ["found a VM twice, expected each once"])
         vms = [vm for vm, _ in wanted]
         with self._lock:
+            try:
+                first = in_turn(self._standing, asked, vms)
+            except Unsure:
+                first = None
             version, snapshot = self._version, self._standing.snapshot(asked, vms)
+            if first is not None and first.best and (not moves or len(first.stands) == len(vms)):
+                return self._all_of(first, vms, reasons)
         return self._searched(snapshot, version, vms, moves)
 
     def rank(self, request: Request) -> Ranking:
@@ -228,12 +190,37 @@ class Session:
         field_, version = self._standing.field, self._version
         stand = pick.stand
         if stand is None:
-            told = Explainer(field_.scene, field_.rules).unplaced([vm.name], proven=True) if reasons else ()
-            return Proposal(version, unplaced=tuple(told) or (Unplaced(vm=vm.name, reasons=()),), score=pick.score)
+            return Proposal(version, unplaced=(self._why_off(vm, reasons),), score=pick.score)
         placed = Placed(vm=vm.name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
         said = why(pick, stand, len(field_.columns.hosts))
-        made = _Made(self, (), ((vm, stand),))
+        made = Made(self, (), ((vm, stand),))
         return Proposal(version, (placed,), score=pick.score, why={vm.name: said}, _made=made)
+
+    def _all_of(self, first: InTurn, vms: Sequence[Vm], reasons: bool) -> Proposal:
+        field_ = self._standing.field
+        placed = [
+            Placed(vm=name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
+            for name, stand in first.stands.items()
+        ]
+        off = [vm for vm in vms if vm.name not in first.stands]
+        by_name = {vm.name: vm for vm in vms}
+        return Proposal(
+            self._version,
+            tuple(placed),
+            unplaced=tuple(self._why_off(vm, reasons) for vm in off),
+            score=first.score,
+            why={one.vm: f"{one.host}: in turn with {len(vms) - 1} other VMs, the largest first" for one in placed},
+            _made=Made(self, (), tuple((by_name[name], stand) for name, stand in first.stands.items())),
+        )
+
+    def _why_off(self, vm: Vm, reasons: bool) -> Unplaced:
+        """Why a VM stays off by itself."""
+        nothing = Unplaced(vm=vm.name, reasons=())
+        if not reasons:
+            return nothing
+        with self._known(vm):
+            field_ = self._standing.field
+            return next(Explainer(field_.scene, field_.rules).unplaced([vm.name], proven=True), nothing)
 
     def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
         from placer.power_on import place  # here, because it brings networkx
@@ -252,7 +239,7 @@ class Session:
             answer.score,
             said,
             answer.status,
-            _Made(self, moved, starts),
+            Made(self, moved, starts),
         )
 
     # changes

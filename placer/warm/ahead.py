@@ -37,7 +37,7 @@ KEPT_WHOLE = 0.0004
 COVER = 0.95
 """What is filled looks at the most frequent VMs that are so much of all (as FGD does) ..."""
 
-MOST_SHAPES, MOST_ITEMS = 128, 48
+MOST_SHAPES, MOST_ITEMS = 64, 48
 """... but at no more than so many different ones, and prices at so many different items."""
 
 RENEWED = 8

@@ -23,6 +23,7 @@ from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.stranded import asks_of, typical_asks
 from placer_models.named import Vms
 from placer_models.rules.gpu import GpuRule
+from placer_models.rules.host_state import HostState
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import misfit
@@ -128,6 +129,12 @@ class Field:
                 reasons = tuple(asking.reasons(MOST_NAMED))
                 return Pick(stand, score, len(found), left, reasons, len(asking.passed))
         return Pick(None, off, len(found))
+
+    def hopeless(self, vm: Vm) -> bool:
+        """Whether a VM has no room anywhere and will have none whoever else comes. Raises as `pick` does."""
+        rooms = {id(room.rule) for room in self.columns.rooms}
+        rules = [rule for rule in self._must if rule.concerns(vm) and id(rule) not in rooms]
+        return all(isinstance(rule, GpuRule | HostState) for rule in rules) and self.pick(vm).stand is None
 
     def rank(self, vm: Vm) -> tuple[tuple[str, ...], ...]:
         """The hosts on which a VM that stands nowhere could be started, the best first, those together that neither a
@@ -286,8 +293,9 @@ def _in_order(
     for name, values in keys:
         some = some[values[some] == values[some].min()]
         left.append((name, len(some)))
-    lost = ahead(some)
-    some = some[lost == lost.min()]
+    if len(some) > 1:
+        lost = ahead(some)
+        some = some[lost == lost.min()]
     first = int(some[0])
     yield first, (*left, ("ahead", len(some)))
     order = np.lexsort([ahead(np.arange(count)), *(values for _, values in reversed(keys))])

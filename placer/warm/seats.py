@@ -33,6 +33,9 @@ class Seats:
         """By how much what is lost grows, and the holds, in the order of the VM's asks; None: there are no seats."""
         if not vm.gpus:
             return 0, ()
+        alike = simple(vm)
+        if alike is not None:
+            return self._alike(vm, host, states, *alike)
         allowed = zones(host, vm.needs)
         whole = vm.needs.nvlink
         found: tuple[int, tuple[tuple[int, Path], ...]] | None = None
@@ -45,6 +48,22 @@ class Seats:
             if one is not None and (found is None or one[0] < found[0]):
                 found = one
         return None if found is None else (found[0], _holds(vm, host, found[1]))
+
+    def _alike(
+        self, vm: Vm, host: Host, states: Sequence[int], item: Item, count: int
+    ) -> tuple[int, tuple[Hold, ...]] | None:
+        """The same for a VM whose only item goes on so many GPUs, one on each."""
+        number = self._rows.item(item)
+        costs, after = self._rows.best(number)
+        chosen = sorted(range(len(host.gpus)), key=lambda i: (costs[states[i]], -self._used(states[i])))[:count]
+        if len(chosen) < count or any(costs[states[i]] >= NEVER for i in chosen):
+            return None
+        turns = {i: self._turn(number, states[i], int(after[states[i]])) for i in chosen}
+        return sum(int(costs[states[i]]) for i in chosen), _holds(vm, host, [(i, ((0, turns[i]),)) for i in chosen])
+
+    def _turn(self, item: int, before: int, after: int) -> Turn:
+        """The turn that leads from one state to another."""
+        return next(turn for turn in self._rows.turns(item, before) if turn.state == after)
 
     def _used(self, number: int) -> int:
         state = self._rows.states[number]

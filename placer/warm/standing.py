@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from placer.warm.field import Field
 from placer_models.cluster import Cluster, Gpu, Host, Seat, Vm
 from placer_models.decision import Decision
 from placer_models.document import Faults
+from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
 from placer_models.named import renew_members
 from placer_models.references import Parts, References
@@ -34,6 +36,10 @@ class Standing:
         )
         rules = self._decision.rules_of(self._first.rules)
         return Field(cluster, rules, self._decision.goals_of(cluster), self._sample)
+
+    def goals_of(self, asked: Mapping[str, int]) -> list[Goal]:
+        """The decision's goals where these VMs are asked for, each with its priority."""
+        return self._decision.goals_of(replace(self.field.cluster, asked=asked))
 
     def snapshot(self, asked: Mapping[str, int] | None = None, vms: Sequence[Vm] = ()) -> Snapshot:
         """The document of what is now; `asked` in place of its own requests, and `vms` in place of those known."""

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 MOST_STATES = 600
 """GPUs that can be in more states than that (vGPUs of many sizes on one GPU) are worth what is free of them."""
 
-GRID = (0.0, *(0.02 * 500 ** (step / 10) for step in range(11)))
+GRID = (0.0, *(0.03 * 2**step for step in range(8)))
 """Prices of all CPUs (or all memory) that a GPU's worth of expected VMs takes, in GPUs."""
 
 FINE = 10_000

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bench.__main__ import bench
 from bench.online import POLICIES, Trace, play, read_orders, until_full
 from bench.policies import SIMPLE, BestFit, Clustering, DotProduct, FirstFit, Packing
+from bench.warm import WAYS, Warm
 from bench.world import Choice, Pod, World
 
 NODES = "sn,cpu_milli,memory_mib,gpu,model\nn0,8000,1000,2,T4\nn1,8000,1000,1,P100\n"
@@ -162,13 +163,13 @@ PODS_OF_ANY_KIND = st.builds(
 )
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [*SIMPLE, "fgd", "session"])
 @given(pods=st.lists(PODS_OF_ANY_KIND, max_size=15), seed=st.integers(0, 3))
 def test_a_policy_keeps_every_limit_and_drops_only_what_fits_nowhere(name: str, pods: list[Pod], seed: int) -> None:
     rows = [[1000, 1000, 1000], [1000], []]
     here = World([4000, 3000, 8000], [1000, 500, 1000], rows, ["T4", "P100", ""])
     trace = Trace([], pods)
-    policy = trace.policy(name, seed)
+    policy = trace.policy(name, here, seed)
     left = [Left(4000, 1000, [1000] * 3, "T4"), Left(3000, 500, [1000], "P100"), Left(8000, 1000, [], "")]
     for pod in pods:
         choice = policy.choose(here, pod)
@@ -202,16 +203,27 @@ class Left:
 
 
 @pytest.mark.skipif("PLACER_OPENB" not in os.environ, reason="PLACER_OPENB names no folder with the openb trace")
-@pytest.mark.parametrize(("policy", "published"), [("fgd", 95.14), ("best-fit", 92.94)])
-def test_the_real_trace_gives_what_the_simulator_gives(policy: str, published: float) -> None:
+@pytest.mark.parametrize(("policy", "known"), [("fgd", 95.14), ("best-fit", 92.94), ("session", 96.23)])
+def test_the_real_trace_gives_what_the_simulator_gives_and_a_session_more(policy: str, known: float) -> None:
     folder = Path(os.environ["PLACER_OPENB"])
     trace = Trace.read(folder / "openb_node_list_gpu_node.csv", folder / "openb_pod_list_default.csv")
     (order,) = read_orders(folder / "orders_default_seeds42-51.json", [42])
-    played = play(trace.world(order.rank), [trace.pods[row] for row in order.pods], trace.policy(policy))
-    assert played.percent == pytest.approx(published, abs=0.01)
+    world = trace.world(order.rank)
+    played = play(world, [trace.pods[row] for row in order.pods], trace.policy(policy, world))
+    assert played.percent == pytest.approx(known, abs=0.01)
     if policy == "fgd":
         assert 95.0 <= played.percent <= 95.5
 
 
 def test_every_simple_policy_is_offered() -> None:
-    assert set(POLICIES) == {*SIMPLE, "fgd"}
+    assert set(POLICIES) == {*SIMPLE, "fgd", *WAYS}
+
+
+def test_however_a_session_is_asked_all_that_fits_together_is_placed_and_the_judge_finds_nothing_wrong() -> None:
+    pods = [share(600), share(600), share(400), share(400), whole(2)]
+    for name in WAYS:
+        here = world([1000, 1000], [1000, 1000])
+        policy = Trace([], pods).policy(name, here)
+        assert isinstance(policy, Warm)
+        assert play(here, pods, policy).allocated == 4000
+        assert policy.faults() == []

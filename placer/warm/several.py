@@ -1,0 +1,70 @@
+"""Several VMs placed one after the other: the largest first, each where the look ahead says. Often that is the best
+answer, and then nothing need be searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from placer.warm.standing import Standing
+from placer_models.cluster import Vm
+from placer_models.goals.gpu_milli import milli_of
+from placer_models.goals.placed import Placed
+from placer_models.scene import Stand
+
+COUNTED = frozenset({"placed", "gpu-milli", "should", "moves"})
+"""The goals by which nothing is better than all VMs placed that can be, no wish broken, and nothing moved."""
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Where each VM that found room is to stand, the goals' scores then, and whether nothing could be better."""
+
+    stands: Mapping[str, Stand]
+    score: Mapping[str, int]
+    best: bool
+
+
+def in_turn(standing: Standing, asked: Mapping[str, int], vms: Sequence[Vm]) -> InTurn | None:
+    """Place VMs that stand nowhere one after the other: by priority (`asked`), then the largest first. The cluster is
+    afterwards as it was. None: a wish would be broken, or a goal looks at more than who is placed. Raises Unsure.
+    """
+    goals = standing.goals_of(asked)
+    if not {goal.kind for goal in goals} <= COUNTED:
+        return None
+    field = standing.field
+    milli = {vm.name: milli_of(field.cluster, vm) for vm in vms}
+    known = {vm.name: standing.vms.get(vm.name) for vm in vms}
+    stands: dict[str, Stand] = {}
+    wishes = 0
+    try:
+        for vm in vms:
+            standing.know(vm)
+        for vm in sorted(vms, key=lambda vm: (-asked[vm.name], -milli[vm.name], -vm.cpu_milli)):
+            pick = field.pick(vm)
+            if pick.stand is not None:
+                field.put(pick.stand)
+                stands[vm.name] = pick.stand
+                wishes = pick.score.get("should", 0)
+        for stand in reversed(stands.values()):
+            field.remove(stand)
+        left = [] if wishes else [vm for vm in vms if vm.name not in stands]
+        best = all(field.hopeless(vm) for vm in left)
+    finally:
+        for stand in stands.values():
+            if field.scene.of(stand.vm):
+                field.remove(stand)
+        for vm in vms:
+            before = known[vm.name]
+            if before is None:
+                standing.forget(vm.name)
+            else:
+                standing.know(before)
+    score = {goal.label: 0 for goal in goals}
+    for goal in goals:
+        if isinstance(goal, Placed):
+            score[goal.label] = sum(goal.priority in (None, asked[name]) for name in stands)
+        elif goal.kind == "gpu-milli":
+            score[goal.label] = sum(milli[name] for name in stands)
+    return None if wishes else InTurn(stands, score, best)
