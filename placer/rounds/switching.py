@@ -43,9 +43,7 @@ class Switching(Rounds):
         self._host = cluster.hosts[request.host]
         self._unseated: set[str] = set()
         self._flashed = False
-        for gpu in self._host.gpus:
-            if request.gpus is not None and gpu.id not in request.gpus:
-                continue
+        for gpu in filter(self._meant, self._host.gpus):
             if not self._flashes(gpu) and request.sharing in (None, gpu.sharing):
                 self.already.append(gpu.id)
             elif (why := self._refused(gpu)) is not None:
@@ -86,15 +84,15 @@ class Switching(Rounds):
     @property
     def left_out(self) -> list[LeftOut]:
         by_reason: dict[str, list[str]] = defaultdict(list)
-        for gpu in self._host.gpus:
-            if self._meant(gpu) and gpu.id not in (*self.done, *self.already):
+        for gpu in filter(self._meant, self._host.gpus):
+            if gpu.id not in (*self.done, *self.already):
                 by_reason[self.never.get(gpu.id) or self.later.get(gpu.id, NOT_TRIED)].append(gpu.id)
-        reasons = tuple(f"{_gpus(ids)}: {why}" for why, ids in by_reason.items())
+        reasons = tuple(f"{_named(ids)}: {why}" for why, ids in by_reason.items())
         return [LeftOut(host=self._host.name, reasons=reasons)] if reasons else []
 
     @property
     def so_already(self) -> Sequence[str]:
-        return [f"{_gpus(self.already)} of {self._host.name}: {self._wanted}"] if self.already else []
+        return [f"{_named(self.already)} of {self._host.name}: {self._wanted}"] if self.already else []
 
     @property
     def most(self) -> Mapping[str, int]:
@@ -122,7 +120,7 @@ class Switching(Rounds):
 
     def _pending(self) -> list[str]:
         known = {*self.done, *self.already, *self.never, *self.later}
-        return [gpu.id for gpu in self._host.gpus if self._meant(gpu) and gpu.id not in known]
+        return [gpu.id for gpu in filter(self._meant, self._host.gpus) if gpu.id not in known]
 
     def _needs_flash(self) -> bool:
         """Whether the next round has a flash."""
@@ -274,7 +272,7 @@ class Switching(Rounds):
         return host.model_copy(update={"gpus": tuple(after(gpu) if gpu.id in gpus else gpu for gpu in host.gpus)})
 
 
-def _gpus(ids: Sequence[str]) -> str:
+def _named(ids: Sequence[str]) -> str:
     """`GPU g0`, `GPUs g0, g1`."""
     return f"GPU{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
 
