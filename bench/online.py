@@ -139,6 +139,8 @@ def play(
         started = clock()
         choices = policy.choose_all(some) if isinstance(policy, Warm) else [policy.choose(world, some[0])]
         decisions.append(clock() - started)
+        if isinstance(policy, Warm):
+            policy.carry_out()
         for pod, choice in zip(some, choices, strict=True):
             if choice is not None:
                 world.place(pod, *choice)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench.session import faults
 from bench.world import WHOLE, Choice, Pod, World
-from placer import Session
+from placer import Proposal, Session
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
 from placer_models.plan import Placed
@@ -48,6 +48,7 @@ class Warm:
         self.batch = way.batch
         self._known: dict[Pod, Vm] = {}
         self._arrived = 0
+        self._proposal = Proposal(0)
         self._order = sorted(range(len(world.models)), key=lambda node: int(world.rank[node]))
         self._nodes = {str(node): node for node in self._order}
         sample = None
@@ -60,20 +61,23 @@ class Warm:
         self.session = Session(self._first, shipped_decision("gpu_allocation"), sample)
 
     def choose(self, world: World, pod: Pod) -> Choice | None:
-        """Where the session puts the next arrival. It is carried out there."""
+        """Where the session would put the next arrival."""
         return self.choose_all([pod])[0]
 
     def choose_all(self, pods: Sequence[Pod]) -> list[Choice | None]:
-        """Where it puts the next few arrivals, which are asked for at once."""
+        """Where it would put the next few arrivals, which are asked for at once."""
         vms = [self._vm(pod, f"{self._arrived + number}") for number, pod in enumerate(pods)]
         self._arrived += len(pods)
         if len(vms) == 1:
-            proposal = self.session.propose(vms[0], reasons=False)
+            self._proposal = self.session.propose(vms[0], reasons=False)
         else:
-            proposal = self.session.propose_many(vms, reasons=False)
-        self.session.commit(proposal)
-        placed = {one.vm: one for one in proposal.placed}
+            self._proposal = self.session.propose_many(vms, reasons=False)
+        placed = {one.vm: one for one in self._proposal.placed}
         return [self._choice(placed[vm.name]) if vm.name in placed else None for vm in vms]
+
+    def carry_out(self) -> None:
+        """Commit what was chosen last."""
+        self.session.commit(self._proposal)
 
     def _choice(self, placed: Placed) -> Choice:
         return self._nodes[placed.host], tuple(int(gpu.gpu) for gpu in placed.gpus)
