@@ -109,7 +109,7 @@ class CountBoard:
         return self._asked
 
     def here(self, place: Place) -> Sequence[tuple[VmClass, Var]]:
-        return self._here[place.host.name]
+        return self._here.get(place.host.name, ())
 
     def where(self, vms: Collection[str] | None = None) -> Iterable[tuple[VmClass, Place, Var]]:
         for vm_class, spots in self._where:
@@ -179,6 +179,8 @@ class CountBoard:
 
     def columns(self) -> Iterable[Place]:
         """The places of all hosts, also of those about which nothing is decided."""
+        for host in self._elsewhere:
+            self._column(host.name)
         return self._columns.values()
 
     def present(self, count: Var) -> int:
@@ -252,10 +254,18 @@ class CountBoard:
         self._places = [Place(hosts[names[0]], tuple(names)) for names in groups]
         self._columns = {name: place for place in self._places for name in place.names}
         self._live = frozenset(self._columns)
-        self._elsewhere = [host for host in hosts.values() if host.name not in self._live]
         index = {} if self._figures is None else self._figures.index
         self._numbers = np.array([index.get(place.host.name, -1) for place in self._places], dtype=np.int64)
-        self._columns |= {host.name: Place(host, (host.name,)) for host in self._elsewhere}
+
+    @cached_property
+    def _elsewhere(self) -> list[Host]:
+        return [host for host in self._scene.cluster.hosts.values() if host.name not in self._live]
+
+    def _column(self, name: str) -> Place:
+        """The place of a host, also of one about which nothing is decided."""
+        if name not in self._columns:
+            self._columns[name] = Place(self._scene.cluster.hosts[name], (name,))
+        return self._columns[name]
 
     def _make_classes(self, movable: Collection[str]) -> None:
         cluster, survey = self._scene.cluster, self._survey
@@ -271,8 +281,8 @@ class CountBoard:
                 movers[(survey.vm(name), reach_key(cluster, present[0]), self._like(present[0]))].append(present[0])
             else:
                 stands[name] = present[0]
-                groups[(survey.vm(name), self._columns[present[0].host].host.name, "fixed")].append(name)
-        self._here: dict[str, list[tuple[VmClass, Var]]] = {place.host.name: [] for place in self._columns.values()}
+                groups[(survey.vm(name), self._column(present[0].host).host.name, "fixed")].append(name)
+        self._here: dict[str, list[tuple[VmClass, Var]]] = defaultdict(list)
         self._where: list[tuple[VmClass, list[tuple[Place, Var]]]] = []
         self._movers: list[Movers] = []
         for names in groups.values():
@@ -287,7 +297,7 @@ class CountBoard:
         """
         tying = [rule for rule in self._rules if not rule.by_host]
         named = [cast(Vms, rule) for rule in tying if isinstance(rule, Vms)]
-        if not self._elsewhere or len(named) < len(tying):
+        if len(self._live) == len(self._scene.cluster.hosts) or len(named) < len(tying):
             return self._scene.cluster.vms
         names = dict.fromkeys(self._asked)
         for place in self._places:
@@ -421,7 +431,7 @@ class CountBoard:
         for place in self._places:
             host = place.host.name
             entering = list(arriving.get(host, ()))
-            for vms, count in self._here[host]:
+            for vms, count in self._here.get(host, ()):
                 if not vms.stands and not vms.vm.gpus:
                     entering.extend((vms, ()) for _ in range(value(count)))
             for vms, holds in entering:

@@ -152,6 +152,7 @@ class Improver:
         index = answer.first_figures.index
         self._numbers = np.array([index[name] for name in self._open], dtype=np.int64)
         self._lanes = min(2, search.workers)
+        self._waiting = survey.waiting(self._cluster.asked, list(self._cluster.asked))
         self._size = float(FIRST_SIZE)
         self._aims: Sequence[Goal] = goals
         self._movable: Collection[str] = ()
@@ -230,17 +231,16 @@ class Improver:
 
     def _patches(self, number: int, chosen: Sequence[Sequence[str]]) -> list[Patch | None]:
         """Boards over each of these sets of hosts; who waits is dealt out among them."""
-        answer, live = self.answer, [set(hosts) for hosts in chosen]
-        free: list[list[str]] = [[] for _ in chosen]
-        for name, stand in answer.stands.items():
-            for at, hosts in enumerate(live):
-                if stand.host in hosts and not answer.before.of(name):
-                    free[at].append(name)
+        answer = self.answer
+        free = [
+            [stand.vm for host in hosts for stand in answer.scene.on(host) if not answer.before.of(stand.vm)]
+            for hosts in chosen
+        ]
         now = [[answer.stands[name] for name in names] for names in free]
         for stand in (stand for stands in now for stand in stands):
             answer.away(stand)
         try:
-            waiting = self._survey.waiting(self._cluster.asked, answer.waiting())
+            waiting = [[name for name in names if name not in answer.stands] for names in self._waiting]
             return [
                 self._patch(number, hosts, free[at], now[at], [names[at :: len(chosen)] for names in waiting])
                 for at, hosts in enumerate(chosen)
@@ -262,7 +262,7 @@ class Improver:
         numbers = np.array([figures.index[host] for host in hosts], dtype=np.int64)
         some: list[str] = []
         for names in waiting:
-            if names and any(self._survey.admits(names[0], host) for host in hosts):
+            if names and self._admitted(names[0], hosts):
                 most = int(np.minimum(most_alone(figures, vms[names[0]], numbers), len(names)).sum())
                 some.extend(names[:most])
         if not some:
@@ -283,6 +283,11 @@ class Improver:
         except TooLarge:
             return None
         return Patch.of(board, self._goals[: number + 1], free, now)
+
+    def _admitted(self, name: str, hosts: Sequence[str]) -> bool:
+        """Whether a VM may be on any of these hosts."""
+        kinds = {self._survey.host(host): host for host in hosts}
+        return any(self._survey.admits(name, host) for host in kinds.values())
 
     def _solved_at_once(self, patches: Sequence[Patch | None]) -> list[cp_model.CpSolverStatus | None]:
         """What became of each; the solvers run side by side, each with one worker."""
