@@ -120,9 +120,11 @@ def _sure(now: Scene, order: Order) -> bool:
     return not any(worlds.arrive(stand) for stand in order.starts)
 
 
-def has_room(scene: Scene, always: Sequence[Rule], stand: Stand) -> bool:
-    """Whether a VM may come to a stand in a scene: no rule that holds at every instant is more broken then."""
-    before = broken(scene, always, (stand.host,))
+def has_room(scene: Scene, always: Sequence[Rule], stand: Stand, first: Scene | None = None) -> bool:
+    """Whether a VM may come to a stand in a scene: no rule that holds at every instant is more broken then than it is
+    now, or than it was in a `first` scene.
+    """
+    before = broken(first or scene, always, (stand.host,))
     with scene.trial(stand):
         return not worse(always, before, broken(scene, always, (stand.host,)))
 

@@ -90,29 +90,34 @@ class Round:
         return max((*ends, *(leave for _, leave in self.hours.values())), default=0)
 
 
-def play(
-    scene: Scene,
-    rules: Sequence[Rule],
-    request: Evacuate | SetMode,
-    care: Care,
-    left: Left,
-    detour: Detour | None = None,
-) -> Round:
+@dataclass(frozen=True)
+class Means:
+    """By what a round is played: the rules that hold at every instant, the request with its limits, the scene before
+    the plan (what was broken there may be so again), and how VMs step aside that would wait for each other.
+    """
+
+    rules: Sequence[Rule]
+    request: Evacuate | SetMode
+    first: Scene
+    detour: Detour | None = None
+
+
+def play(scene: Scene, means: Means, care: Care, left: Left) -> Round:
     """When each step of a round runs. Raises NotPlayed.
 
-    Who waits for its host leaves as late as it can: when the last of those who move has left. `detour` lets VMs step
-    aside that would wait for each other.
+    Who waits for its host leaves as late as it can: when the last of those who move has left.
     """
+    request = means.request
     here = {going.vm: scene.of(going.vm)[0] for going in left.goings}
     ways = [(going, action) for going in left.goings for action in _outward(scene, request, going)]
     waiting = {going.vm: action for going, action in ways if going.to is None}
     moving = [action for going, action in ways if going.to is not None]
-    movers = _scheduled(scene, rules, request, moving, detour=detour)
+    movers = _scheduled(scene, means, moving)
     empty: dict[str, int] = dict(movers.lefts())
     for vm, action in waiting.items():
         empty[here[vm].host] = max(empty.get(here[vm].host, 0), action.seconds)
     earliest = {action.key: empty[here[vm].host] - action.seconds for vm, action in waiting.items()}
-    outward = _scheduled(scene, rules, request, [*movers.actions, *waiting.values()], earliest, detour)
+    outward = _scheduled(scene, means, [*movers.actions, *waiting.values()], earliest)
     hours: dict[str, tuple[int, int]] = {}
     enter = 0
     for host in care.hosts:
@@ -130,27 +135,22 @@ def play(
         for action in _homeward(then, request, goings[home.vm], home):
             homeward.append(action)
             begins[action.key] = ready
-    back = _come_back(then, rules, request, homeward, begins, detour)
+    back = _come_back(then, means, homeward, begins)
     return Round(care, outward.timed, hours, back.timed, _after(then, back.timed))
 
 
 def _come_back(
-    then: Scene,
-    rules: Sequence[Rule],
-    request: Evacuate | SetMode,
-    homeward: Sequence[Action],
-    begins: Mapping[tuple[str, int], int],
-    detour: Detour | None,
+    then: Scene, means: Means, homeward: Sequence[Action], begins: Mapping[tuple[str, int], int]
 ) -> Schedule:
     """When each returns: all at once, or one by one where that is too much for slots that the manager picks. Raises
     NoSeat.
     """
     try:
-        return _scheduled(then, rules, request, homeward, begins, detour)
+        return _scheduled(then, means, homeward, begins)
     except NotPlayed:
         in_turn = {key: ready + i for i, (key, ready) in enumerate(begins.items())}
     try:
-        return _scheduled(then, rules, request, homeward, in_turn, detour)
+        return _scheduled(then, means, homeward, in_turn)
     except NotPlayed as why:
         raise NoSeat(why.vm) from None
 
@@ -186,14 +186,18 @@ def _had(home: Stand, care: Care) -> bool:
 
 
 def _scheduled(
-    scene: Scene,
-    rules: Sequence[Rule],
-    request: Evacuate | SetMode,
-    actions: Sequence[Action],
-    earliest: Mapping[tuple[str, int], int] | None = None,
-    detour: Detour | None = None,
+    scene: Scene, means: Means, actions: Sequence[Action], earliest: Mapping[tuple[str, int], int] | None = None
 ) -> Schedule:
-    schedule = list_schedule(scene, rules, actions, request.limits, {}, earliest=earliest, detour=detour)
+    schedule = list_schedule(
+        scene,
+        means.rules,
+        actions,
+        means.request.limits,
+        {},
+        earliest=earliest,
+        detour=means.detour,
+        first=means.first,
+    )
     if schedule.stuck:
         action = schedule.stuck[0]
         where = "" if action.to is None else f" on {action.to.host}"

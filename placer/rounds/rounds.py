@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from placer.judge.timed import TimedReplay
 from placer.rounds.options import in_maintenance, options_of
-from placer.rounds.play import Care, NoSeat, NotPlayed, Round, play
+from placer.rounds.play import Care, Means, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
 from placer.solve.budget import Budget
 from placer.solve.detours import Detours
@@ -133,7 +133,8 @@ class Rounds:
             return NO_WAY
         begin, end = span
         try:
-            found = play(self.scene, self.always, self.request, care(left.spots), left, self._detours(left, options))
+            means = Means(self.always, self.request, self.first, self._detours(left, options))
+            found = play(self.scene, means, care(left.spots), left)
         except NoSeat:
             raise
         except NotPlayed as why:

@@ -79,14 +79,16 @@ def list_schedule(
     earliest: Mapping[tuple[str, int], int] | None = None,
     slots_as_said: bool = False,
     detour: Detour | None = None,
+    first: Scene | None = None,
 ) -> Schedule:
     """Play the actions. They are tried host by host in the order of `rank` (source hosts, the most urgent first), those
     of the busiest hosts first, then the longest; a VM's own one after the other.
 
     `earliest` says before when an action (by its key) does not start. VMs get the slots that the manager picks, where
-    it does, or those that their stands say (`slots_as_said`). Where nothing moves any more, `detour` is asked.
+    it does, or those that their stands say (`slots_as_said`). Where nothing moves any more, `detour` is asked. What was
+    broken in a `first` scene may be so again.
     """
-    return _Play(now, rules, actions, limits, rank, earliest or {}, slots_as_said, detour).schedule
+    return _Play(now, rules, actions, limits, rank, earliest or {}, slots_as_said, detour, first).schedule
 
 
 class _Play:
@@ -104,8 +106,9 @@ class _Play:
         earliest: Mapping[tuple[str, int], int],
         slots_as_said: bool,
         detour: Detour | None,
+        first: Scene | None,
     ) -> None:
-        self.schedule = Schedule()
+        self.schedule, self._first = Schedule(), first
         self._scene, self._traffic = now.copy(), Traffic(now.cluster, limits)
         self._picks = not slots_as_said
         worst = now.cluster.platform.slot_choice == "worst-case"
@@ -177,7 +180,7 @@ class _Play:
         waits: tuple[Action, ...] = ()
         if action.to is not None:
             to = picked(self._scene, action.to) if self._picks else action.to
-            if to is None or not has_room(self._scene, self._always, to) or not self._surely(to):
+            if to is None or not has_room(self._scene, self._always, to, self._first) or not self._surely(to):
                 self._crowded.add(action.key)
                 return "room", action.to.host
             if action.key in self._crowded:

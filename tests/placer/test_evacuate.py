@@ -199,3 +199,11 @@ def test_a_host_that_is_not_there_is_one_clear_sentence() -> None:
     assert isinstance(night.asked, Evacuate)
     with pytest.raises(Faults, match="h9"):
         evacuate(night.snapshot, night.asked)
+
+
+def test_who_waits_returns_to_a_host_that_was_overfull_before() -> None:
+    vms = [quick("p", want(at="g0"), on="n1", may="power_cycle", cpus=6), quick("w", on="n1", may="suspend", cpus=6)]
+    plan = evacuated([host("n1", gpu("A40"), cpus=8)], vms, "n1", **AHV)
+    assert plan.broken_now != ()
+    assert [step.host for step in steps(plan, "power-on", "resume")] == ["n1", "n1"]
+    assert plan.score["named-freed"] == 1
