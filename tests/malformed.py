@@ -104,7 +104,9 @@ SOUND: dict[str, Any] = {
         {"kind": "power-on", "vm": "desk-002", "priority": 10},
         {
             "kind": "consolidate",
-            "windows": [{"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}],
+            "windows": [
+                {"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}
+            ],
             "hosts": ["esx01"],
             "free": ["esx01"],
             "way_back": "same-host",
