@@ -61,6 +61,11 @@ class Care:
     changed: Mapping[str, tuple[Host, frozenset[str]]] = field(default_factory=dict)
 
     @property
+    def empties(self) -> bool:
+        """Whether nobody stands on the hosts meanwhile."""
+        return any(stage.kind in ("enter-maintenance", "restart-host") for stage in self.stages)
+
+    @property
     def seconds(self) -> int:
         """How long it takes."""
         return max(stage.at + stage.seconds for stage in self.stages)
@@ -105,8 +110,43 @@ class Means:
 def play(scene: Scene, means: Means, care: Care, left: Left) -> Round:
     """When each step of a round runs. Raises NotPlayed.
 
-    Who waits for its host leaves as late as it can: when the last of those who move has left.
+    Who waits for its host leaves as late as it can: when the last of those who move has left. Where the host stays up
+    nobody waits that finds a place among its other GPUs.
     """
+    near = _near(scene, care, left)
+    if near is not None:
+        try:
+            return _played(scene, means, care, near)
+        except NotPlayed:
+            pass  # there is no room yet for who would start at once
+    return _played(scene, means, care, left)
+
+
+def _near(scene: Scene, care: Care, left: Left) -> Left | None:
+    """The same with those who would wait started at once on GPUs of their host that are not changed; None: nobody can
+    be.
+    """
+    waiting = [going for going in left.goings if going.to is None and _had(scene.of(going.vm)[0], care)]
+    if not waiting or care.empties:
+        return None
+    goings = {going.vm: going for going in left.goings}
+    then = Scene(scene.cluster, (stand for stand in scene.stands() if stand.vm not in goings))
+    for going in left.goings:
+        if going.to is not None:
+            then.put(going.to)
+    for going in waiting:
+        (home,) = scene.of(going.vm)
+        host, gpus = scene.cluster.hosts[home.host], care.changed[home.host][1]
+        others = host.model_copy(update={"gpus": tuple(gpu for gpu in host.gpus if gpu.id not in gpus)})
+        stand = stand_on(then, scene.cluster.vms[going.vm], others)
+        if stand is not None:
+            then.put(stand)
+            goings[going.vm] = replace(going, to=stand)
+    near = Left(left.spots, list(goings.values()))
+    return near if near != left else None
+
+
+def _played(scene: Scene, means: Means, care: Care, left: Left) -> Round:
     request = means.request
     here = {going.vm: scene.of(going.vm)[0] for going in left.goings}
     ways = [(going, action) for going in left.goings for action in _outward(scene, request, going)]
@@ -127,7 +167,7 @@ def play(scene: Scene, means: Means, care: Care, left: Left) -> Round:
     last = max(outward.seconds, *(leave for _, leave in hours.values()))
     then = care.after(_after(scene, outward.timed))
     goings = {going.vm: going for going in left.goings}
-    returning = [here[vm] for vm, one in goings.items() if one.to is None or request.way_back == "same-host"]
+    returning = [here[vm] for vm, one in goings.items() if _returns(one, here[vm], request)]
     homeward: list[Action] = []
     begins: dict[tuple[str, int], int] = {}
     for home in _homes(then, care, returning):
@@ -137,6 +177,11 @@ def play(scene: Scene, means: Means, care: Care, left: Left) -> Round:
             begins[action.key] = ready
     back = _come_back(then, means, homeward, begins)
     return Round(care, outward.timed, hours, back.timed, _after(then, back.timed))
+
+
+def _returns(going: Going, home: Stand, request: Evacuate | SetMode) -> bool:
+    """Whether a VM that went so comes back to its host."""
+    return going.to is None or (request.way_back == "same-host" and going.to.host != home.host)
 
 
 def _come_back(

@@ -15,8 +15,9 @@ def write(steps: Steps, found: Round, offset: int, mark: str) -> None:
     """
     before = tuple(step.id for step in steps.steps if step.kind in CARE)[-1:]
     first = len(steps.steps)
-    empty = any(stage.kind == "enter-maintenance" for stage in found.care.stages)
-    steps.evening(found.outward, offset, f"{mark}e", found.hours.keys(), "frees" if empty else "leaves a GPU of")
+    steps.evening(
+        found.outward, offset, f"{mark}e", found.hours.keys(), "frees" if found.care.empties else "leaves a GPU of"
+    )
     leaving = steps.steps[first:]
     steps.steps[first:] = [_waiting(step, before) for step in leaving]
     done: dict[str | None, str] = {}

@@ -214,3 +214,14 @@ def test_a_gpu_that_is_so_already_is_not_put_in_another_sharing_by_who_comes_bac
     assert plan.steps == ()
     assert plan.score["modes-set"] == 1
     assert "a: " in reasons(plan)
+
+
+def test_who_finds_a_place_on_another_gpu_of_its_host_does_not_wait_for_the_change() -> None:
+    hosts = [host("h1", gpu("A40", "passthrough", "same-size"), gpu("A40"))]
+    vms = [quick("p", want(at="g0"), on="h1", may="power_cycle")]
+    for way_back in ("any-host", "same-host"):
+        plan = switched(hosts, vms, sharing="same-size", gpus=["g0"], way_back=way_back)
+        assert plan.score["modes-set"] == 1
+        assert plan.score["downtime"] == plan.bound["downtime"] == 6 + 7
+        (on,) = steps(plan, "power-on")
+        assert (on.host, [one.gpu for one in on.gpus]) == ("h1", ["g1"])
