@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from placer.evacuate import evacuate
     from placer.judge.explain import explain
     from placer.judge.verify import verify
+    from placer.judge.why import explain_plan
     from placer.look import show
     from placer.power_on import place
     from placer.room import capacity
@@ -33,6 +34,7 @@ _WHERE = {
     "capacity": "placer.room",
     "evacuate": "placer.evacuate",
     "explain": "placer.judge.explain",
+    "explain_plan": "placer.judge.why",
     "place": "placer.power_on",
     "set_mode": "placer.set_mode",
     "show": "placer.look",
@@ -50,6 +52,7 @@ __all__ = [
     "capacity",
     "evacuate",
     "explain",
+    "explain_plan",
     "place",
     "set_mode",
     "show",

@@ -1,4 +1,6 @@
-"""Why a VM stands where it does, or stays off (`placer.explanation/1`)."""
+"""Why a VM stands where it does, or stays off (`placer.explanation/1`), and why a plan does what it does
+(`placer.plan-explanation/1`).
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,27 @@ class Explanation(Document):
     breaks: tuple[str, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
     nearest: str | None = None
+    change: str | None = None
+    snapshot_sha256: str = ""
+    decision: str = ""
+
+
+class Answer(Document):
+    """One question about a plan, and what speaks for the answer: a sentence each."""
+
+    question: str
+    because: tuple[str, ...] = ()
+
+
+class PlanExplanation(Document):
+    """What a plan does with a VM, a host or a job, and why. `change` is the least that would have to be otherwise for a
+    host to be freed, where that is known.
+    """
+
+    format: Literal["placer.plan-explanation/1"] = "placer.plan-explanation/1"
+    name: str
+    kind: Literal["VM", "host", "job"]
+    answers: tuple[Answer, ...] = ()
     change: str | None = None
     snapshot_sha256: str = ""
     decision: str = ""

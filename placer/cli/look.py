@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+from click.core import ParameterSource
 
 from placer.cli import files
 from placer.cli.exits import DONE, NO_ANSWER
@@ -11,6 +14,7 @@ from placer.cli.options import (
     decision_option,
     models_option,
     output_option,
+    plan_of,
     quiet_option,
     read,
     search_options,
@@ -18,26 +22,42 @@ from placer.cli.options import (
     snapshot_of,
 )
 
+if TYPE_CHECKING:
+    from placer_models.snapshot import Snapshot
+
 
 @click.command("explain")
 @snapshot_argument
-@click.argument("vm", metavar="VM")
+@click.argument("name", metavar="NAME")
 @click.option("--placements", metavar="FILE", help="Look at the cluster as it is after this answer.")
+@click.option(
+    "--plan", metavar="FILE", help="Say why this plan does what it does with the VM, host or job of that name."
+)
 @output_option
 @decision_option("power_on")
 @models_option
 @quiet_option
 def explain_command(
     snapshot: str,
-    vm: str,
+    name: str,
     placements: str | None,
+    plan: str | None,
     output: str | None,
     decision: str,
     gpu_models: str | None,
     quiet: bool,
 ) -> None:
-    """Say why a VM stands where it does or stays off, and why not elsewhere."""
+    """Say why a VM stands where it does or stays off, and why not elsewhere.
+
+    With --plan the name may also be a host's or a job's: why is it not freed, what does it wait for, why is it
+    suspended and not moved, why does it not run.
+    """
     asked = snapshot_of(snapshot, gpu_models, output)
+    if plan is not None:
+        if placements is not None:
+            raise click.UsageError("found --placements beside --plan, expected one of them")
+        _explain_plan(asked, name, plan, output, decision, quiet=quiet)
+        return
     rules = decision_of(decision)
     from placer.judge.explain import explain
     from placer.report.explanation import print_explanation
@@ -48,10 +68,24 @@ def explain_command(
     if placements is not None:
         data, source = read(placements)
         answer = parse(Placements, read_json(data, source), source)
-    found = explain(asked, vm, rules, answer)
+    found = explain(asked, name, rules, answer)
     files.write(output, dump(found))
     if not quiet:
         print_explanation(found)
+
+
+def _explain_plan(snapshot: Snapshot, name: str, path: str, output: str | None, decision: str, *, quiet: bool) -> None:
+    plan = plan_of(path)
+    said = click.get_current_context().get_parameter_source("decision")
+    rules = None if said is ParameterSource.DEFAULT else decision_of(decision)
+    from placer.judge.why import explain_plan
+    from placer.report.explanation import print_answers
+    from placer_models.document import dump
+
+    found = explain_plan(snapshot, plan, name, rules)
+    files.write(output, dump(found))
+    if not quiet:
+        print_answers(found)
 
 
 @click.command("show")

@@ -15,6 +15,7 @@ DOCUMENTS = (
     "placements",
     "plan",
     "explanation",
+    "plan-explanation",
     "view",
     "capacity",
     "difference",
@@ -39,8 +40,8 @@ def rules_command(kind: str | None) -> None:
 def schema_command(document: str | None, output: str | None, folder: str | None) -> None:
     """Print the JSON Schema of a document.
 
-    DOCUMENT is snapshot (the default), placements, plan, explanation, view, capacity, difference, decision or
-    gpu-models.
+    DOCUMENT is snapshot (the default), placements, plan, explanation, plan-explanation, view, capacity, difference,
+    decision or gpu-models.
     """
     from placer.report.schema import schema
 

@@ -29,9 +29,9 @@ class Figures(NamedTuple):
 
 def figures_of(replay: TimedReplay) -> Figures:
     """The figures of a plan that was replayed."""
-    spares, fullest = Spares(replay.first), _fullest(replay)
-    before, after = (_count(replay, scene_at(replay, instant), spares) for instant in (EVER, NEVER - 1))
-    meanwhile = {} if fullest is None else _count(replay, scene_at(replay, fullest), spares)
+    spares, instant = Spares(replay.first), fullest(replay)
+    before, after = (_count(replay, scene_at(replay, edge), spares) for edge in (EVER, NEVER - 1))
+    meanwhile = {} if instant is None else _count(replay, scene_at(replay, instant), spares)
     return Figures(before, meanwhile, after)
 
 
@@ -50,7 +50,7 @@ def scene_at(replay: TimedReplay, instant: int) -> Scene:
     return Scene(cluster, (one.stand for one in replay.history if one.start <= instant < one.end))
 
 
-def _fullest(replay: TimedReplay) -> int | None:
+def fullest(replay: TimedReplay) -> int | None:
     """When most hosts are freed at once, and then most jobs run: the first such instant."""
     freed = [interval for intervals in replay.timeline.freed.values() for interval in intervals]
     runs = [(run.start, run.end) for run in replay.timeline.runs]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from placer.judge.explain import Explainer
+from placer.judge.elsewhere import nowhere_else, refused
 from placer.night.back import after
 from placer.night.window import Night
-from placer_models.moving import unreachable
 from placer_models.plan import LeftOut, Unmoved
 from placer_models.scene import Stand
 
@@ -94,51 +92,26 @@ class _Said:
 
     def _nowhere(self, stand: Stand) -> tuple[str, ...]:
         """Why no other host takes a VM that may leave; nothing: one does, or it may be away."""
-        cluster = self.night.scene.cluster
+        cluster, night = self.night.scene.cluster, self.night
         vm = cluster.vms[stand.vm]
         if vm.may.suspend or vm.may.power_cycle:
             return ()
-        key = stand.host, tuple(rule.vm_key(vm) for rule in self.night.rules), self.night.not_to.get(vm.name)
+        key = stand.host, tuple(rule.vm_key(vm) for rule in night.rules), night.not_to.get(vm.name)
         if key not in self.looks:
-            refused: dict[str, list[str]] = defaultdict(list)
-            others = [host for host in cluster.hosts.values() if host.name != stand.host]
-            for host in others:
-                if why := unreachable(cluster, stand, host):
-                    refused[why].append(host.name)
-            closed = {name for names in refused.values() for name in names}
-            if len(closed) < len(others) and len(self.looks) < MOST_LOOKS and self.meant:
-                self.looks[key] = self._full_or(stand, refused, closed)
-            elif len(closed) == len(others):
-                self.looks[key] = tuple(_several(names, why) for why, names in refused.items()) or (
-                    "there is no other host",
-                )
+            closed = refused(cluster, stand)
+            everywhere = sum(map(len, closed.values())) == len(cluster.hosts) - 1
+            if everywhere or (self.meant and len(self.looks) < MOST_LOOKS):
+                self.looks[key] = nowhere_else(self.dusk, night.rules, stand, self.freed, self._but(vm.name))
             else:
                 self.looks[key] = ()
         return self.looks[key]
 
-    def _full_or(self, stand: Stand, refused: dict[str, list[str]], closed: Collection[str]) -> tuple[str, ...]:
-        """Why each host takes no such VM as the night stands; nothing: one would."""
-        vm = self.night.scene.cluster.vms[stand.vm]
-        with self.dusk.lifted(stand):
-            explainer = Explainer(self.dusk, self.night.rules)
-            look = explainer.look(vm)
-            against = [one for one in look.against if one.reason.host not in {stand.host, *closed, *self.freed}]
-            said = [sentence for _, _, sentence in explainer.grouped(against)]
-        knotted = self.night.not_to.get(vm.name, frozenset())
-        open_to = [name for name in look.open_to if name not in {stand.host, *closed, *self.freed}]
-        if any(name not in knotted for name in open_to):
-            return ()
-        said += [_several(names, why) for why, names in refused.items()]
-        failed = self.night.carried.failed.get(vm.name, frozenset())
-        if knots := [name for name in open_to if name not in failed]:
-            said.append(_several(knots, "its way there waits for room that is not left before it goes itself"))
-        if failures := [name for name in open_to if name in failed]:
-            said.append(_several(failures, "its migration there has failed"))
-        if taken := [name for name in self.freed if name not in closed]:
-            said.append(_several(taken, "freed itself" if len(taken) == 1 else "freed themselves"))
-        return tuple(said)
-
-
-def _several(names: Sequence[str], said: str) -> str:
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{shown}: {said}"
+    def _but(self, vm: str) -> dict[str, str]:
+        """The hosts to which a VM did not find its way, with why."""
+        failed = self.night.carried.failed.get(vm, frozenset())
+        return {
+            host: "its migration there has failed"
+            if host in failed
+            else "its way there waits for room that is not left before it goes itself"
+            for host in self.night.not_to.get(vm, frozenset())
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer.report.placements import gpus_text
-from placer_models.explanation import Explanation
+from placer_models.explanation import Explanation, PlanExplanation
 
 
 def print_explanation(found: Explanation) -> None:
@@ -23,6 +23,21 @@ def print_explanation(found: Explanation) -> None:
         console.print(plain(f"nearest: {found.nearest}"))
     if found.change:
         console.print(plain(f"would let it in: {found.change}"))
+
+
+def print_answers(found: PlanExplanation) -> None:
+    """Print what a plan does, and why, on standard error."""
+    console = stderr()
+    if not found.answers:
+        console.print(plain(f"the plan has nothing to do with {found.kind} {found.name}"))
+    for answer in found.answers[:MOST_ROWS]:
+        console.print(plain(answer.question, "bold"))
+        for reason in answer.because:
+            console.print(plain(f"  {reason}"))
+    if more := cut(len(found.answers), MOST_ROWS, "questions"):
+        console.print(more)
+    if found.change:
+        console.print(plain(f"would free it: {found.change}"))
 
 
 def sentences(found: Explanation) -> list[str]:

@@ -42,6 +42,12 @@ def _explanation() -> tuple[type[BaseModel], str]:
     return Explanation, "urn:placer:explanation:1"
 
 
+def _plan_explanation() -> tuple[type[BaseModel], str]:
+    from placer_models.explanation import PlanExplanation
+
+    return PlanExplanation, "urn:placer:plan-explanation:1"
+
+
 def _view() -> tuple[type[BaseModel], str]:
     from placer_models.view import View
 
@@ -77,6 +83,7 @@ _MODELS: dict[str, Callable[[], tuple[type[BaseModel], str]]] = {
     "placements": _placements,
     "plan": _plan,
     "explanation": _explanation,
+    "plan-explanation": _plan_explanation,
     "view": _view,
     "capacity": _capacity,
     "difference": _difference,
