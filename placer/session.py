@@ -12,8 +12,7 @@ stale. All methods may be called from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from threading import RLock
 
 from pydantic import RootModel
@@ -25,7 +24,7 @@ from placer.warm.asking import Unsure
 from placer.warm.field import Pick
 from placer.warm.happened import take
 from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
-from placer.warm.several import InTurn, in_turn
+from placer.warm.several import InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
 from placer.warm.words import why
 from placer_models.cluster import Typical, Vm
@@ -96,7 +95,7 @@ class Session:
         with self._lock:
             version = self._version
             try:
-                with self._known(vm):
+                with known(self._standing, [vm]):
                     pick = self._standing.field.pick(vm)
                     if not moves or self._stands_best(pick):
                         return self._proposal(vm, pick, reasons)
@@ -130,7 +129,7 @@ class Session:
         whether there is room must be searched for (several vGPUs whose slots the manager picks as it likes).
         """
         vm, _ = self._wanted(request)
-        with self._lock, self._known(vm):
+        with self._lock, known(self._standing, [vm]):
             field_ = self._standing.field
             try:
                 groups = field_.rank(vm)
@@ -163,21 +162,6 @@ class Session:
                 raise Faults("the request", [f"found {quote(name)}, which is on; expected a VM that is off"])
             return known, priority
 
-    @contextmanager
-    def _known(self, vm: Vm) -> Iterator[None]:
-        """The cluster with a VM's document as it is asked for, for the length of a `with` block."""
-        if self._standing.vms.get(vm.name) is vm:
-            yield
-            return
-        was = self._standing.know(vm)
-        try:
-            yield
-        finally:
-            if was is None:
-                self._standing.forget(vm.name)
-            else:
-                self._standing.know(was)
-
     def _stands_best(self, pick: Pick) -> bool:
         """Whether no move could make a place better by the goals that come before the fewest moves."""
         kinds = [goal.kind for goal in self._standing.field.goals]
@@ -190,7 +174,7 @@ class Session:
         field_, version = self._standing.field, self._version
         stand = pick.stand
         if stand is None:
-            return Proposal(version, unplaced=(self._why_off(vm, reasons),), score=pick.score)
+            return Proposal(version, unplaced=self._why_off([vm], reasons), score=pick.score)
         placed = Placed(vm=vm.name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
         said = why(pick, stand, len(field_.columns.hosts))
         made = Made(self, (), ((vm, stand),))
@@ -204,23 +188,25 @@ class Session:
         ]
         off = [vm for vm in vms if vm.name not in first.stands]
         by_name = {vm.name: vm for vm in vms}
+        with known(self._standing, vms), guests(field_) as put:
+            for stand in first.stands.values() if off and reasons else ():
+                put(stand)
+            unplaced = self._why_off(off, reasons)
         return Proposal(
             self._version,
             tuple(placed),
-            unplaced=tuple(self._why_off(vm, reasons) for vm in off),
+            unplaced=unplaced,
             score=first.score,
             why={one.vm: f"{one.host}: in turn with {len(vms) - 1} other VMs, the largest first" for one in placed},
             _made=Made(self, (), tuple((by_name[name], stand) for name, stand in first.stands.items())),
         )
 
-    def _why_off(self, vm: Vm, reasons: bool) -> Unplaced:
-        """Why a VM stays off by itself."""
-        nothing = Unplaced(vm=vm.name, reasons=())
-        if not reasons:
-            return nothing
-        with self._known(vm):
-            field_ = self._standing.field
-            return next(Explainer(field_.scene, field_.rules).unplaced([vm.name], proven=True), nothing)
+    def _why_off(self, vms: Iterable[Vm], reasons: bool) -> tuple[Unplaced, ...]:
+        """Why VMs that are known stay off where nothing better can be done."""
+        field_, names = self._standing.field, [vm.name for vm in vms]
+        if reasons:
+            return tuple(Explainer(field_.scene, field_.rules).unplaced(names, proven=True))
+        return tuple(Unplaced(vm=name, reasons=()) for name in names)
 
     def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
         from placer.power_on import place  # here, because it brings networkx

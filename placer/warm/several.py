@@ -4,9 +4,11 @@ answer, and then nothing need be searched for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from placer.warm.field import Field
 from placer.warm.standing import Standing
 from placer_models.cluster import Vm
 from placer_models.goals.gpu_milli import milli_of
@@ -35,36 +37,53 @@ def in_turn(standing: Standing, asked: Mapping[str, int], vms: Sequence[Vm]) -> 
         return None
     field = standing.field
     milli = {vm.name: milli_of(field.cluster, vm) for vm in vms}
-    known = {vm.name: standing.vms.get(vm.name) for vm in vms}
-    stands: dict[str, Stand] = {}
     wishes = 0
-    try:
-        for vm in vms:
-            standing.know(vm)
-        for vm in sorted(vms, key=lambda vm: (-asked[vm.name], -milli[vm.name], -vm.cpu_milli)):
-            pick = field.pick(vm)
-            if pick.stand is not None:
-                field.put(pick.stand)
-                stands[vm.name] = pick.stand
-                wishes = pick.score.get("should", 0)
-        for stand in reversed(stands.values()):
-            field.remove(stand)
-        left = [] if wishes else [vm for vm in vms if vm.name not in stands]
-        best = all(field.hopeless(vm) for vm in left)
-    finally:
-        for stand in stands.values():
-            if field.scene.of(stand.vm):
-                field.remove(stand)
-        for vm in vms:
-            before = known[vm.name]
-            if before is None:
-                standing.forget(vm.name)
-            else:
-                standing.know(before)
+    with known(standing, vms):
+        with guests(field) as put:
+            for vm in sorted(vms, key=lambda vm: (-asked[vm.name], -milli[vm.name], -vm.cpu_milli)):
+                pick = field.pick(vm)
+                if pick.stand is not None:
+                    put(pick.stand)
+                    wishes = pick.score.get("should", 0)
+            stands = {vm.name: stand for vm in vms for stand in field.scene.of(vm.name)}
+        if wishes:
+            return None
+        best = all(field.hopeless(vm) for vm in vms if vm.name not in stands)
     score = {goal.label: 0 for goal in goals}
     for goal in goals:
         if isinstance(goal, Placed):
             score[goal.label] = sum(goal.priority in (None, asked[name]) for name in stands)
         elif goal.kind == "gpu-milli":
             score[goal.label] = sum(milli[name] for name in stands)
-    return None if wishes else InTurn(stands, score, best)
+    return InTurn(stands, score, best)
+
+
+@contextmanager
+def known(standing: Standing, vms: Iterable[Vm]) -> Iterator[None]:
+    """The cluster with VMs' documents as they are asked for, for the length of a `with` block."""
+    new = [vm for vm in vms if standing.vms.get(vm.name) is not vm]
+    before = [(vm.name, standing.know(vm)) for vm in new]
+    try:
+        yield
+    finally:
+        for name, was in before:
+            if was is None:
+                standing.forget(name)
+            else:
+                standing.know(was)
+
+
+@contextmanager
+def guests(field: Field) -> Iterator[Callable[[Stand], None]]:
+    """A way to put VMs that are known on hosts, which leave again at the end of a `with` block."""
+    come: list[Stand] = []
+
+    def put(stand: Stand) -> None:
+        field.put(stand)
+        come.append(stand)
+
+    try:
+        yield put
+    finally:
+        for stand in reversed(come):
+            field.remove(stand)
