@@ -18,6 +18,7 @@ from placer.solve.target import Ways
 from placer.steps import Steps
 from placer_models.cluster import Host
 from placer_models.decision import Decision
+from placer_models.moving import unreachable
 from placer_models.night import Asked, Evacuate, SetMode
 from placer_models.plan import LeftOut, Plan, Unmoved
 from placer_models.rules.host_state import HostState
@@ -206,20 +207,38 @@ class Rounds:
     def downtimes(
         self, stands: Iterable[Stand], options: Mapping[str, Options | str], own: Callable[[str], Host | None]
     ) -> Iterator[int]:
-        """How long each of these VMs is down at least, once it has to leave: nothing where it can be live-migrated. It
-        starts on no host that has no seat for it beside those VMs that nothing may be done to. `own`: what of its own
-        host it could start on at once.
+        """How long each of these VMs is down at least, once it has to leave. It is seated on no host that has no seat
+        for it beside those VMs that nothing may be done to. `own`: what of its own host it could start on at once.
         """
         cluster = self.snapshot.content
         stuck = (stand for stand in self.first.stands() if isinstance(options[stand.vm], str))
         kept = Scene(cluster, stuck)
         for stand in stands:
-            may = options[stand.vm]
-            if isinstance(may, Options) and not may.live:
-                hosts = [host if name != stand.host else own(name) for name, host in cluster.hosts.items()]
-                vm = cluster.vms[stand.vm]
-                seated = any(host is not None and stand_on(kept, vm, host) is not None for host in hosts)
-                yield min((seconds for _, seconds in (*may.wait, *(may.elsewhere if seated else ()))), default=0)
+            may, vm = options[stand.vm], cluster.vms[stand.vm]
+            if not isinstance(may, Options):
+                continue
+            seats = [unreachable(cluster, stand, host) is None for host in self._seats(kept, stand, any_one=may.live)]
+            if may.live and any(seats):
+                yield 0
+                continue
+            here = own(stand.host)
+            near = here is not None and stand_on(kept, vm, here) is not None
+            least = [seconds for _, seconds in may.wait]
+            for down, seconds in may.elsewhere:
+                if near:
+                    least.append(seconds)
+                elif any(seats) or (down == "power-off" and seats):
+                    least.append(self._trips * seconds)
+            yield min(least, default=0)
+
+    def _seats(self, kept: Scene, stand: Stand, *, any_one: bool) -> Iterator[Host]:
+        """The other hosts that have a seat for a VM in a scene, up to the first that it can be moved to (`any_one`)."""
+        cluster = kept.cluster
+        for host in cluster.hosts.values():
+            if host.name != stand.host and host.state == "up" and stand_on(kept, cluster.vms[stand.vm], host):
+                yield host
+                if any_one and unreachable(cluster, stand, host) is None:
+                    return
 
 
 def able_of(leavers: Mapping[Spot, Sequence[Stand]], options: Mapping[str, Options | str]) -> dict[str, Options]:
