@@ -1,13 +1,14 @@
 """Hosts flashed for the night: GPUs of a freed host put in the firmware mode that a job asks for, and back before its
 VMs return.
 
-A host is flashed for all of its jobs, or not at all: from when it is empty it is in maintenance for a flash and a
-restart, then the jobs run, then the same back. Where jobs bring as much without, it is left as it is.
+A host is flashed once, around all of its jobs, or not at all: it is in maintenance for a flash and a restart, then the
+jobs run, then the same back. Only those GPUs are flashed that a job has in their new mode. Where jobs bring as much
+without, the host is left as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.night.window import Night
@@ -110,12 +111,38 @@ class Flashing:
         flashed = {host: mode for host in hours if (mode := self._best(host, hours[host], target)) is not None}
         if not flashed:
             return runs, []
-        then = _with(cluster, [dict(self.ways(host))[mode] for host, mode in flashed.items()])
         left = {host: self.shorter(its) if host in flashed else its for host, its in hours.items()}
-        others = FreedHosts(then, night.rules, left, dusk).take(night.errands, target.jobs)
+        then, others = self._taken(
+            [dict(self.ways(host))[mode] for host, mode in flashed.items()],
+            lambda then: FreedHosts(then, night.rules, left, dusk).take(night.errands, target.jobs),
+        )
         if _value(others) <= _value(runs):
             return runs, []
         return others, [flash for host, mode in flashed.items() for flash in self._flash(host, mode, then, others)]
+
+    def _taken(self, flashed: Sequence[Host], take: Callable[[Cluster], list[Run]]) -> tuple[Cluster, list[Run]]:
+        """The runs on flashed hosts, in the cluster as it then is: GPUs that no run has in their new mode stay as they
+        are, for others.
+        """
+        first = self.night.scene.cluster
+        then = _with(first, flashed)
+        runs = take(then)
+        held = {(run.host, hold.gpu) for run in runs for hold in run.holds}
+        some = [
+            host.model_copy(
+                update={
+                    "gpus": tuple(
+                        gpu if (host.name, gpu.id) in held else first.hosts[host.name].gpu[gpu.id] for gpu in host.gpus
+                    )
+                }
+            )
+            for host in flashed
+        ]
+        if some == list(flashed):
+            return then, runs
+        fewer = _with(first, some)
+        again = take(fewer)
+        return (then, runs) if _value(again) < _value(runs) else (fewer, again)
 
     def _best(self, host: str, hours: tuple[int, int], target: Target) -> Mode | None:
         """The mode in which a host brings most of what the target wants of it; None: as it is."""
@@ -123,9 +150,11 @@ class Flashing:
         if not any(self._gains(errand, host) for errand in wanted):
             return None
         jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
+        rules, left = self.night.rules, {host: self.shorter(hours)}
         best, most = None, _value(self._alone(self.night.scene.cluster.hosts[host], hours).take(wanted, jobs))
         for mode, flashed in self.ways(host):
-            value = _value(self._alone(flashed, self.shorter(hours)).take(wanted, jobs))
+            _, runs = self._taken([flashed], lambda then: FreedHosts(then, rules, left).take(wanted, jobs))
+            value = _value(runs)
             if value > most:
                 best, most = mode, value
         return best

@@ -111,3 +111,10 @@ def test_each_of_two_nights_has_its_own_flashes() -> None:
     plan = night([host("h1", m60("passthrough"))], [], compute(instances=2), windows=windows)
     assert [mode for _, mode, _ in modes(plan)] == ["compute", "graphics"] * 2
     assert plan.score["job-value"] == 2
+
+
+def test_one_gpu_is_flashed_for_training_while_the_other_renders() -> None:
+    film = {"name": "film", "gpus": [{"models": ["Tesla M60"]}]}
+    plan = night([host("h1", m60("passthrough"), m60("passthrough"))], [], film, compute(), hours=2)
+    assert plan.score["job-value"] == plan.bound["job-value"] == 2
+    assert modes(plan) == [("h1", "compute", 1), ("h1", "graphics", 1)]
