@@ -47,6 +47,14 @@ class Flashing:
 
     def __post_init__(self) -> None:
         self._survey = Survey(self.night.scene.cluster, self.night.rules, ())
+        self._both = any(len(self._modes(errand)) > 1 for errand in self.night.errands)
+
+    def _modes(self, errand: Errand) -> set[Mode]:
+        """The modes in which a job asks for whole GPUs."""
+        canonical = self.night.scene.cluster.catalogue.canonical
+        asks = [ask for ask in errand.vm.wants if ask.whole]
+        named = {canonical(name)[1] for ask in asks if ask.mode is None for name in ask.models or ("",)}
+        return named | {ask.mode for ask in asks if ask.mode is not None}
 
     @property
     def seconds(self) -> int:
@@ -86,7 +94,9 @@ class Flashing:
         return FreedHosts(_with(self.night.scene.cluster, [host]), self.night.rules, {host.name: hours})
 
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
-        """The modes in which GPUs of a host could be put for the night, and the host then."""
+        """The modes in which GPUs of a host could be put for the night, and the host then: all of them, or fewer where
+        a job asks for both modes at once.
+        """
         host, catalogue = self.night.scene.cluster.hosts[name], self.night.scene.cluster.catalogue
 
         def after(gpu: Gpu, mode: Mode) -> Gpu:
@@ -96,8 +106,9 @@ class Flashing:
             return gpu.model_copy(update={"model": model.name, "mode": mode})
 
         for mode in MODES:
-            gpus = tuple(after(gpu, mode) for gpu in host.gpus)
-            if gpus != host.gpus:
+            able = [gpu.id for gpu in host.gpus if after(gpu, mode) != gpu]
+            for some in range(1 if self._both else len(able), len(able) + 1) if able else ():
+                gpus = tuple(after(gpu, mode) if gpu.id in able[:some] else gpu for gpu in host.gpus)
                 yield mode, host.model_copy(update={"gpus": gpus})
 
     def shorter(self, hours: tuple[int, int]) -> tuple[int, int]:
@@ -108,17 +119,17 @@ class Flashing:
         """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
         night, cluster = self.night, self.night.scene.cluster
         runs = FreedHosts(cluster, night.rules, hours, dusk).take(night.errands, target.jobs)
-        flashed = {host: mode for host in hours if (mode := self._best(host, hours[host], target)) is not None}
+        flashed = {host: way for host in hours if (way := self._best(host, hours[host], target)) is not None}
         if not flashed:
             return runs, []
         left = {host: self.shorter(its) if host in flashed else its for host, its in hours.items()}
         then, others = self._taken(
-            [dict(self.ways(host))[mode] for host, mode in flashed.items()],
+            [then for _, then in flashed.values()],
             lambda then: FreedHosts(then, night.rules, left, dusk).take(night.errands, target.jobs),
         )
         if _value(others) <= _value(runs):
             return runs, []
-        return others, [flash for host, mode in flashed.items() for flash in self._flash(host, mode, then, others)]
+        return others, [flash for host, (mode, _) in flashed.items() for flash in self._flash(host, mode, then, others)]
 
     def _taken(self, flashed: Sequence[Host], take: Callable[[Cluster], list[Run]]) -> tuple[Cluster, list[Run]]:
         """The runs on flashed hosts, in the cluster as it then is: GPUs that no run has in their new mode stay as they
@@ -144,19 +155,20 @@ class Flashing:
         again = take(fewer)
         return (then, runs) if _value(again) < _value(runs) else (fewer, again)
 
-    def _best(self, host: str, hours: tuple[int, int], target: Target) -> Mode | None:
-        """The mode in which a host brings most of what the target wants of it; None: as it is."""
+    def _best(self, host: str, hours: tuple[int, int], target: Target) -> tuple[Mode, Host] | None:
+        """The way in which a host brings most of what the target wants of it; None: as it is."""
         wanted = [errand for errand in self.night.errands if target.jobs.get((errand.name, host))]
         if not any(self._gains(errand, host) for errand in wanted):
             return None
         jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
         rules, left = self.night.rules, {host: self.shorter(hours)}
-        best, most = None, _value(self._alone(self.night.scene.cluster.hosts[host], hours).take(wanted, jobs))
+        best: tuple[Mode, Host] | None = None
+        most = _value(self._alone(self.night.scene.cluster.hosts[host], hours).take(wanted, jobs))
         for mode, flashed in self.ways(host):
             _, runs = self._taken([flashed], lambda then: FreedHosts(then, rules, left).take(wanted, jobs))
             value = _value(runs)
             if value > most:
-                best, most = mode, value
+                best, most = (mode, flashed), value
         return best
 
     def _flash(self, host: str, mode: Mode, then: Cluster, runs: Sequence[Run]) -> Iterator[Flash]:

@@ -118,3 +118,10 @@ def test_one_gpu_is_flashed_for_training_while_the_other_renders() -> None:
     plan = night([host("h1", m60("passthrough"), m60("passthrough"))], [], film, compute(), hours=2)
     assert plan.score["job-value"] == plan.bound["job-value"] == 2
     assert modes(plan) == [("h1", "compute", 1), ("h1", "graphics", 1)]
+
+
+def test_a_job_that_asks_for_both_modes_has_one_gpu_of_two_flashed() -> None:
+    both = {"name": "demo", "gpus": [{"models": ["Tesla M60"]}, COMPUTE]}
+    plan = night([host("h1", m60("passthrough"), m60("passthrough"))], [], both, hours=2)
+    assert plan.score["job-value"] == plan.bound["job-value"] == 1
+    assert modes(plan) == [("h1", "compute", 1), ("h1", "graphics", 1)]
