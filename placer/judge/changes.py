@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 from placer.judge.slots import surely_seated
 from placer_models.cluster import Gpu, Host, Vm
@@ -45,7 +47,7 @@ class Changes:
         """
         for kind in (self._reset_gpus, self._bring_back, self._move_one, self._stop_one):
             budget = self._left = min(MOST_TRIES, self._left_in_all)
-            for name in hosts:
+            for name in filter(self._empty.__contains__, hosts) if kind == self._reset_gpus else hosts:
                 if self._left <= 0:
                     break
                 found = kind(vm, self.scene.cluster.hosts[name])
@@ -59,12 +61,11 @@ class Changes:
 
     def _reset_gpus(self, vm: Vm, host: Host) -> str | None:
         """Put some empty GPUs, as few as do it, in one other sharing or mode."""
-        empty: dict[tuple[str, str, object], list[Gpu]] = {}
-        for gpu in host.gpus:
-            if not self.scene.holders(host.name, gpu.id):
-                empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
-        if not vm.gpus or not empty or not self._only_gpus_lack(vm, host):
+        if not vm.gpus or not self._only_gpus_lack(vm, host):
             return None
+        empty: dict[tuple[str, str, object], list[Gpu]] = {}
+        for gpu in self._empty[host.name]:
+            empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
         most = sum(ask.count for ask in vm.gpus)
         for gpus in empty.values():
             for changed, what in self._settings(gpus[0]):
@@ -79,6 +80,16 @@ class Changes:
                                 named = ", ".join(gpu.id for gpu in some)
                                 return f"put {'GPU' if count == 1 else 'GPUs'} {named} of {host.name} in {what}"
         return None
+
+    @cached_property
+    def _empty(self) -> dict[str, list[Gpu]]:
+        """The empty GPUs of the hosts that have any."""
+        found: dict[str, list[Gpu]] = {}
+        for host in self.scene.cluster.hosts.values():
+            for gpu in host.gpus:
+                if not self.scene.holders(host.name, gpu.id):
+                    found.setdefault(host.name, []).append(gpu)
+        return found
 
     def _settings(self, gpu: Gpu) -> Iterator[tuple[dict[str, Any], str]]:
         """What else an empty GPU could be set to."""
@@ -99,7 +110,7 @@ class Changes:
         """Whether the host would take the VM if it asked for no GPU, which is seen before any GPU is tried."""
         plain = vm.model_copy(update={"gpus": ()})
         cluster = self.scene.cluster
-        self.scene.cluster = replace(cluster, vms={**cluster.vms, vm.name: plain})
+        self.scene.cluster = replace(cluster, vms=ChainMap({vm.name: plain}, cast("dict[str, Vm]", cluster.vms)))
         try:
             return self._fits(plain, host)
         finally:
@@ -217,7 +228,7 @@ class Changes:
     def _as_if(self, host: Host) -> Iterator[Host]:
         """The scene with one host changed, for the length of a `with` block."""
         cluster = self.scene.cluster
-        self.scene.cluster = replace(cluster, hosts={**cluster.hosts, host.name: host})
+        self.scene.cluster = replace(cluster, hosts=ChainMap({host.name: host}, cast("dict[str, Host]", cluster.hosts)))
         try:
             yield host
         finally:
