@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from placer.rounds.care import Care, Stage
 from placer.rounds.options import nowhere_to_go
-from placer.rounds.play import Care, NoSeat, Round, Stage
+from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
 from placer.solve.leaving import Spot
 from placer_models.night import Evacuate

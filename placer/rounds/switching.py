@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from placer.rounds.care import Care, Stage
 from placer.rounds.options import nowhere_to_go
-from placer.rounds.play import Care, NoSeat, Round, Stage
+from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Options, Spot
 from placer_models.cluster import Cluster, Gpu, Host, firmware_mode

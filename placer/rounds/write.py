@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from placer.rounds.play import Round, Stage
+from placer.rounds.care import Stage
+from placer.rounds.play import Round
 from placer.steps import Steps
 from placer_models.plan import PlacedGpu, Step
 
