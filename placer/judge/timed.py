@@ -17,8 +17,9 @@ a time, each lasting at least what `placer_models.motion` says. Who is off or su
 - *power-off*, *power-on*: it stands until the end, from the start; `may.power_cycle`. It may start on any host.
 
 **Hosts.** From the start of enter-maintenance until the end of leave-maintenance nothing stands on the host; it always
-leaves. restart-host lies between the two (or the host was in maintenance before). A GPU named by set-mode is empty
-from start to end; for another firmware mode the host is in maintenance, and the GPU of no use before a later restart.
+leaves. restart-host lies between the two (or the host was in maintenance before), with nobody there. A GPU named by
+set-mode is empty from start to end; for another firmware mode the host is in maintenance, and the GPU of no use before
+a later restart.
 An evacuation puts only its hosts in maintenance: at most `at_once`, each for its `minutes`, and in order where that is
 asked; a host that it leaves out is no fault, the goals count it. A consolidation that has a way back leaves its GPUs
 in the mode and sharing in which it found them.
