@@ -17,8 +17,8 @@ from placer.night.work import work_of
 from placer.solve.detours import Detours
 from placer.solve.jobs import Run
 from placer.solve.motion import Schedule, list_schedule
-from placer.solve.night import solve_target
-from placer.solve.run import Outcome, Progress
+from placer.solve.night import NightOutcome, solve_target
+from placer.solve.run import Progress
 from placer.solve.target import NightAsk, Target, Ways
 from placer.solve.traffic import Action
 from placer_models.decision import Search
@@ -40,7 +40,7 @@ class Result:
     back: Back
     hours: dict[str, tuple[int, int]]
     runs: list[Run]
-    outcome: Outcome
+    outcome: NightOutcome
     flashes: Sequence[Flash] = ()
 
 
@@ -55,7 +55,7 @@ def plan_night(
 
     The bounds are those of the first target, which knows of no such trouble: they hold for every plan.
     """
-    first: Outcome | None = None
+    first: NightOutcome | None = None
     result: Result | None = None
     for _ in range(MOST_ROUNDS):
         if result is not None and time.monotonic() >= deadline:
@@ -140,7 +140,9 @@ def _ask(night: Night) -> NightAsk:
     )
 
 
-def _carried_out(night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: Outcome) -> Result:
+def _carried_out(
+    night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: NightOutcome
+) -> Result:
     """When each step of a target runs, and each job."""
     scene, rules, limits = night.scene, night.rules, night.request.limits
     actions, rank = list(_actions(night, target, ask.ways)), _urgent(night, target)

@@ -10,8 +10,8 @@ job that only it can do; of all plans the bound holds where no turns can help:
 - all jobs want whole hosts for equally long, and are the same to each host, none of which is flashed: runs that are
   never more than so many at once can be done on so many hosts (interval graphs are perfect).
 
-Else all that is known is that no job is done more than once; of the goals that come after job value nothing is then
-known.
+Else what is known is how many hosts can be empty at one instant, and what jobs can bring on so many
+(`placer.solve.value`); of the other goals nothing is then known.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from placer_models.cluster import Host
 from placer_models.moving import immovable
 
 if TYPE_CHECKING:
-    from placer.solve.run import Outcome
+    from placer.solve.night import NightOutcome
 
 
-def for_every_plan(night: Night, outcome: Outcome) -> Outcome:
+def for_every_plan(night: Night, outcome: NightOutcome) -> NightOutcome:
     """The outcome of a night's search with only those bounds that no plan beats, whatever turns it takes."""
     can_empty = _can_be_emptied(night)
     freed = {tier.goal.kind: tier.score for tier in outcome.tiers}.get("hosts-freed", 0)
     if len(can_empty) <= 1 or freed == len(can_empty) or night.request.free == 1 or not _turns_help(night, can_empty):
         return outcome
-    most = sum(errand.value * errand.instances for errand in night.errands)
+    most = {"job-value": sum(errand.value * errand.instances for errand in night.errands), **outcome.always}
     tiers, holds = [], True
     for tier in outcome.tiers:
-        bound = tier.bound if holds else None
+        bound = tier.bound if holds else most.get(tier.goal.kind)
         if tier.goal.kind == "job-value":
-            bound, holds = most, False
+            bound, holds = most["job-value"], False
         tiers.append(replace(tier, bound=bound))
     return replace(outcome, tiers=tiers)
 

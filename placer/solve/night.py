@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from placer.solve.blocks import in_blocks
 from placer.solve.bound import Linear
@@ -13,6 +13,7 @@ from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.target import NightAsk, Target
+from placer.solve.value import most_value
 from placer_models.decision import Search
 from placer_models.goals.night import HostsFreed, NightGoal
 from placer_models.rules.rule import Rule
@@ -25,6 +26,15 @@ MOST_UNKNOWNS = 30_000
 """Unknowns up to which the whole board is searched at all."""
 
 
+@dataclass
+class NightOutcome(Outcome):
+    """What a search knows of a night's target. `always` are bounds by kind of goal that hold for every plan, whatever
+    turns hosts take at being empty.
+    """
+
+    always: Mapping[str, int] = field(default_factory=dict)
+
+
 def solve_target(
     scene: Scene,
     rules: Sequence[Rule],
@@ -33,15 +43,15 @@ def solve_target(
     search: Search,
     deadline: float,
     progress: Progress | None = None,
-) -> tuple[Outcome, Target]:
+) -> tuple[NightOutcome, Target]:
     """The best target found before `deadline` (of `time.monotonic`), goal by goal, and what is proven of each."""
     board = NightBoard(scene, rules, ask)
     board.aims = [board.aim(goal.kind) for goal in goals]
     size = len(board.model.proto.variables)
-    if ask.work.spots:
-        _count_hosts(board, search, deadline)
+    always = _always(board, ask, search, deadline) if ask.work.spots else {}
     if size <= FEW_UNKNOWNS:
-        return solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE), board.target
+        outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
+        return NightOutcome(**vars(outcome), always=always), board.target
     budget = Budget(_part(deadline))
     target = in_blocks(scene, rules, goals, ask, search, budget)
     seconds = budget.work
@@ -51,7 +61,10 @@ def solve_target(
         drained.hint_target(target)
         seconds += solve_board(drained, goals, search, _part(deadline), progress, lns=False, share=SHARE).seconds
         target = max(target, drained.target, key=lambda one: _scores(goals, ask, one))
-    return replace(_relaxed(board, goals, ask, target, deadline), seconds=seconds), target
+    tiers = _relaxed(board, goals, ask, target, deadline)
+    closed = all(tier.closed for tier in tiers)
+    status, stopped = ("optimal", "proven") if closed else ("feasible", "time limit")
+    return NightOutcome(status, tiers=tiers, stopped=stopped, seconds=seconds, always=always), target
 
 
 def _part(deadline: float) -> float:
@@ -64,7 +77,7 @@ def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[i
     return [(1 if goal.sense == "most" else -1) * target.score(goal.kind, ask) for goal in goals]
 
 
-def _relaxed(board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float) -> Outcome:
+def _relaxed(board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float) -> list[Tier]:
     """What the linear relaxation of the whole board knows of a target: a bound for each goal, given the scores of those
     before it, up to the first that is open.
     """
@@ -74,13 +87,13 @@ def _relaxed(board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, targe
         known = all(tier.closed for tier in tiers)
         bound = linear.bound(number, [tier.score for tier in tiers]) if known else None
         tiers.append(Tier(goal, target.score(goal.kind, ask), bound))
-    closed = all(tier.closed for tier in tiers)
-    return Outcome("optimal" if closed else "feasible", [], tiers, "proven" if closed else "time limit")
+    return tiers
 
 
-def _count_hosts(board: NightBoard, search: Search, deadline: float) -> None:
-    """A redundant cut: no more hosts can be emptied at once than are proven to be. Without it the bound on job value
-    counts on parts of hosts.
+def _always(board: NightBoard, ask: NightAsk, search: Search, deadline: float) -> dict[str, int]:
+    """How many hosts can be empty at once, and what jobs can bring then, whatever turns hosts take.
+
+    The first is said to the board as a redundant cut: without it the bound on job value counts on parts of hosts.
     """
     terms, _ = board.aim("hosts-freed")
     aims, board.aims = board.aims, [(terms, 0)]
@@ -91,5 +104,8 @@ def _count_hosts(board: NightBoard, search: Search, deadline: float) -> None:
         board.model.clear_hints()  # type: ignore[no-untyped-call]
         most = tiers[0].bound if tiers and tiers[0].bound is not None else most
     board.aims = aims
-    if most is not None:
-        board.at_most(terms, most, eased=False)
+    if most is None:
+        return {}
+    board.at_most(terms, most, eased=False)
+    kinds = {name: board.survey.host(name) for name in ask.work.rooms}
+    return {"hosts-freed": most, "job-value": most_value(ask.work, kinds, most)}

@@ -1,0 +1,32 @@
+"""What jobs can bring at most: as much as hosts that take turns have time and room for."""
+
+from __future__ import annotations
+
+from placer.solve.target import JobOn, Work
+from placer.solve.value import most_value
+
+KINDS = {"a": 0, "b": 0, "c": 1}
+
+
+def work(instances: int = 99, **takes: int) -> Work:
+    """Two hosts of four CPUs and one of eight, for ten seconds each; one job of five seconds, worth three."""
+    rooms = {host: {"cpus": 10 * cpus, "time": 10} for host, cpus in (("a", 4), ("b", 4), ("c", 8))}
+    amounts = {("x", host): {what: 5 * amount for what, amount in takes.items()} for host in rooms}
+    return Work({"x": 3}, {"x": instances}, [JobOn("x", host, 9) for host in rooms], amounts, rooms)
+
+
+def test_a_job_that_wants_hosts_to_itself_is_done_twice_on_each_that_can_be_empty_at_once() -> None:
+    assert [most_value(work(time=1), KINDS, many) for many in (1, 2, 3)] == [6, 12, 18]
+
+
+def test_the_largest_hosts_are_the_ones_that_take_all_turns() -> None:
+    assert most_value(work(cpus=4), KINDS, 1) == 4 * 3
+    assert most_value(work(cpus=4), KINDS, 2) == (4 + 2) * 3
+
+
+def test_no_job_is_done_more_often_than_is_asked() -> None:
+    assert most_value(work(instances=3, cpus=1), KINDS, 3) == 9
+
+
+def test_without_hosts_jobs_bring_nothing() -> None:
+    assert most_value(Work({"x": 3}, {"x": 2}), {}, 3) == 0
