@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,13 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
+from placer.limit import Limit
 from placer.steps import placed_gpus
 from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.goal import Goal
 from placer_models.moving import immovable
-from placer_models.plan import Move, Placed, Placements, gap_of
+from placer_models.plan import Breach, Move, Placed, Placements, gap_of
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import POSITIONAL
@@ -37,28 +38,48 @@ MOST_DETOURS = 8
 
 
 def place(
-    snapshot: Snapshot, decision: Decision | None = None, *, moves: int = 0, progress: Progress | None = None
+    snapshot: Snapshot,
+    decision: Decision | None = None,
+    *,
+    moves: int = 0,
+    progress: Progress | None = None,
+    since: float | None = None,
 ) -> Placements:
     """Answer a snapshot's power-on requests.
 
     `decision` (default: the shipped `power_on`) names rules, goals, time limit in seconds and seed; `moves` is how
-    many running VMs may be live-migrated to make room. The answer is judged before it is returned; Disagreement is
-    raised where the judge refuses it (a bug).
+    many running VMs may be live-migrated to make room. The time counts from `since` (of `time.monotonic`; default:
+    now), judging and explaining included. Ctrl-C (in the main thread) ends the search, and the best answer so far is
+    returned. The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
     """
-    started = time.monotonic()
     decision = decision or shipped_decision("power_on")
+    with Limit(decision.search.time_limit_seconds, since) as limit:
+        return _placed(snapshot, decision, moves, progress, limit)
+
+
+def _placed(snapshot: Snapshot, decision: Decision, moves: int, progress: Progress | None, limit: Limit) -> Placements:
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.goals_of(cluster)
+    begun = time.monotonic()
     before = Scene.now(cluster)
-    deadline = started + decision.search.time_limit_seconds
-    outcome, order = _search(before, rules, goals, decision, deadline, moves, progress)
-    answer = _answer(snapshot, decision, before, rules, order, outcome)
+    now = broken(before, rules)
+    look = time.monotonic() - begun
+    standing = sum(1 for _ in before.stands())
+
+    def kept(started: Collection[str]) -> float:
+        off = {tuple(rule.vm_key(cluster.vms[vm]) for rule in rules) for vm in cluster.asked if vm not in started}
+        return limit.kept(look, len(off), len(cluster.hosts), standing)
+
+    outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress)
+    if limit.interrupted and outcome.stopped == "time limit":
+        outcome = replace(outcome, stopped="interrupted")
+    answer = _answer(snapshot, decision, before, now, order, outcome)
     replay = Replay(cluster, rules, answer)
     counted = scores(goals, before, replay.scene, rules)
     faults = [*replay.faults, *_differences(outcome, counted)]
     if faults:
         raise Disagreement(faults)
-    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before))
+    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before), limit)
 
 
 def _search(
@@ -66,7 +87,8 @@ def _search(
     rules: Sequence[Rule],
     goals: Sequence[Goal],
     decision: Decision,
-    deadline: float,
+    limit: Limit,
+    kept: Callable[[Collection[str]], float],
     moves: int,
     progress: Progress | None,
 ) -> tuple[Outcome, Order]:
@@ -82,7 +104,8 @@ def _search(
             rules,
             goals,
             decision.search,
-            deadline,
+            limit.deadline,
+            kept=kept,
             movable=movable,
             most_moves=moves,
             forbidden=forbidden,
@@ -129,7 +152,7 @@ def _movable(scene: Scene, rules: Sequence[Rule]) -> frozenset[str]:
 
 
 def _answer(
-    snapshot: Snapshot, decision: Decision, before: Scene, rules: Sequence[Rule], order: Order, outcome: Outcome
+    snapshot: Snapshot, decision: Decision, before: Scene, now: Sequence[list[Breach]], order: Order, outcome: Outcome
 ) -> Placements:
     """The answer before it is judged."""
     cluster = snapshot.content
@@ -147,14 +170,13 @@ def _answer(
         )
         for stand in order.moves
     ]
-    now = [breach.said for breaches in broken(before, rules) for breach in breaches]
     return Placements(
         status="feasible",
         placed=tuple(
             Placed(vm=stand.vm, host=stand.host, gpus=placed_gpus(cluster, stand.host, stand.holds)) for stand in starts
         ),
         moves=tuple(moves),
-        broken_now=tuple(now),
+        broken_now=tuple(breach.said for breaches in now for breach in breaches),
         assumed=_assumed(cluster.platform.slot_choice, outcome.stands),
         stopped=outcome.stopped,
         seconds=round(outcome.seconds, 6),
@@ -193,7 +215,12 @@ def _differences(outcome: Outcome, counted: Sequence[int]) -> list[str]:
 
 
 def _scored(
-    answer: Placements, goals: Sequence[Goal], counted: Sequence[int], outcome: Outcome, explainer: Explainer
+    answer: Placements,
+    goals: Sequence[Goal],
+    counted: Sequence[int],
+    outcome: Outcome,
+    explainer: Explainer,
+    limit: Limit,
 ) -> Placements:
     """The answer with the judge's scores, the search's bounds, and a reason for every request that stays off."""
     bounds = [tier.bound for tier in outcome.tiers] + [None] * (len(goals) - len(outcome.tiers))
@@ -209,6 +236,6 @@ def _scored(
             "score": dict(zip(labels, counted, strict=True)),
             "bound": dict(zip(labels, bounds, strict=True)),
             "gap": dict(zip(labels, gaps, strict=True)),
-            "unplaced": tuple(explainer.unplaced(off, proven=proven)),
+            "unplaced": tuple(explainer.unplaced(off, proven=proven, stop=limit.over)),
         }
     )

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ MEANINGS = {
 class Case:
     """What one run was given, kept so that a bug of ours can be run again.
 
-    `snapshot` are the bytes that were read, `beside` is the file that the answer was to go to.
+    `snapshot` are the bytes that were read, `beside` is the file that the answer was to go to, `begun` is when it began
+    (of `time.monotonic`).
     """
 
     words: Sequence[str] = ()
@@ -42,6 +44,7 @@ class Case:
     source: str = ""
     beside: str | None = None
     stdin_taken: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
 
 
 def run(command: click.Command, args: Sequence[str] | None = None, **extra: Any) -> int:

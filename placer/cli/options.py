@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +70,12 @@ def search_options(command: Command, default: str = "power_on") -> Command:
     return command
 
 
+def begun() -> float:
+    """When this run began, of `time.monotonic`: reading counts towards its time limit."""
+    case = click.get_current_context().find_object(Case)
+    return time.monotonic() if case is None else case.begun
+
+
 def read(path: str) -> tuple[bytes, str]:
     """A file's bytes and name; standard input can be read but once."""
     case = click.get_current_context().find_object(Case) or Case()
@@ -91,7 +99,12 @@ def snapshot_of(path: str, gpu_models: str | None = None, beside: str | None = N
     if case is not None:
         case.snapshot, case.source = data, source
         case.beside = None if beside == "-" else beside
-    return Snapshot.load(data, source, catalogue)
+    gc.disable()  # it would walk through all that is read, again and again, and find nothing
+    try:
+        return Snapshot.load(data, source, catalogue)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _catalogue_of(gpu_models: str | None) -> Catalogue | None:

@@ -9,6 +9,7 @@ import click
 from placer.cli import files
 from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
 from placer.cli.options import (
+    begun,
     decision_of,
     models_option,
     output_option,
@@ -45,7 +46,7 @@ def place_command(
     from placer_models.document import dump
 
     with Live(quiet=quiet) as live:
-        answer = place(asked, decision, moves=moves, progress=live.progress)
+        answer = place(asked, decision, moves=moves, progress=live.progress, since=begun())
     files.write(output, dump(answer))
     if not quiet:
         print_placements(asked, answer, seconds=live.seconds)

@@ -6,7 +6,7 @@ cluster of a thousand hosts is explained in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,9 +69,16 @@ class Explainer:
 
     # what others ask
 
-    def unplaced(self, vms: Iterable[str], *, proven: bool = False) -> Iterator[Unplaced]:
-        """Why each of these VMs stays off; `proven`: the answer is known to be the best by its goals."""
+    def unplaced(
+        self, vms: Iterable[str], *, proven: bool = False, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Unplaced]:
+        """Why each of these VMs stays off; `proven`: the answer is known to be the best by its goals. Once `stop` says
+        so, VMs of further kinds are only said not to have been looked into.
+        """
         for name in vms:
+            if self._key(self.scene.cluster.vms[name]) not in self._looks and stop():
+                yield Unplaced(vm=name, reasons=("not looked into: the time was up",))
+                continue
             look, change = self.look_and_change(self.scene.cluster.vms[name])
             if id(look) not in self._reasons:  # looks are kept, so that their ids stay their own
                 self._reasons[id(look)] = tuple(reason for _, _, reason in self.grouped(look.against))
@@ -83,7 +90,7 @@ class Explainer:
 
     def look_and_change(self, vm: Vm) -> tuple[Look, str | None]:
         """What there is on every host for a VM that stands nowhere, and the smallest change that would let it in."""
-        key = tuple(rule.vm_key(vm) for rule in self.rules)
+        key = self._key(vm)
         if key not in self._looks:
             look = self.look(vm)
             self._looks[key] = look, None if look.open_to else self._changes.smallest(vm, look.by_nearness)
@@ -118,6 +125,10 @@ class Explainer:
             yield hosts, rule.kind, f"{who}: {rule.say(reasons)}"
 
     # one VM on one host
+
+    def _key(self, vm: Vm) -> Hashable:
+        """What the rules see of a VM."""
+        return tuple(rule.vm_key(vm) for rule in self.rules)
 
     def _kind_of_vm(self, rule: Rule, vm: Vm) -> int:
         """A number for VMs that are alike to a rule: looked up a thousand times, it costs less than what it is for."""

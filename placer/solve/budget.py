@@ -46,6 +46,8 @@ class Budget:
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         self.interrupted = True
+        if callable(self._before) and self._before is not signal.default_int_handler:
+            self._before(_signal, _frame)  # whoever else wants to know
         for stop in tuple(self._stops):
             stop()
 

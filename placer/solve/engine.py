@@ -59,16 +59,20 @@ def solve(
     most_moves: int = 0,
     forbidden: Sequence[Sequence[Stand]] = (),
     progress: Progress | None = None,
+    kept: Callable[[Collection[str]], float] | None = None,
 ) -> Outcome:
     """The best stands that are found before `deadline` (of `time.monotonic`) for the VMs asked for, and for those
     that may move.
 
-    There is always an answer: nothing started, everything as it is. Ctrl-C ends the search as the deadline does.
+    There is always an answer: nothing started, everything as it is. Ctrl-C ends the search as the deadline does. `kept`
+    says how many seconds before the deadline it is to end if these VMs are started (the others want explaining).
     """
     with Budget(deadline) as budget:
         survey = Survey(scene.cluster, rules, goals)
         large = _Large(scene, survey, rules, goals, search, budget, progress)
         large.start(bounded=not movable and not forbidden)
+        if kept is not None:
+            budget.deadline -= kept(large.answer.stands)
         if large.closed(len(goals)):
             return large.outcome()
         if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
@@ -214,6 +218,7 @@ class _Large:
     def search(self, movable: Collection[str], moves: int) -> Outcome:
         """Everything else: columns or a relaxation, then neighbourhoods."""
         if self.budget.over():
+            self.improver.fill(self._by(self._size), tight)
             return self.outcome()
         columns = None if movable else self._columns()
         if columns is not None:
@@ -234,7 +239,7 @@ class _Large:
             self._bounds(relaxation, plain, further=True)
         if plain < len(self.goals):
             self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
-        if self.budget.over() and self.answer.stands:
+        if self.budget.over():
             self.improver.fill(self._by(self._size), tight)
         return self.outcome()
 

@@ -8,7 +8,7 @@ asked about with the rule's own check before it is taken. First answers keep the
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from placer.judge.check import broken, worse
 from placer.solve import engine
@@ -53,9 +53,10 @@ def solve(
     most_moves: int = 0,
     forbidden: Sequence[Sequence[Stand]] = (),
     progress: Progress | None = None,
+    kept: Callable[[Collection[str]], float] | None = None,
 ) -> Outcome:
     """As `placer.solve.engine.solve`, which does it where no rule is of this sort, or the cluster is tiny."""
-    guarded = _Guarded(scene, rules, goals, search, deadline, movable, most_moves, forbidden, progress)
+    guarded = _Guarded(scene, rules, goals, search, deadline, movable, most_moves, forbidden, progress, kept)
     return guarded.solve()
 
 
@@ -71,10 +72,11 @@ class _Guarded:
         most_moves: int,
         forbidden: Sequence[Sequence[Stand]],
         progress: Progress | None,
+        kept: Callable[[Collection[str]], float] | None,
     ) -> None:
         self._scene, self._rules, self._goals, self._settings = scene, rules, goals, search
         self._deadline, self._movable, self._most_moves = deadline, movable, most_moves
-        self._forbidden, self._progress = forbidden, progress
+        self._forbidden, self._progress, self._kept = forbidden, progress, kept
         self._survey = Survey(scene.cluster, rules, goals)
         self._known: list[list[Tier]] = []
         self._not_shown: set[str] = set()
@@ -92,6 +94,8 @@ class _Guarded:
                 self._known.append(outcome.tiers)
             free = self._engine([rule for rule in self._rules if not rule.exact], self._turn())
             self._known.append(free.tiers)
+            if self._kept is not None:
+                budget.deadline -= self._kept({stand.vm for stand in free.stands})
             budget.interrupted = budget.interrupted or free.stopped == "interrupted"
             return self._search(budget, free)
 
@@ -129,6 +133,7 @@ class _Guarded:
             most_moves=self._most_moves,
             forbidden=self._forbidden,
             progress=progress,
+            kept=self._kept,
         )
         self._work += outcome.seconds
         return outcome

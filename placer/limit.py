@@ -1,0 +1,65 @@
+"""Until when an answer is wanted: the time limit, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any, Self
+
+JUDGED, EXPLAINED = 3.0, 0.7
+"""How long it takes to judge and write an answer, and to explain why one kind of VMs stays off, the hosts looked at
+being as many as VMs stand on: in multiples of how long one look of the rules at the cluster takes.
+"""
+
+MOST = 0.5
+"""The part of the limit that is kept for that at most."""
+
+OVER, OVER_SECONDS = 1.1, 1.0
+"""How far beyond the limit reasons are looked for before the rest goes without."""
+
+
+class Limit:
+    """The time that an answer may take: so many seconds from `since` (of `time.monotonic`; default: now), part of which
+    is kept for what comes after the search.
+
+    As a context, in the main thread, the first Ctrl-C sets `interrupted` and ends the search instead of raising
+    KeyboardInterrupt; the second raises it.
+    """
+
+    def __init__(self, seconds: float, since: float | None = None) -> None:
+        self._seconds = seconds
+        self._since = time.monotonic() if since is None else since
+        self.interrupted = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    @property
+    def deadline(self) -> float:
+        """When the search must end, of `time.monotonic`, but for what is kept for afterwards."""
+        return time.monotonic() if self.interrupted else self._since + self._seconds
+
+    def kept(self, look: float, kinds: int, hosts: int, stands: int) -> float:
+        """The seconds that are kept to judge and explain an answer: one look of the rules at the cluster took so long,
+        and so many kinds of VMs stay off.
+        """
+        needed = look * (JUDGED + EXPLAINED * kinds * hosts / max(1, hosts + stands))
+        return min(MOST * self._seconds, needed)
+
+    def over(self) -> bool:
+        """Whether nothing further should be looked for, not even reasons."""
+        return self.interrupted or time.monotonic() > self._since + OVER * self._seconds + OVER_SECONDS
