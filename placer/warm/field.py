@@ -240,11 +240,12 @@ class Field:
     def _wishes(self, vm: Vm, found: Ints) -> Ints:
         """How many more wishes would be broken on each host."""
         total: Ints = np.zeros(len(found), dtype=np.int64)
+        wishes = [rule for rule in self._soft if rule.concerns(vm)]
+        if not wishes:
+            return total
         rooms = {id(room.rule): room for room in self.columns.rooms}
         hosts = [self.columns.hosts[number] for number in found]
-        for rule in self._soft:
-            if not rule.concerns(vm):
-                continue
+        for rule in wishes:
             room, adds = rooms.get(id(rule)), rule.adds(self.scene, vm)
             if room is not None:
                 total += room.added(vm, found)

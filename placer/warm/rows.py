@@ -76,6 +76,9 @@ class Rows:
         self._served: dict[Hashable, tuple[int, list[tuple[int, Item]]]] = {}
         self._losses: Ints | None = None
         self._free: Ints = np.zeros(0, dtype=np.int64)
+        self._asked: tuple[int, ...] = ()
+        self._answered: tuple[Ints, Ints]
+        """What `best` was asked last, and answered."""
         self._empties: dict[int, int] = {}
         self._shares: dict[int, int] = {}
         self.values: Callable[[], Ints] | None = None
@@ -231,6 +234,10 @@ class Rows:
         for number in self._visited[table.seen :]:
             table.take(number, self.turns(item, number))
         costs = self.costs()
+        asked = item, self.changes, table.seen, len(self.states)
+        if asked == self._asked:
+            return self._answered
+        self._asked = asked
         found = np.full(len(self.states), NEVER, dtype=np.int64)
         after = np.arange(len(self.states))
         if table.sources:
@@ -243,7 +250,8 @@ class Rows:
                 first = places[np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])]
             found[sources[first]] = grown[first]
             after[sources[first]] = targets[first]
-        return found, after
+        self._answered = found, after
+        return self._answered
 
     def warm_up(self) -> None:
         """Work out beforehand what each item that is known can make of each state in which GPUs are."""

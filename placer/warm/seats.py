@@ -122,9 +122,12 @@ class Seats:
         return ends
 
 
+_EASY = Needs(), Needs(cuda=True)
+
+
 def simple(vm: Vm) -> tuple[Item, int] | None:
     """The only item that a VM asks for, and on how many GPUs, one on each; None: its asks are more than that."""
-    if len(vm.wants) != 1 or vm.needs not in (Needs(), Needs(cuda=True)):
+    if len(vm.wants) != 1 or vm.needs not in _EASY:
         return None
     (ask,) = vm.wants
     return (item_of(ask, vm), ask.count) if ask.count == 1 or ask.profile is None else None

@@ -59,6 +59,7 @@ class Worth:
         size = max(1, len(rows.states))
         self._known = np.zeros(size, dtype=np.bool_)
         self._known[0] = True
+        self._learnt = 0
         self._size_prices()
         self.worth: Floats = np.zeros((size, len(self.cpu_price)))
         self.further: Ints = np.zeros((size, len(expected.items)), dtype=np.int64)
@@ -90,6 +91,8 @@ class Worth:
 
     def learn(self) -> None:
         """Work out what is not known yet of the rows' states."""
+        if len(self._rows.states) == self._learnt:
+            return
         self._grow()
         while not self._known.all():
             by_kind: dict[int, list[int]] = {}
@@ -102,6 +105,7 @@ class Worth:
                 self._explore(kind, some)
                 self._grow()
                 self._fill(kind, some)
+        self._learnt = len(self._known)
 
     def _grow(self) -> None:
         more = len(self._rows.states) - len(self._known)
