@@ -19,7 +19,7 @@ from placer.rest import Rest, rest_of
 from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
-from placer_models.night import Consolidate, Job
+from placer_models.night import Consolidate, Evacuate, Job, SetMode
 from placer_models.plan import Continued, Dropped, Plan, Step
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
@@ -47,7 +47,8 @@ def go_on(
 
     `decision` (default: the shipped one that the plan names) names rules, goals and the budget. The plan is replayed by
     the judge before it is returned; Disagreement is raised where the judge refuses it (a bug). Raises Faults where the
-    snapshot has not what the plan was asked for, and where no window is left.
+    snapshot has not what the plan was asked for, where no window is left, where what is under way cannot be in this
+    cluster, and where the rest of a change of GPU modes does not hold as it is: that is not planned anew.
     """
     from placer.judge.verify import decision_of
 
@@ -74,6 +75,10 @@ def go_on(
         found.append((made, replay))
         if made is rest.plan and not rest.said:
             break
+    if not found and isinstance(asked.request, SetMode):
+        raise Faults("the plan", [f"cannot be gone on with: {fault}" for fault in faults])
+    if not found and any(step.vm and step.start < rest.at < step.end for step in rest.plan.steps):
+        raise Faults("the snapshot", [f"does not go with the steps that are under way: {fault}" for fault in faults])
     if not found:
         raise Disagreement(faults)
     best, replay = max(found, key=lambda one: _worth(goals, *one))  # of equals the first: it changes least
@@ -94,6 +99,10 @@ def _ways(
     """What is left of the plan as it was; with its targets; and planned anew."""
     yield rest.plan
     assert rest.plan.asked is not None
+    if isinstance(rest.plan.asked.request, Evacuate):
+        from placer.rounds.midway import rolled_on
+
+        yield rolled_on(snapshot, rest, decision, begun + decision.search.time_limit_seconds, progress)
     if isinstance(rest.plan.asked.request, Consolidate):
         from placer.night.midway import planned_on  # here, because ortools takes most of a second to load
 

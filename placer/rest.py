@@ -58,7 +58,8 @@ class _Look:
         self.excused = dict(before.excused)
         self._overran: list[JobRun] = []
         """Runs, as planned, that take longer."""
-        steps = [*self._host_steps(), *self._vm_steps(before.homes)]
+        steps = [*self._vm_steps(before.homes)]
+        steps += self._host_steps()
         in_turn = sorted(plan.jobs, key=lambda run: run.start)
         runs = [run for one in in_turn if (run := self._run(one)) is not None]
         freed = [one for each in plan.freed if (one := self._freed(each, runs)) is not None]
@@ -170,6 +171,7 @@ class _Look:
             if host is None:
                 self._say(f"host {quote(name)} is gone")
                 continue
+            steps = list(self._not_in_vain(steps))
             past = [step for step in steps if step.end <= self.at]
             turns = [step for step in past if step.kind in ("enter-maintenance", "leave-maintenance")]
             inside = bool(turns) and turns[-1].kind == "enter-maintenance"
@@ -179,6 +181,15 @@ class _Look:
                 self._miss(failed, f"{said} {_state(host.state)}")
                 steps = [step for step in steps if step is not failed]
             yield from steps
+
+    def _not_in_vain(self, steps: Sequence[Step]) -> Iterator[Step]:
+        """Steps of a host without those that should have begun and wait for one that has failed: they have not."""
+        for step in steps:
+            cause = next((name for name in step.waits_for if name in self.rest.failed), None)
+            if (step.start < self.at or step.end <= self.at) and cause is not None:
+                self._miss(step, f"step {step.id} ({step.kind} {step.host}) waits for step {cause}, which has failed")
+            else:
+                yield step
 
     def _gpus_before(self, steps: Sequence[Step], known: Sequence[GpuBefore]) -> Iterator[GpuBefore]:
         """How GPUs were before they were changed: as the plan is to leave them in the end, unless it is known."""

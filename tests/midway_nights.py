@@ -20,22 +20,24 @@ def seen(
     lost: Collection[str] = (),
     running: Mapping[str, Any] | None = None,
 ) -> Snapshot:
-    """The cluster at an instant of a plan, every step having ended in time but those that `failed` (by their ids, with
-    the later ones of the same VM), hosts in `lost` being disconnected. `running`: for a job, what runs of it.
+    """The cluster at an instant of a plan, every step having ended in time but those that `failed` (by their ids), with
+    the later ones of the same VM and those that wait for them, hosts in `lost` being disconnected. `running`: for a
+    job, what runs of it.
     """
     values = snapshot.model_dump(mode="json", by_alias=True, exclude_none=True)
     vms = {vm["name"]: vm for vm in values["vms"]}
     stopped: set[str] = set()
+    undone: set[str] = set(failed)
     for step in sorted(plan.steps, key=lambda step: (step.start, step.end)):
         if step.end > at:
             continue
-        if step.vm is None:
+        if step.id in undone or step.vm in stopped or not undone.isdisjoint(step.waits_for):
+            undone.add(step.id)
+            stopped.update({step.vm} if step.vm else ())
+        elif step.vm is None:
             if step.job is None:
                 _changed(next(host for host in values["hosts"] if host["name"] == step.host), step)
-            continue
-        if step.id in failed:
-            stopped.add(step.vm)
-        if step.vm not in stopped:
+        else:
             _done(vms[step.vm], step)
     for host in values["hosts"]:
         if host["name"] in lost:

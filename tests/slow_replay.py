@@ -171,6 +171,7 @@ class _Replay:
         times = [time for start, end, _ in (*steps, *runs) for time in (start, end)]
         times += [time for freed in self.plan.freed for time in (second(freed.from_), second(freed.until))]
         times += [time for window in self.windows for time in window]
+        times += [] if self.begins == -math.inf else [int(self.begins)]
         for rule in self.rules:
             self._rule(rule, asserts=True)
         self.freed = [(freed.host, second(freed.from_), second(freed.until)) for freed in self.plan.freed]

@@ -115,20 +115,33 @@ def _gone_on(
 @click.option("--at-once", metavar="N", type=int, help="How many hosts may be in maintenance at once (default: all).")
 @click.option("--minutes", metavar="N", type=int, help="How long each host is in maintenance (default: 60).")
 @click.option("--in-order", is_flag=True, default=None, help="Keep the order of --host (default: the best order).")
+@continue_options
 @night_options
 @partial(search_options, default="evacuate")
 @models_option
 @quiet_option
 def evacuate_command(
-    snapshot: str, output: str | None, gpu_models: str | None, quiet: bool, in_order: bool | None, **wishes: Any
+    snapshot: str,
+    output: str | None,
+    earlier: str | None,
+    at: str | None,
+    gpu_models: str | None,
+    quiet: bool,
+    in_order: bool | None,
+    **wishes: Any,
 ) -> int:
     """Plan maintenance: empty hosts, all at once or a few at a time.
 
     The snapshot says what is asked, in one request of kind "evacuate". Options change parts of that request, or stand
     in its place. A host that cannot be emptied is left out with the reason (exit code 1); the others are still done.
+
+    With --continue the rest of a plan is planned: hosts that are done stay done, what has failed is planned around.
     """
     cluster = snapshot_of(snapshot, gpu_models, output)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "at_once", "minutes")}
+    if earlier is not None:
+        plan = earlier_plan(earlier, "evacuate", {**flags, "in_order": in_order})
+        return _gone_on(cluster, plan, at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.evacuate import evacuate
     from placer.report.live import Live

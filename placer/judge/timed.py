@@ -180,9 +180,10 @@ class TimedReplay:
         for act in self.timeline.acts:
             under_way[act.start] += 1
             under_way[act.end] -= 1
-        count = 0
-        for instant in sorted({*starting, *ending, *under_way, *self.host_times.instants()}):
-            touched: set[str] = set()
+        instants = {*starting, *ending, *under_way, *self.host_times.instants()}
+        instants |= {self.midway.at} - {EVER}
+        count, touched = 0, set[str]()
+        for instant in sorted(instants):
             for one in ending[instant]:
                 touched.update(self._end(one))
             changed = self.host_times.changed(instant, self.cluster)
@@ -193,8 +194,11 @@ class TimedReplay:
                 touched.update(self._start(one))
             self._changed |= touched
             count += under_way[instant]
+            if instant < self.midway.at:  # what was then is told, and not judged
+                continue
             what = ", ".join(one.path for one in (starting[instant] or ending[instant])[:3])
             self._judge(f"{told(instant)}, {what}" if what else told(instant), touched, at_rest=count == 0)
+            touched = set()
 
     def _start(self, one: Act | Run) -> Collection[str]:
         """Start a step or run; the hosts that it touches."""

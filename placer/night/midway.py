@@ -40,7 +40,7 @@ def planned_on(
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
     now = Present(snapshot.content, rest, asked.request)
     runs = Runs(rest.plan, asked.jobs, now.scene, now.begin, keep=keep)
-    steps, mark = Steps(snapshot.content, Clock(now.begin)), _unused(rest.plan)
+    steps, mark = Steps(snapshot.content, Clock(now.begin)), unused_mark(rest.plan)
     now.carried.taken = frozenset(runs.taken)
     nights: list[tuple[Night, Result]] = []
     scene = now.scene
@@ -90,7 +90,7 @@ def _excusing(asked: Asked, excused: dict[str, str]) -> Asked:
     return asked.model_copy(update={"begun": begun})
 
 
-def _unused(plan: Plan) -> str:
+def unused_mark(plan: Plan) -> str:
     """A mark with which no id of a plan's steps begins."""
     number = 1
     while any(step.id.startswith(f"c{number}-") for step in plan.steps):

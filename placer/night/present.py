@@ -34,9 +34,9 @@ class Present:
         steps = [step for step in plan.steps if step.kind not in JOB_STEPS]
         under_way = [step for step in steps if step.start < at < step.end and step.kind in VM_STEPS]
         self.begin = max([at, *(step.end for step in under_way)])
-        self.done = [step for step in steps if step.start < at]
+        self.done = [step for step in steps if step.start < at or step.end <= at]
         self.pending = [step for step in steps if step.start >= at and step.kind in VM_STEPS]
-        self.of_hosts = [step for step in steps if step.start >= at and step.kind not in VM_STEPS]
+        self.of_hosts = [step for step in steps if step.kind not in VM_STEPS and step not in self.done]
         self.missed = rest.missed
         midway = Midway(cluster, plan)
         self.scene = Scene.now(midway.cluster)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from placer.judge.timed import TimedReplay
+from placer.rounds.care import Care
 from placer.rounds.options import in_maintenance, options_of
-from placer.rounds.play import Care, Means, NoSeat, NotPlayed, Round, play
+from placer.rounds.play import Means, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
 from placer.solve.budget import Budget
 from placer.solve.detours import Detours
@@ -33,7 +34,9 @@ TOO_LONG = "does not fit into what is left of the windows"
 
 @dataclass
 class Rounds:
-    """What is planned so far: the `steps`, and the `scene` after them."""
+    """What is planned so far: the `steps`, and the `scene` after them. `asked` is what the plan says it was asked for,
+    and `start` the scene in which the rounds begin, where that is not the snapshot's.
+    """
 
     snapshot: Snapshot
     request: Evacuate | SetMode
@@ -42,9 +45,11 @@ class Rounds:
     budget: Budget
     progress: Progress | None = None
     unmoved: list[Unmoved] = field(default_factory=list)
+    asked: Asked | None = None
+    start: Scene | None = None
 
     def __post_init__(self) -> None:
-        self.scene = self.first = Scene.now(self.snapshot.content)
+        self.scene = self.first = self.start or Scene.now(self.snapshot.content)
         self.rules = self.decision.rules_of(self.snapshot.rules)
         self.goals = self.decision.night_goals()
         self.always = list(self.rules)
@@ -53,6 +58,10 @@ class Rounds:
         self._deadline = self.budget.deadline
         self._rounds, self._moves = 0, 0
         self._options: dict[int, dict[str, Options | str]] = {}
+
+    def begin_after(self, rounds: int, moves: int) -> None:
+        """So many rounds and migrations there were before these."""
+        self._rounds, self._moves = rounds, moves
 
     # what each kind of request says
 
@@ -193,7 +202,7 @@ class Rounds:
         plan = Plan(
             status="feasible",
             request=self.request.kind,
-            asked=Asked(request=self.request),
+            asked=self.asked or Asked(request=self.request),
             steps=tuple(sorted(steps.steps, key=lambda step: step.start)),
             freed=tuple(steps.freed),
         )
