@@ -141,9 +141,14 @@ class Merged:
         """
         return self._linear.bound(number, scores)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is small enough to be solved in whole numbers."""
+        return not self._board.narrow and len(self._board.model.proto.variables) <= MOST_WHOLE
+
     def sharper(self, number: int, scores: Sequence[int]) -> int | None:
         """The same in whole numbers, which takes longer."""
-        if self._board.narrow or len(self._board.model.proto.variables) > MOST_WHOLE:
+        if not self.whole:
             return None
         found = self._solved(number, scores[:number])
         return self._solved(number, ()) if found is None and number else found  # without floors it is a bound, too
