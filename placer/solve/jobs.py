@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from placer.judge.check import broken, worse
+from placer.solve.hours import Begun, Choice, best_hours
+from placer.solve.least import resources_of
 from placer_models.cluster import Cluster, Vm
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
@@ -73,6 +75,7 @@ class FreedHosts:
         self._cluster = cluster
         self._always = [rule for rule in rules if rule.always]
         self._hours = hours
+        self._resources = resources_of(cluster)
         self._runs: dict[str, list[Run]] = defaultdict(list)
         self._night = night
         self._resting = [] if night is None else [rule for rule in rules if not rule.always]
@@ -136,7 +139,53 @@ class FreedHosts:
         return len(runs)
 
     def take(self, errands: Sequence[Errand], wanted: Mapping[tuple[str, str], int]) -> list[Run]:
-        """Run what the target wants on each host, then whatever is left on any host, the most valuable first."""
+        """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where
+        that is worth less than what the target wants, the hours are searched for.
+        """
+        runs = self._in_turn(errands, wanted)
+        value = {errand.name: errand.value for errand in errands}
+        if _value(runs) < sum(value.get(job, 0) * count for (job, _), count in wanted.items()):
+            begun = best_hours(
+                list(self._choices(errands)),
+                {
+                    host: [resource.room(self._cluster.hosts[host]) for resource in self._resources]
+                    for host in self._hours
+                },
+                {errand.name: errand.instances for errand in errands},
+                value,
+                [Begun(run.start, run.job, run.host) for run in runs],
+            )
+            better = [] if begun is None else self._as_begun(errands, begun)
+            runs = max(runs, better, key=_value)
+        return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
+
+    def _choices(self, errands: Sequence[Errand]) -> Iterator[Choice]:
+        """Each job on each host that could run it."""
+        for host, (opens, closes) in self._hours.items():
+            every = [resource.room(self._cluster.hosts[host]) for resource in self._resources]
+            for errand in errands:
+                earliest, latest = max(opens, errand.earliest), min(closes, errand.latest)
+                turns = max(0, latest - earliest) // errand.seconds
+                most = min(errand.instances, self.at_once(errand, host) * turns) if turns else 0
+                takes = every if errand.whole_host else [resource.amount(errand.vm) for resource in self._resources]
+                if most > 0:
+                    yield Choice(errand.name, host, most, errand.seconds, earliest, latest, takes)
+
+    def _as_begun(self, errands: Sequence[Errand], begun: Sequence[Begun]) -> list[Run]:
+        """The runs with their GPUs; then whatever else fits."""
+        self._runs.clear()
+        by_name, done = {errand.name: errand for errand in errands}, dict[str, int]()
+        runs: list[Run] = []
+        for one in begun:
+            errand, number = by_name[one.job], done.get(one.job, 0)
+            run = self._at(errand, one.host, errand.first + number, one.start)
+            if run is not None:
+                self._runs[one.host].append(run)
+                runs.append(run)
+                done[one.job] = number + 1
+        return runs + list(self._fill(errands, done))
+
+    def _in_turn(self, errands: Sequence[Errand], wanted: Mapping[tuple[str, str], int]) -> list[Run]:
         done: dict[str, int] = defaultdict(int)
         runs: list[Run] = []
         order = sorted(errands, key=lambda errand: (errand.latest, -errand.value / errand.seconds, errand.name))
@@ -148,12 +197,17 @@ class FreedHosts:
                         break
                     runs.append(run)
                     done[errand.name] += 1
+        return runs + list(self._fill(errands, done))
+
+    def _fill(self, errands: Sequence[Errand], done: Mapping[str, int]) -> Iterator[Run]:
+        """Whatever is left to do and still fits, the most valuable first."""
         for errand in sorted(errands, key=lambda errand: (-errand.value / errand.seconds, errand.latest, errand.name)):
+            number = done.get(errand.name, 0)
             for host in self._hours:
-                while done[errand.name] < errand.instances:
-                    run = self.fit(errand, host, errand.first + done[errand.name])
-                    if run is None:
-                        break
-                    runs.append(run)
-                    done[errand.name] += 1
-        return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
+                while number < errand.instances and (run := self.fit(errand, host, errand.first + number)) is not None:
+                    yield run
+                    number += 1
+
+
+def _value(runs: Sequence[Run]) -> int:
+    return sum(run.errand.value for run in runs)

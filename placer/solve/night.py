@@ -77,7 +77,9 @@ def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[i
     return [(1 if goal.sense == "most" else -1) * target.score(goal.kind, ask) for goal in goals]
 
 
-def _relaxed(board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float) -> list[Tier]:
+def _relaxed(
+    board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float
+) -> list[Tier]:
     """What the linear relaxation of the whole board knows of a target: a bound for each goal, given the scores of those
     before it, up to the first that is open.
     """
