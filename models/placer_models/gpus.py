@@ -55,6 +55,7 @@ class Catalogue:
         self.models: tuple[GpuModel, ...] = (*kept, *models)
         self._by_key = {**_keys(kept), **_keys(models)}
         self._unknown: dict[str, GpuModel] = {}
+        self._found: dict[str, GpuModel] = {}
 
     @cached_property
     def _by_profile(self) -> Mapping[str, Sequence[GpuModel]]:
@@ -93,10 +94,13 @@ class Catalogue:
         passed over. A board code that several models share (`DC`) names none of them. What the catalogue does not hold
         gives a model with `known` False.
         """
-        bare = _MODE_SUFFIX.sub("", name)
-        found = self._by_key.get(_key(bare))
+        found = self._found.get(name)
         if found is None:
-            found = self._unknown.setdefault(bare, GpuModel(bare, known=False, modes=("graphics", "compute")))
+            bare = _MODE_SUFFIX.sub("", name)
+            found = self._by_key.get(_key(bare))
+            if found is None:
+                found = self._unknown.setdefault(bare, GpuModel(bare, known=False, modes=("graphics", "compute")))
+            self._found[name] = found
         return found
 
     def canonical(self, name: str) -> tuple[str, Mode]:

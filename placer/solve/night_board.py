@@ -133,7 +133,8 @@ class NightBoard(CountBoard):
             self._gain(hosts, gains)
         for job, terms in by_job.items():
             self.at_most(terms, work.instances[job], eased=False)
-        self._gain({host: empty for host, empty in self._empty.items() if host not in self._offered()}, [])
+        offered = {spot.host for spot in work.spots}
+        self._gain({host: empty for host, empty in self._empty.items() if host not in offered}, [])
 
     def _pools(self) -> dict[str, list[JobOn]]:
         """The spots on hosts that may be emptied, pool by pool."""
@@ -142,10 +143,6 @@ class NightBoard(CountBoard):
             if spot.host in self._empty:
                 found[self._ask.work.pool(spot.host)].append(spot)
         return found
-
-    def _offered(self) -> set[str]:
-        """The hosts on which some job could run."""
-        return {spot.host for spot in self._ask.work.spots}
 
     def _gain(self, hosts: Mapping[str, Var], gains: Sequence[Term]) -> None:
         """Emptied hosts bring at least the least gain, all together (those that are named need not)."""
