@@ -12,6 +12,7 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
+from placer.legs import in_sequence
 from placer.limit import Limit
 from placer.steps import placed_gpus
 from placer.waits import Order, in_order
@@ -113,7 +114,10 @@ def _search(
         )
         free = free or outcome
         targets = [stand for stand in outcome.stands if before.of(stand.vm)]
-        order = in_order(before, rules, targets, [stand for stand in outcome.stands if not before.of(stand.vm)])
+        starts = [stand for stand in outcome.stands if not before.of(stand.vm)]
+        order = in_order(before, rules, targets, starts)
+        if order.stuck and outcome.moves:
+            order = in_sequence(before, rules, outcome.moves, starts)
         if not order.stuck:
             return _bounded(outcome, free), order
         forbidden.append(order.stuck)
@@ -157,19 +161,23 @@ def _answer(
     """The answer before it is judged."""
     cluster = snapshot.content
     starts = order.starts
-    numbers = {stand.vm: f"move-{i}" for i, stand in enumerate(order.moves, 1)}
-    moves = [
-        Move(
-            id=numbers[stand.vm],
-            vm=stand.vm,
-            from_=before.of(stand.vm)[0].host,
-            to=stand.host,
-            gpus=placed_gpus(cluster, stand.host, stand.holds),
-            waits_for=tuple(numbers[vm] for vm in order.waits_for(stand.vm)),
-            why=_why(before.of(stand.vm)[0].host, starts),
+    moves: list[Move] = []
+    last: dict[str, Move] = {}  # of each VM until now: who is moved aside moves again
+    for i, stand in enumerate(order.moves, 1):
+        source = last[stand.vm].to if stand.vm in last else before.of(stand.vm)[0].host
+        waits = [last[vm].id for vm in (stand.vm, *order.waits_for(stand.vm)) if vm in last]
+        moves.append(
+            Move(
+                id=f"move-{i}",
+                vm=stand.vm,
+                from_=source,
+                to=stand.host,
+                gpus=placed_gpus(cluster, stand.host, stand.holds),
+                waits_for=tuple(waits),
+                why=_why(source, starts),
+            )
         )
-        for stand in order.moves
-    ]
+        last[stand.vm] = moves[-1]
     return Placements(
         status="feasible",
         placed=tuple(

@@ -71,12 +71,12 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
         left = blocked
     if not order.moves:  # then the starts are in order as they are
         order.starts = list(starts)
-    elif not (_start(scene, always, order, starts) and _sure(now, order)):
+    elif not (start_all(scene, always, order, starts) and _sure(now, order)):
         order.stuck = list(targets)
     return order
 
 
-def _start(scene: Scene, always: Sequence[Rule], order: Order, starts: Sequence[Stand]) -> bool:
+def start_all(scene: Scene, always: Sequence[Rule], order: Order, starts: Sequence[Stand]) -> bool:
     """Let VMs start after the moves; false where one finds no room."""
     for target in starts:
         stand = picked(scene, target)

@@ -12,6 +12,7 @@ from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
+from placer.solve.exchange import Exchanger
 from placer.solve.improve import Improver
 from placer.solve.master import Floor, Values
 from placer.solve.merged import Merged
@@ -171,6 +172,7 @@ class _Large:
         self.merged: Merged | None = None
         self.boards: Sequence[Tier] = ()
         self.firsts: list[list[Stand]] = []
+        self.moves: list[Stand] = []
         self._tied: list[Rule] = []
 
     @property
@@ -230,6 +232,9 @@ class _Large:
         elif not movable and relaxation is None:
             relaxation = self._relaxation()
         plain = _plain(self.goals)
+        if movable and self.cluster.platform.slot_choice != "worst-case":
+            self._exchange(movable, moves)
+            return self.outcome()
         if not movable:
             self._sweep(plain)
         self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
@@ -242,6 +247,14 @@ class _Large:
         if self.budget.over():
             self.improver.fill(self._by(self._size), tight)
         return self.outcome()
+
+    def _exchange(self, movable: Collection[str], moves: int) -> None:
+        """Room made by moves, for the first goal that is open."""
+        number = next((number for number in range(_plain(self.goals)) if self._open(number)), 0)
+        exchanger = Exchanger(self.improver, self.survey, self.rules, self.settings, self.budget)
+        exchanger.run(self.goals[: number + 1], movable, moves, patience=PATIENCE)
+        self.moves = exchanger.moves
+        self.improver.fill(self._by(self._size), tight)
 
     def _sweep(self, goals: int) -> None:
         """Neighbourhoods for one goal after the other, the first ones first."""
@@ -290,6 +303,7 @@ class _Large:
             tiers,
             "proven" if proven else ended,
             self.budget.work,
+            self.moves,
         )
 
     def start(self, *, bounded: bool) -> None:

@@ -36,13 +36,17 @@ class Tier:
 
 @dataclass
 class Outcome:
-    """What a search found: the stands of VMs that start or move, what it knows of each goal, and why it stopped."""
+    """What a search found: the stands of VMs that start or move, what it knows of each goal, and why it stopped.
+
+    `moves` are the moves in an order that can be carried out, where the search knows one: a VM may be moved aside first.
+    """
 
     status: str
     stands: list[Stand] = field(default_factory=list)
     tiers: list[Tier] = field(default_factory=list)
     stopped: str = ""
     seconds: float = 0.0
+    moves: list[Stand] = field(default_factory=list)
 
     def without_bounds(self) -> Outcome:
         """The same stands, claiming nothing about what else there could be."""
