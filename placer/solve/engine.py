@@ -4,6 +4,7 @@ better: by columns where many hosts are alike, by neighbourhoods everywhere.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -44,6 +45,9 @@ UNKNOWNS_PER_SECOND = 2_000
 
 MOST_GROUPS = 64
 """Groups of hosts for which columns are generated at most."""
+
+SHARPER_SECONDS = 5.0
+"""How long a bound in whole numbers may take."""
 
 PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
@@ -174,6 +178,7 @@ class _Large:
         self.firsts: list[list[Stand]] = []
         self.moves: list[Stand] = []
         self._tied: list[Rule] = []
+        self._bound_seconds = 0.0
 
     @property
     def alike(self) -> bool:
@@ -235,13 +240,17 @@ class _Large:
         if movable and self.cluster.platform.slot_choice != "worst-case":
             self._exchange(movable, moves)
             return self.outcome()
+        end = self.budget.deadline
+        self.budget.deadline -= 0 if relaxation is None else self._for_bounds(plain)
         if not movable:
             self._sweep(plain)
         self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if columns is not None:
             self._bounds_by_columns(columns)
+        self.budget.deadline = end
         if relaxation is not None:
             self._bounds(relaxation, plain, further=True)
+            self._sharpen(plain)
         if plain < len(self.goals):
             self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if self.budget.over():
@@ -255,6 +264,20 @@ class _Large:
         exchanger.run(self.goals[: number + 1], movable, moves, patience=PATIENCE)
         self.moves = exchanger.moves
         self.improver.fill(self._by(self._size), tight)
+
+    def _for_bounds(self, goals: int) -> float:
+        """The seconds that are kept for bounds once the search has ended."""
+        open_ = sum(map(self._open, range(goals)))
+        whole = SHARPER_SECONDS if self.merged is not None and self.merged.whole else 0.0
+        return min((1 - SHARE) / 2 * self.budget.left, open_ * self._bound_seconds + whole)
+
+    def _sharpen(self, goals: int) -> None:
+        """The bound of the first goal that is open, in whole numbers; where that closes it, of the next."""
+        for number in range(goals):
+            if self.merged is not None and self._open(number) and not self.budget.over():
+                self._bound(number, self.merged.sharper(number, self.answer.counted()))
+            if self._open(number):
+                return
 
     def _sweep(self, goals: int) -> None:
         """Neighbourhoods for one goal after the other, the first ones first."""
@@ -281,7 +304,9 @@ class _Large:
         """
         for number in range(goals):
             if self._open(number) and not self.budget.over():
+                begun = time.monotonic()
                 self._bound(number, relaxation.bound(number, self.answer.counted()))
+                self._bound_seconds = max(self._bound_seconds, time.monotonic() - begun)
             if self._open(number) and not further:
                 return
 

@@ -90,11 +90,12 @@ def test_empty_cluster_is_answered_and_proven(made: Snapshot, large: bool, monke
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_nothing_started_is_the_answer_when_there_is_no_time(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_finds_room_at_once_is_started_when_there_is_no_time(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if large:
         never_whole(monkeypatch)
     answer = place(ALIKE, deciding(seconds=1e-6))
-    assert (answer.status, answer.stopped, answer.placed) == ("feasible", "time limit", ())
+    assert (answer.status, answer.stopped) == ("feasible", "time limit")
+    assert answer.placed
 
 
 @pytest.mark.parametrize("large", [False, True])
