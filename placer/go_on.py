@@ -25,7 +25,7 @@ from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    pass
+    from placer.night.midway import Keep
 
 
 def go_on(
@@ -96,7 +96,7 @@ def _worth(goals: Sequence[NightGoal], plan: Plan, replay: TimedReplay) -> list[
 def _ways(
     snapshot: Snapshot, rest: Rest, decision: Decision, begun: float, progress: Progress | None
 ) -> Iterator[Plan]:
-    """What is left of the plan as it was; with its targets; and planned anew."""
+    """What is left of the plan as it was; and planned again, each time with less of it kept."""
     yield rest.plan
     assert rest.plan.asked is not None
     if isinstance(rest.plan.asked.request, Evacuate):
@@ -107,8 +107,10 @@ def _ways(
         from placer.night.midway import planned_on  # here, because ortools takes most of a second to load
 
         limit = decision.search.time_limit_seconds
-        yield planned_on(snapshot, rest, decision, begun + limit / 2, progress, keep=True)
-        yield planned_on(snapshot, rest, decision, begun + limit, progress, keep=False)
+        kept: Sequence[Keep] = ("targets", "most", "nothing") if rest.missed else ("targets", "nothing")
+        for number, keep in enumerate(kept, 1):
+            deadline = begun + limit * number / len(kept)
+            yield planned_on(snapshot, rest, decision, deadline, progress, keep)
 
 
 def _finished(snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, plan: Plan, replay: TimedReplay) -> Plan:

@@ -596,6 +596,8 @@ class _Replay:
         return None if ready is None else math.floor((ready - BASE) / timedelta(seconds=1))
 
     def _is_due(self, ready: int | None, now: int) -> bool:
+        if now == self.begins:  # what is due just then cannot be helped
+            return ready is not None and any(begin <= ready <= now < end for begin, end in self.windows)
         if ready is None:
             return any(now == end for _, end in self.windows)
         if now == ready or any(begin <= ready <= now <= end for begin, end in self.windows):

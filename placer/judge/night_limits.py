@@ -260,7 +260,7 @@ def _way_back(replay: TimedReplay) -> Iterator[str]:
         home = replay.home(vm)
         spells = [spell for spell in replay.spells(vm.name) if way == "any-host" or spell.host == home]
         dues = _due(replay, vm, windows)
-        for due in ((max(begin, replay.midway.at), end) for begin, end in dues if end >= replay.midway.at):
+        for due in ((max(begin, replay.midway.at), end) for begin, end in dues if end > replay.midway.at):
             if not _covers(spells, due):
                 where = f"on {home} " if way == "same-host" else ""
                 until = f" and until {told(due[1])}" if due[1] > due[0] else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from placer.consolidate import write
 from placer.night.carried import Carried
@@ -23,23 +24,25 @@ from placer_models.plan import Plan, Step
 from placer_models.snapshot import Snapshot
 
 FREE_ALREADY = "is free already"
+Keep = Literal["targets", "most", "nothing"]
 
 
 def planned_on(
-    snapshot: Snapshot, rest: Rest, decision: Decision, deadline: float, progress: Progress | None, *, keep: bool
+    snapshot: Snapshot, rest: Rest, decision: Decision, deadline: float, progress: Progress | None, keep: Keep
 ) -> Plan:
     """What is left of a consolidation, planned again, before it is judged.
 
-    `keep`: hosts that are free stay so, with the runs of jobs that were planned on them; VMs that have yet to go do so
-    to where they were to, or not at all; only those whose steps have failed, and strangers on hosts that were to be
-    freed, go any way. Otherwise only what is under way goes on as it was.
+    Of what was planned it keeps "targets": hosts that are free stay so, with the runs of jobs that were planned on
+    them; VMs that have yet to go do so to where they were to, or not at all; only those whose steps have failed, and
+    strangers on hosts that were to be freed, go any way. "most": likewise, but all VMs beside one whose step has failed
+    go any way, too. "nothing": only what is under way goes on as it was.
     """
     asked = rest.plan.asked
     assert asked is not None
     assert isinstance(asked.request, Consolidate)
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
     now = Present(snapshot.content, rest, asked.request)
-    runs = Runs(rest.plan, asked.jobs, now.scene, now.begin, keep=keep)
+    runs = Runs(rest.plan, asked.jobs, now.scene, now.begin, keep=keep != "nothing")
     steps, mark = Steps(snapshot.content, Clock(now.begin)), unused_mark(rest.plan)
     now.carried.taken = frozenset(runs.taken)
     nights: list[tuple[Night, Result]] = []
@@ -51,8 +54,8 @@ def planned_on(
         jobs = runs.errands(clock)
         night = Night(clock, clock.seconds(end), scene, rules, request, jobs, closed=closed, carried=carried)
         now.forbid(night)
-        if keep:
-            now.keep(night, end, runs.to_free)
+        if keep != "nothing":
+            now.keep(night, end, runs.to_free, loosely=keep == "most")
         result = plan_night(night, goals, decision.search, deadline, progress)
         nights.append((night, result))
         result.runs = runs.numbered(result.runs)

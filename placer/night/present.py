@@ -123,19 +123,20 @@ class Present:
                 night.carried.failed[name] = night.carried.failed.get(name, frozenset()) | {step.reaches}
                 night.not_to[name] = night.not_to.get(name, frozenset()) | {step.reaches}
 
-    def keep(self, night: Night, end: datetime, to_free: Collection[str]) -> None:
-        """VMs that have yet to go do so to where they were to, or not at all. Any way go those whose steps have failed,
-        and strangers on hosts that are still to be freed.
+    def keep(self, night: Night, end: datetime, to_free: Collection[str], *, loosely: bool) -> None:
+        """VMs that have yet to go do so to where they were to, or not at all. Any way go those whose steps have failed
+        (`loosely`: with all that stand beside them), and strangers on hosts that are still to be freed.
         """
         its: dict[str, list[Step]] = defaultdict(list)
         for step in self.pending:
             if night.clock.origin <= step.start < end:
                 its[str(step.vm)].append(step)
         failed = {str(step.vm) for step in self.missed}
+        loose = {stand.host for vm in failed if loosely for stand in night.scene.of(vm)}
         everywhere = frozenset(night.scene.cluster.hosts)
         night.carried.back_by = {vm: night.clock.seconds(steps[-1].end) for vm, steps in its.items()}
         for stand in night.scene.stands():
-            if stand.vm in failed:
+            if stand.vm in failed or (stand.host in loose and stand.vm not in night.carried.homes):
                 continue
             power, host = _night_place(its.get(stand.vm, ()), stand, night)
             if power == "on" and host == stand.host:

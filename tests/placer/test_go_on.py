@@ -172,3 +172,30 @@ def test_a_request_that_names_a_host_that_is_gone_is_refused_in_a_sentence() -> 
     vms = tuple(one for one in fresh.vms if one.host != "esx01")
     with pytest.raises(Faults, match="found 'esx01', expected a host of this snapshot"):
         go_on(fresh.with_parts(hosts=hosts, vms=vms), plan)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one-uplink-takes-one-move-at-a-time",
+        "manager-gives-the-first-slot-again-when-vgpus-come-back",
+        "mig-instances-are-gathered-so-that-a-7g-can-train",
+        "two-nights-do-what-one-cannot",
+        "early-riser-is-back-by-five-and-the-others-by-half-past-six",
+        "store-has-room-for-one-sleeping-desktop-so-one-host-is-freed",
+    ],
+)
+def test_any_single_failure_is_planned_around_and_nobody_is_forgotten(name: str) -> None:
+    story, plan = told(name)
+    homes = {vm.name: vm.host for vm in story.snapshot.vms if vm.power == "on"}
+    for step in [step for step in plan.steps if step.vm is not None]:
+        if step.end >= plan.window[-1].until:
+            continue
+        fresh = seen(story.snapshot, plan, step.end, failed=[step.id])
+        found = go_on(fresh, plan)
+        assert verify(fresh, found) == []
+        assert found.asked is not None
+        assert found.asked.begun is not None
+        ends = {one.vm: one.reaches for one in found.steps if one.vm is not None}
+        away = {vm for vm, host in ends.items() if host != homes[vm]}
+        assert away <= set(found.asked.begun.excused), (step.id, ends)
