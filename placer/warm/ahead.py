@@ -80,11 +80,12 @@ class Ahead:
 
     def learn(self, vm: Vm, times: int) -> None:
         """Reckon with VMs like this so many times more."""
-        items: Counter[int] = Counter()
+        amounts: dict[int, int] = {}
         for ask in vm.wants:
-            items[self._rows.item(item_of(ask, vm))] += ask.count
-        for item, count in items.items():
-            self._count(Shape(item, count, vm.cpu_milli, vm.memory_mib), times)
+            item = self._rows.item(item_of(ask, vm))
+            amounts[item] = amounts.get(item, 0) + ask.count
+        for item, amount in amounts.items():
+            self._count(Shape(item, amount, vm.cpu_milli, vm.memory_mib), times)
 
     def _count(self, shape: Shape, times: int) -> None:
         self._counts[shape] += times
