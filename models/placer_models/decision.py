@@ -22,11 +22,14 @@ __all__ = ["Decision", "Search", "read_decision", "shipped", "shipped_decision"]
 
 
 class Search(Document):
-    """How to search: seconds at most, the seed, and how many threads the solver may use."""
+    """How to search: seconds at most, the seed, how many threads the solver may use, and how much memory the process
+    may take (default: half of what is free).
+    """
 
     time_limit_seconds: float = Field(default=60, gt=0, le=10**6)
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     workers: int = Field(default=2, ge=1, le=256)
+    memory_limit_mib: int | None = Field(default=None, ge=1, le=2**31)
 
 
 class Decision(Document):

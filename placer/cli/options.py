@@ -76,6 +76,16 @@ def begun() -> float:
     return time.monotonic() if case is None else case.begun
 
 
+def memory_option(command: Command) -> Command:
+    """Add --memory-limit to a command whose searches keep to it."""
+    return click.option(
+        "--memory-limit",
+        metavar="MIB",
+        type=click.IntRange(1, 2**31),
+        help="How much memory the process may take: larger boards are not built (default: half of what is free).",
+    )(command)
+
+
 def read(path: str) -> tuple[bytes, str]:
     """A file's bytes and name; standard input can be read but once."""
     case = click.get_current_context().find_object(Case) or Case()
@@ -169,7 +179,11 @@ def _form(values: object) -> object:
 
 
 def decision_of(
-    decision: str, time_limit: float | None = None, seed: int | None = None, workers: int | None = None
+    decision: str,
+    time_limit: float | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    memory_limit: int | None = None,
 ) -> Decision:
     """The decision that the options name, with what they override."""
     from placer_models.decision import read_decision, shipped_decision
@@ -179,5 +193,6 @@ def decision_of(
     else:
         found = shipped_decision(decision)
     wishes = {"time_limit_seconds": time_limit, "seed": seed, "workers": workers}
+    wishes["memory_limit_mib"] = memory_limit
     search = found.search.model_copy(update={key: value for key, value in wishes.items() if value is not None})
     return found.model_copy(update={"search": search})

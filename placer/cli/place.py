@@ -11,6 +11,7 @@ from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
 from placer.cli.options import (
     begun,
     decision_of,
+    memory_option,
     models_option,
     output_option,
     quiet_option,
@@ -32,6 +33,7 @@ from placer.cli.options import (
     show_default=True,
     help="How many running VMs may be live-migrated to make room.",
 )
+@memory_option
 @models_option
 @quiet_option
 def place_command(
@@ -40,6 +42,7 @@ def place_command(
     """Answer the power-on requests of a snapshot."""
     asked = snapshot_of(snapshot, gpu_models, output)
     decision = decision_of(**wishes)
+    from placer.memory import default_limit_mib
     from placer.power_on import place
     from placer.report.live import Live
     from placer.report.placements import print_placements
@@ -50,6 +53,8 @@ def place_command(
     files.write(output, dump(answer))
     if not quiet:
         print_placements(asked, answer, seconds=live.seconds)
+        if decision.search.memory_limit_mib is None and (most := default_limit_mib()) is not None:
+            click.echo(f"memory: at most {most} MiB, half of what was free (--memory-limit says otherwise)", err=True)
     if answer.stopped == "interrupted":
         click.echo("interrupted: this is the best answer so far, and the judge passed it", err=True)
         return INTERRUPTED

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from placer.memory import affordable
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
@@ -80,7 +81,7 @@ def solve(
             budget.deadline -= kept(large.answer.stands)
         if large.closed(len(goals)):
             return large.outcome()
-        if large.pairs(movable) <= (FEW_UNKNOWNS if large.alike and not movable else MOST_UNKNOWNS):
+        if large.pairs(movable) <= large.affordable(few=large.alike and not movable):
             whole = _Boards(large, movable, most_moves, forbidden)
             outcome = whole.solve()
             if outcome.stopped == "proven" or (forbidden and outcome.tiers):
@@ -138,7 +139,7 @@ class _Boards:
                 of.cluster.asked,
                 self._movable,
                 survey=of.survey,
-                most=MOST_UNKNOWNS,
+                most=of.affordable(),
                 figures=of.answer.first_figures,
             )
         except TooLarge:
@@ -184,6 +185,10 @@ class _Large:
     def alike(self) -> bool:
         """Whether most hosts have others like them."""
         return 2 * len(self.groups) <= sum(map(len, self.groups))
+
+    def affordable(self, *, few: bool = False) -> int:
+        """How many unknowns a board may have."""
+        return affordable(self.settings.memory_limit_mib, FEW_UNKNOWNS if few else MOST_UNKNOWNS)
 
     def pairs(self, movable: Collection[str]) -> int:
         """How many pairs of a class of VMs and a host where it may be there are, about."""
@@ -289,7 +294,7 @@ class _Large:
     def _relaxation(self) -> Relaxation | None:
         goals = self.goals[: _plain(self.goals)]
         size = sum(self.survey.admits(names[0], hosts[0]) for names in self.waiting for hosts in self.groups)
-        if size > UNKNOWNS_PER_SECOND * self.budget.left:
+        if size > affordable(self.settings.memory_limit_mib, int(UNKNOWNS_PER_SECOND * self.budget.left)):
             return None
         try:
             relaxation = Relaxation(self.scene, self.survey, self.rules, goals, self.budget)

@@ -15,6 +15,7 @@ from random import Random
 import numpy as np
 
 from placer.legs import in_sequence, legs
+from placer.memory import affordable
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
@@ -188,7 +189,7 @@ class Exchanger:
                 may,
                 hosts,
                 survey=self._survey,
-                most=MOST_UNKNOWNS,
+                most=affordable(self._search.memory_limit_mib, MOST_UNKNOWNS),
                 loose=any(rule.exact for rule in self._rules),
             )
         except TooLarge:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from placer.judge.check import broken, worse
+from placer.memory import affordable
 from placer.solve import engine
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
@@ -234,7 +235,7 @@ class _Guarded:
                 self._scene.cluster.asked,
                 self._movable,
                 survey=self._survey,
-                most=MOST_UNKNOWNS,
+                most=affordable(self._settings.memory_limit_mib, MOST_UNKNOWNS),
                 loose=True,
             )
         except TooLarge:

@@ -14,6 +14,7 @@ from random import Random
 import numpy as np
 from ortools.sat.python import cp_model
 
+from placer.memory import affordable
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
@@ -276,7 +277,7 @@ class Improver:
                 (),
                 hosts,
                 survey=self._survey,
-                most=MOST_UNKNOWNS,
+                most=affordable(self._search.memory_limit_mib, MOST_UNKNOWNS),
                 loose=any(rule.exact for rule in self._rules),
                 figures=figures,
             )
@@ -367,7 +368,7 @@ class Improver:
                 movable,
                 hosts,
                 survey=self._survey,
-                most=MOST_UNKNOWNS,
+                most=affordable(self._search.memory_limit_mib, MOST_UNKNOWNS),
                 loose=any(rule.exact for rule in self._rules),
                 figures=None if movable else self.answer.figures,
             )

@@ -18,6 +18,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from placer.judge.check import broken
+from placer.memory import affordable
 from placer.solve.board import CountBoard
 from placer.solve.bound import Linear
 from placer.solve.budget import Budget
@@ -129,8 +130,9 @@ class Merged:
         kept = [rule for rule in rules if not rule.soft and rule.by_host and _mergeable(rule, scene)]
         alone = Alone(scene, survey, figures)
         groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host], alone)
+        most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
         self._board = MergedBoard(
-            alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS
+            alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=most
         )
         self._goals, self._search, self._budget = goals, search, budget
         self._linear = Linear(self._board, goals, budget)

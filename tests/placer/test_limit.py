@@ -1,0 +1,71 @@
+"""The limit holds for all that an answer takes, and Ctrl-C for every stage of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from placer import place, power_on
+from placer.limit import MOST, Limit
+from placer_models.decision import shipped_decision
+from tests.placer.solve.small import gpu_hosts, shares, snapshot
+
+MADE = snapshot(gpu_hosts(1), shares(600, 600, 600, 700))
+
+
+def test_time_is_kept_for_reasons_and_never_more_than_its_part() -> None:
+    limit = Limit(100)
+    assert limit.kept(1.0, 0, 10, 100) < limit.kept(1.0, 50, 10, 100) < limit.kept(1.0, 10**6, 10, 100)
+    assert limit.kept(1.0, 10**6, 10, 100) == MOST * 100
+
+
+def test_the_first_interrupt_ends_the_search_and_the_second_raises() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Limit(100) as limit:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert limit.interrupted
+        assert limit.over()
+        assert limit.deadline <= time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_time_that_was_spent_before_counts() -> None:
+    assert not Limit(10).over()
+    assert Limit(10, since=time.monotonic() - 20).over()
+
+
+@pytest.mark.parametrize("stage", ["in_order", "Replay"])
+def test_an_interrupt_after_the_search_still_gives_the_judged_answer(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = getattr(power_on, stage)
+
+    def interrupted(*args: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return whole(*args)
+
+    monkeypatch.setattr(power_on, stage, interrupted)
+    answer = place(MADE, shipped_decision("power_on"))
+    assert len(answer.placed) == 2
+    assert [one.reasons for one in answer.unplaced] == [("not looked into: the time was up",)] * 2
+
+
+def test_an_interrupt_before_the_search_is_answered_with_what_finds_room_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = power_on.broken
+
+    def interrupted(*args: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return whole(*args)
+
+    monkeypatch.setattr(power_on, "broken", interrupted)
+    answer = place(MADE, shipped_decision("power_on"))
+    assert answer.stopped == "interrupted"
+    assert len(answer.placed) == 2
