@@ -67,7 +67,7 @@ def planned_on(
     fresh = [step for step in steps.steps if step.job is None]
     fresh_of_jobs = [step for step in steps.steps if step.job is not None]
     kept = [step for step in now.of_hosts if step.host in runs.taken]
-    told = [*now.done, *kept, *_named_as_before(fresh, now.pending), *fresh_of_jobs, *job_steps(rest.plan, runs.old)]
+    told = [*now.done, *kept, *named_as_before(fresh, now.pending), *fresh_of_jobs, *job_steps(rest.plan, runs.old)]
     return rest.plan.model_copy(
         update={
             "asked": _excusing(asked, {**now.overdue, **now.carried.excused}),
@@ -101,14 +101,18 @@ def unused_mark(plan: Plan) -> str:
     return f"c{number}-"
 
 
-def _named_as_before(steps: Sequence[Step], old: Sequence[Step]) -> list[Step]:
-    """Steps with the ids of those that were to do the same to the same VM."""
+def named_as_before(steps: Sequence[Step], old: Sequence[Step]) -> list[Step]:
+    """Steps with the ids of those that were to do the same to the same VM or host."""
+
+    def deed(step: Step) -> object:
+        return step.kind, step.vm, step.leaves, step.reaches, step.host if step.vm is None else None
+
     same: dict[object, list[Step]] = defaultdict(list)
     for step in sorted(old, key=lambda step: step.start):
-        same[step.kind, step.vm, step.leaves, step.reaches].append(step)
+        same[deed(step)].append(step)
     names: dict[str, str] = {}
     for step in sorted(steps, key=lambda step: step.start):
-        if before := same[step.kind, step.vm, step.leaves, step.reaches]:
+        if before := same[deed(step)]:
             names[step.id] = before.pop(0).id
     return [
         step.model_copy(

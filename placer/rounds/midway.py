@@ -13,7 +13,7 @@ from placer.judge.midway import Midway
 from placer.judge.timeline import VM_STEPS
 from placer.night.back import after
 from placer.night.homeward import brought_home
-from placer.night.midway import unused_mark
+from placer.night.midway import named_as_before, unused_mark
 from placer.night.present import Present
 from placer.night.window import Night
 from placer.power_on import Progress
@@ -51,7 +51,7 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, deadline: floa
     return rest.plan.model_copy(
         update={
             "asked": asked.model_copy(update={"begun": begun}),
-            "steps": tuple(sorted(rolling.steps.steps, key=lambda step: step.start)),
+            "steps": tuple(sorted(rolled.named(), key=lambda step: step.start)),
             "freed": tuple(rolling.steps.freed),
             "unmoved": tuple(rolling.unmoved),
             "left_out": tuple(rolling.left_out),
@@ -93,6 +93,12 @@ class _Rolled:
         spans = merged(span for window in request.windows for span in window.spans())
         self.spans = [(self.origin.seconds(begin), self.origin.seconds(end)) for begin, end in spans]
         self.rolling = Rolling(snapshot, request, decision, self.steps, budget, progress, asked=asked, start=self.scene)
+
+    def named(self) -> list[Step]:
+        """All steps, those that were planned before with the ids that they had."""
+        told = {step.id for step in self.now.done}
+        fresh = [step for step in self.steps.steps if step.id not in told]
+        return [*self.now.done, *named_as_before(fresh, [*self.now.pending, *self.now.of_hosts])]
 
     def close(self) -> None:
         """Hosts leave maintenance when they have been cared for, and VMs return to hosts whose turn is over; who is
@@ -184,7 +190,8 @@ class _Rolled:
         wait = tuple(way for way in may.wait if way[0] != step.kind)
         elsewhere = tuple(way for way in may.elsewhere if way[0] != step.kind)
         able = may.live or wait or elsewhere
-        why = f"its {step.kind} failed, and nothing else may be done to it"
+        what = {"migrate": "migration", "suspend": "suspension"}.get(step.kind, step.kind)
+        why = f"its {what} failed, and nothing else may be done to it"
         rolling.options[str(step.vm)] = replace(may, wait=wait, elsewhere=elsewhere) if able else why
 
 
