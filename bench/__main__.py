@@ -7,7 +7,9 @@ from typing import TextIO
 import click
 
 from bench.clusters import KINDS, MID_SIZE, synthetic
+from bench.defrag import defrag
 from bench.drain import drain
+from bench.fixtures import fixtures
 from bench.night import night
 from bench.online import online
 from bench.openb import openb
@@ -51,7 +53,9 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
     output.write(text)
 
 
+bench.add_command(defrag)
 bench.add_command(drain)
+bench.add_command(fixtures)
 bench.add_command(growth)
 bench.add_command(night)
 bench.add_command(online)

@@ -1,0 +1,77 @@
+"""How many GPUs a few moves win: the openb trace as another scheduler has left it, its pods taken as VMs that may
+live-migrate. For each number of moves an answer that can be carried out, judged, with its bound.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bench.place import gpus_of, placed, run, shares
+from bench.report import Line
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+MOVES = (25, 50, 100, 200, 400)
+
+
+@click.command()
+@click.option("--nodes", type=FILE, required=True, help="The trace's node CSV.")
+@click.option("--pods", type=FILE, required=True, help="The trace's pod CSV.")
+@click.option("--placement", type=FILE, required=True, help="Where pods run: a CSV of pod,node,gpu_index.")
+@click.option("--moves", type=click.IntRange(0), multiple=True, help="Moves at most; may be repeated.")
+@click.option("--time-limit", type=float, default=120, show_default=True, help="Seconds of search at most, each.")
+@click.option(
+    "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the curve (PNG, SVG)."
+)
+def defrag(
+    nodes: Path, pods: Path, placement: Path, moves: Sequence[int], time_limit: float, picture: Path | None
+) -> None:
+    """Start pods that wait in a fragmented cluster, by few moves: a JSON line for each number of them."""
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = Path(folder) / "placed.json"
+        files = ["--nodes", str(nodes), "--pods", str(pods), "--placement", str(placement), "-o", str(snapshot)]
+        run(["import", "openb", *files], time_limit)
+        gpus, held = gpus_of(snapshot)
+        for most in moves or MOVES:
+            answer, line = placed(snapshot, "gpu_allocation", time_limit, "--moves", str(most))
+            if len(answer.moves) > most:
+                raise click.ClickException(f"{len(answer.moves)} moves, at most {most} are allowed")
+            first = {"work": "defrag", "trace": placement.stem, "most_moves": most}
+            first["before_percent"] = round(held / (10 * gpus), 4)
+            lines.append({**first, **shares(line, gpus, held), "placed": len(answer.placed), **line})
+            click.echo(json.dumps(lines[-1]))
+    if picture is not None:
+        try:
+            draw(lines, picture)
+        except ImportError as error:
+            raise click.ClickException("a picture needs matplotlib: pip install 'gpu-placer[bench]'") from error
+
+
+def draw(lines: Sequence[Line], path: Path) -> None:
+    """The share of GPUs that is given against the moves allowed, with what is given without any move, and the bound.
+    Needs matplotlib.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    points = sorted((line["most_moves"], line["gpu_percent"], line["most_percent"]) for line in lines)
+    walk = [(0, lines[0]["before_percent"]), *((most, share) for most, share, _ in points)]
+    axes.plot(*zip(*walk, strict=True), "o-")
+    bounds = [(most, bound) for most, _, bound in points if bound is not None]
+    if bounds:
+        axes.plot(*zip(*bounds, strict=True), "--", label="nobody can beat this")
+        axes.legend(loc="lower right")
+    axes.set_xlabel("moves at most")
+    axes.set_ylabel("GPUs given, %")
+    axes.set_title(f"{lines[0]['trace']}: pods started by moving others")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
