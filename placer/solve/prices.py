@@ -20,10 +20,9 @@ Arc = tuple[int, int, int]
 """A state, the item that it takes, and the state that it is then in, all by number. State 0 is an empty GPU."""
 
 
-def prices(arcs: Sequence[Arc], demand: Sequence[int]) -> list[float]:
-    """The price of each item in GPUs, by how often it is asked for; one that nobody asks for (0) has none.
-
-    Raises ArithmeticError where the solver finds none (our bug: there always are some).
+def prices(arcs: Sequence[Arc], demand: Sequence[int]) -> list[float] | None:
+    """The price of each item in GPUs, by how often it is asked for; one that nobody asks for (0) has none. None: the
+    solver, which has its numerical limits, finds none.
     """
     model = model_builder.Model()  # type: ignore[no-untyped-call]
     states = 1 + max(max(before, after) for before, _, after in arcs)
@@ -36,8 +35,7 @@ def prices(arcs: Sequence[Arc], demand: Sequence[int]) -> list[float]:
     model.add(model_builder.LinearExpr.weighted_sum(price, [asked / total for asked in demand]) == 1)
     model.minimize(worth[0])
     solver = model_builder.Solver("glop")
-    status = solver.solve(model)
-    if status != model_builder.SolveStatus.OPTIMAL:
-        raise ArithmeticError(f"prices of {len(demand)} items: {status}")
+    if solver.solve(model) != model_builder.SolveStatus.OPTIMAL:
+        return None
     whole = solver.value(worth[0])
     return [max(0.0, solver.value(one)) / whole for one in price]

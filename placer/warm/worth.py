@@ -13,7 +13,7 @@ import numpy.typing as npt
 from placer.warm.rows import Ints, Rows
 
 Floats = npt.NDArray[np.float64]
-MOST_STATES = 600
+MOST_STATES = 3000
 """GPUs that can be in more states than that (vGPUs of many sizes on one GPU) are worth what is free of them."""
 
 GRID = (0.0, *(0.03 * 2**step for step in range(8)))
@@ -53,7 +53,7 @@ class Worth:
         self._rows, self.expected = rows, expected
         self._kinds: dict[int, _Kind] = {}
         self._prices: dict[int, Sequence[float]] = {}
-        self._solved: dict[object, list[float]] = {}
+        self._solved: dict[object, list[float] | None] = {}
         self.unit = [0] * len(expected.items)
         """Thousandths of a GPU that one item takes."""
         size = max(1, len(rows.states))
@@ -146,7 +146,9 @@ class Worth:
             from placer.solve.prices import prices  # here, because it brings ortools
 
             self._solved[key] = prices(arcs, demand)
-        self._prices[kind.root] = self._solved[key]
+        found = self._solved[key]
+        kind.rough = found is None
+        self._prices[kind.root] = found or []
 
     def _fill(self, kind: _Kind, some: Sequence[int]) -> None:
         """The worth of each of these states; of all that they lead to before, the fullest first."""

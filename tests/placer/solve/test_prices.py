@@ -39,6 +39,7 @@ def test_what_nobody_asks_for_has_no_price() -> None:
 def test_no_pattern_is_worth_more_than_a_gpu_and_the_best_is_worth_one(items: list[tuple[int, int]]) -> None:
     sizes, demand = [size for size, _ in items], [asked for _, asked in items]
     found = prices(arcs(*sizes), demand)
+    assert found is not None
     best = [0.0] * 101
     for room in range(1, 101):
         here = (best[room - size] + price for size, price in zip(sizes, found, strict=True) if size <= room)

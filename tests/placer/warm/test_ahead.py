@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from placer import Session
-from placer.warm import worth
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
 from placer_models.goals.stranded import asks_made_by
@@ -90,8 +89,14 @@ def test_expected_asks_without_their_cpus_are_looked_at_too() -> None:
     assert Session(story, MOST_GPU, asks).propose("new").host == "begun"
 
 
-def test_gpus_with_too_many_states_to_look_at_are_worth_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worth, "MOST_STATES", 1)
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [("placer.warm.worth.MOST_STATES", 1), ("placer.solve.prices.prices", lambda arcs, demand: None)],
+)
+def test_gpus_without_prices_are_worth_what_is_free(
+    what: str, instead: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(what, instead)
     hosts = [host("tight", shared(), cpus=12), host("wide", shared(), cpus=100)]
     expected = like(off("later", whole("Tesla T4"), cpus=10), off("half", share(500), cpus=10))
     assert chosen(snapshot(hosts, [off("new", cpus=8)]), expected) == "wide"
