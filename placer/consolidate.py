@@ -85,7 +85,9 @@ def consolidate(
     replay = TimedReplay(cluster, rules, request, jobs, plan)
     if replay.faults:
         raise Disagreement(replay.faults)
-    return with_figures(_scored(plan, goals, replay.score, outcomes), replay)
+    named = len(request.free) if isinstance(request.free, tuple) else 0
+    most = {"job-value": sum(job.value * job.instances for job in jobs), "named-freed": named}
+    return with_figures(_scored(plan, goals, replay.score, outcomes, most), replay)
 
 
 def write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:
@@ -99,12 +101,18 @@ def write(steps: Steps, night: Night, result: Result, offset: int, mark: str) ->
         steps.free(host, offset + begin, offset + end)
 
 
-def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], outcomes: Sequence[Outcome]) -> Plan:
+def _scored(
+    plan: Plan,
+    goals: Sequence[NightGoal],
+    score: Mapping[str, int],
+    outcomes: Sequence[Outcome],
+    most: Mapping[str, int],
+) -> Plan:
     """The plan with the judge's scores and the search's bounds.
 
     A bound holds given the scores of the goals before it: so the first goal of which the plan has less than its
     target promised is the last one with a bound. Of several nights, and of what only the clock tells (downtime beyond
-    none, soonest), nothing is proven.
+    none, soonest), the search proves nothing: there is no more than was asked for (`most`), and no less than nothing.
     """
     tiers = {tier.goal.kind: tier for tier in outcomes[0].tiers} if len(outcomes) == 1 else {}
     bounds: dict[str, int | None] = {}
@@ -112,7 +120,10 @@ def _scored(plan: Plan, goals: Sequence[NightGoal], score: Mapping[str, int], ou
     for goal in goals:
         tier = tiers.get(goal.kind)
         told = goal.kind not in ("downtime", "soonest") or (tier is not None and tier.score == score[goal.kind] == 0)
-        bounds[goal.label] = tier.bound if holds and told and tier is not None else None
+        found = tier.bound if holds and told and tier is not None else None
+        if found is None:
+            found = 0 if goal.sense == "least" and score[goal.kind] == 0 else most.get(goal.kind)
+        bounds[goal.label] = found
         holds = holds and tier is not None and tier.score == score[goal.kind]
     scores = {goal.label: score[goal.kind] for goal in goals}
     gaps = {label: gap_of(scores[label], bound) for label, bound in bounds.items()}
