@@ -193,7 +193,7 @@ class _Hosts:
         if item is not None:
             costs, after = self._rows.best(item)
             self.worth.learn()
-            on_each = costs[states]
+            on_each = 1024 * costs[states] + self._rows.free()[states]  # of equals the fullest, as they are seated
             gpus = on_each.argmin(axis=1)[:, None]
             if count > 1:
                 gpus = np.argpartition(on_each, count - 1, axis=1)[:, :count]

@@ -7,7 +7,7 @@ refuses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from placer.warm.ahead import Ahead
 from placer.warm.asking import Asking, Unsure
 from placer.warm.columns import Bools, Columns
+from placer.warm.order import Look, in_order
 from placer.warm.rows import NEVER, Ints, Rows
 from placer.warm.seats import Seats, fewest, simple
 from placer_models.cluster import Cluster, Host, Vm
@@ -27,9 +28,6 @@ from placer_models.rules.host_state import HostState
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import misfit
-
-Look = Callable[[Ints], Ints]
-"""What is lost of what is expected if a VM comes to some of the hosts that have room for it."""
 
 MOST_NAMED = 3
 """Hosts that were passed over of which it is said why."""
@@ -120,7 +118,7 @@ class Field:
         """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
         found, keys, ahead, off = self._look(vm)
         asking = self._asking(vm)
-        for at, left in _in_order(keys, ahead, len(found)):
+        for at, left in in_order(keys, ahead, len(found)):
             stand = asking.stand(self.columns.hosts[int(found[at])])
             if stand is not None:
                 score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
@@ -144,7 +142,7 @@ class Field:
         asking = self._asking(vm)
         groups: dict[tuple[int, ...], list[str]] = {}
         every = [*(values for _, values in keys), ahead(np.arange(len(found)))]
-        for at, _ in _in_order(keys, ahead, len(found)):
+        for at, _ in in_order(keys, ahead, len(found)):
             host = self.columns.hosts[int(found[at])]
             if asking.stand(host) is not None:
                 groups.setdefault(tuple(int(values[at]) for values in every), []).append(host.name)
@@ -279,28 +277,6 @@ class Field:
             return [-score[goal.label] if goal.sense == "most" else score[goal.label] for goal in self.goals]
 
         return key(one) < key(other)
-
-
-def _in_order(
-    keys: Sequence[tuple[str, Ints]], ahead: Look, count: int
-) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
-    """The hosts from the best on (of equals the first), each by its place in the keys, with how many each key left, and
-    last the look ahead.
-    """
-    if not count:
-        return
-    some = np.arange(count)
-    left: list[tuple[str, int]] = []
-    for name, values in keys:
-        some = some[values[some] == values[some].min()]
-        left.append((name, len(some)))
-    if len(some) > 1:
-        lost = ahead(some)
-        some = some[lost == lost.min()]
-    first = int(some[0])
-    yield first, (*left, ("ahead", len(some)))
-    order = np.lexsort([ahead(np.arange(count)), *(values for _, values in reversed(keys))])
-    yield from ((int(at), ()) for at in order if at != first)
 
 
 def _amount(rule: Rule, scene: Scene, host: str | None) -> int:

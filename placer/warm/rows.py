@@ -68,6 +68,8 @@ class Rows:
         self._tables: list[_Table] = []
         self._turns: dict[tuple[int, int], tuple[Turn, ...]] = {}
         self._most: dict[tuple[int, int], int] = {}
+        self._room: dict[int, tuple[Ints, int]] = {}
+        self._used: Ints = np.zeros(0, dtype=np.int64)
         self._expected: dict[int, int] = {}
         """The column of each item that is expected."""
         self._weights: list[int] = []
@@ -147,6 +149,27 @@ class Rows:
         if key not in self._turns:
             self._turns[key] = tuple(self._find_turns(self._tables[item].item, state))
         return self._turns[key]
+
+    def room(self, item: int) -> Ints:
+        """For each state in which GPUs are, how many items of one sort it takes at most."""
+        table, seen = self._room.get(item, (np.zeros(0, dtype=np.int64), 0))
+        if seen < len(self._visited):
+            new = self._visited[seen:]
+            counts = [self.most(item, state) for state in new]
+            grown = np.zeros(max(len(self.states), len(table)), dtype=np.int64)
+            grown[: len(table)] = table
+            grown[new] = counts
+            table = grown
+            self._room[item] = table, len(self._visited)
+        return table
+
+    def used(self) -> Ints:
+        """How much of a GPU in each state is held, in thousandths."""
+        known = len(self._used)
+        if known < len(self.states):
+            more = [0 if state is None else state.used for state in self.states[known:]]
+            self._used = np.concatenate((self._used, np.array(more, dtype=np.int64)))
+        return self._used
 
     def most(self, item: int, state: int) -> int:
         """How many items of one sort a state takes at most, one after the other."""
