@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -40,8 +40,10 @@ SCALE = 1000
 PRICING_WORK = 0.5
 """Deterministic seconds for the content of one host at most."""
 
-PAIR = 2
-"""How many groups are asked before the master is solved anew: as many at a time as there are cores for most."""
+PAIR, MANY = 2, 1000
+"""How many groups are asked before the master is solved anew: so many more with every so many columns, as that takes
+longer then.
+"""
 
 FEWER = 0.7
 """For what is left, boards are made anew when so few classes of VMs are: they are much smaller then."""
@@ -96,12 +98,15 @@ class Contents(cp_model.CpSolverSolutionCallback):
 
 @dataclass(frozen=True)
 class Setting:
-    """What all columns of a search have in common. `rules` are those that look at one host at a time."""
+    """What all columns of a search have in common. `rules` are those that look at one host at a time; `asked` are the
+    VMs that may come, with their priorities.
+    """
 
     scene: Scene
     survey: Survey
     rules: Sequence[Rule]
     goals: Sequence[Goal]
+    asked: Mapping[str, int]
     budget: Budget
     workers: int
 
@@ -139,7 +144,7 @@ class Columns:
 
     def _board(self, host: str) -> Pricer:
         setting = self._in
-        asked = {name: setting.scene.cluster.asked[name] for names in self.waiting for name in names}
+        asked = {name: setting.asked[name] for names in self.waiting for name in names}
         board = CountBoard(setting.scene, setting.rules, setting.goals, asked, groups=[[host]], survey=setting.survey)
         here = board.here(board.places[0])
         return Pricer(board, [(self._number[vms.names[0]], count) for vms, count in here if not vms.stands])
@@ -163,6 +168,10 @@ class Columns:
                 if number is None or factor < 0 or found.setdefault(number, factor) != factor:
                     return None
         return found
+
+    def counted(self, names: Iterable[str]) -> Mapping[int, int]:
+        """How many of each class these VMs are."""
+        return Counter(self._number[name] for name in names)
 
     def take(self, stands: Iterable[Stand]) -> None:
         """Let the contents of an answer be columns."""
@@ -205,7 +214,8 @@ class Columns:
         while prices is not None and prices.total < enough and len(proven) < len(self._turns):
             if self.budget.over():
                 return prices, None
-            some = [self._turns[(turn + step) % len(self._turns)] for step in range(min(PAIR, len(self._turns)))]
+            width = min(len(self._turns), PAIR * (1 + len(self.columns) // MANY))
+            some = [self._turns[(turn + step) % len(self._turns)] for step in range(width)]
             turn += len(some)
             found = self._price(prices, some)
             proven |= {pricing.group: pricing for pricing in found}

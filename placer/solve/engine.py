@@ -5,10 +5,11 @@ better: by columns where many hosts are alike, by neighbourhoods everywhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from placer.memory import affordable
+from placer.judge.check import broken
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
@@ -232,7 +233,7 @@ class _Large:
         if self.budget.over():
             self.improver.fill(self._by(self._size), tight)
             return self.outcome()
-        columns = None if movable else self._columns()
+        columns = None if movable else self._columns(self.scene, self.cluster.asked)
         if columns is not None:
             for stands in self.firsts:
                 columns.take(stands)
@@ -265,10 +266,34 @@ class _Large:
     def _exchange(self, movable: Collection[str], moves: int) -> None:
         """Room made by moves, for the first goal that is open."""
         number = next((number for number in range(_plain(self.goals)) if self._open(number)), 0)
+        end = self.budget.deadline
+        self.budget.deadline -= SHARE * self.budget.left
+        self._bound_by_moves(movable)
+        self.budget.deadline = end
         exchanger = Exchanger(self.improver, self.survey, self.rules, self.settings, self.budget)
         exchanger.run(self.goals[: number + 1], movable, moves, patience=PATIENCE)
         self.moves = exchanger.moves
         self.improver.fill(self._by(self._size), tight)
+
+    def _bound_by_moves(self, movable: Collection[str]) -> None:
+        """What nobody beats in the first goal however many moves there are: who may move is dealt out anew, too."""
+        hosts = self.cluster.hosts
+        here = [stand for stand in self.scene.stands() if stand.vm in movable and hosts[stand.host].state == "up"]
+        if any(broken(self.scene, self.rules)) or not self.cluster.asked:
+            return
+        scene = self.scene.copy()
+        for stand in here:
+            scene.remove(stand)
+        least = min(self.cluster.asked.values())
+        columns = self._columns(scene, {**{stand.vm: least for stand in here}, **self.cluster.asked})
+        values = None if columns is None else self._values(columns)
+        if columns is None or not values:
+            return
+        columns.take([*here, *self.answer.stands.values()])
+        run = columns.counted(stand.vm for stand in here)
+        bound = columns.generate(values[0], [Floor({number: 1}, count) for number, count in run.items()])[1]
+        if bound is not None:
+            self._bound(0, bound - sum(values[0].get(number, 0) * count for number, count in run.items()))
 
     def _for_bounds(self, goals: int) -> float:
         """The seconds that are kept for bounds once the search has ended."""
@@ -375,20 +400,20 @@ class _Large:
         vm = self.cluster.vms[name]
         return -milli_of(self.cluster, vm), vm.cpu_milli, vm.memory_mib
 
-    def _columns(self) -> Columns | None:
-        """Column generation, where there are groups of hosts that are alike: for the rules that look at one host at a
-        time, and the VMs that no other rule names.
+    def _columns(self, scene: Scene, asked: Mapping[str, int]) -> Columns | None:
+        """Column generation in a scene, where there are groups of hosts that are alike: for the rules that look at one
+        host at a time, and the VMs that no other rule names.
         """
         hard = [rule for rule in self.rules if not rule.soft]
         local = [rule for rule in hard if rule.by_host]
         survey = Survey(self.cluster, local, self.goals)
         open_ = [host.name for host in self.cluster.hosts.values() if host.state == "up"]
-        groups = survey.alike(self.scene, open_)
+        groups = survey.alike(scene, open_)
         if not open_ or len(groups) > MOST_GROUPS or 2 * len(groups) > len(open_):
             return None
-        waiting = survey.waiting(self.cluster.asked, list(self.cluster.asked))
-        self._tied = tying(hard, [self.cluster.vms[name] for name in self.cluster.asked])
-        setting = Setting(self.scene, survey, local, self.goals, self.budget, self.settings.workers)
+        waiting = survey.waiting(asked, list(asked))
+        self._tied = tying(hard, [self.cluster.vms[name] for name in asked])
+        setting = Setting(scene, survey, local, self.goals, asked, self.budget, self.settings.workers)
         return Columns(setting, waiting, groups)
 
     def _by_columns(self, columns: Columns) -> None:

@@ -23,7 +23,9 @@ def columns_of(made: Snapshot) -> Columns:
     survey, scene = Survey(cluster, rules, goals), Scene.now(cluster)
     waiting = survey.waiting(cluster.asked, list(cluster.asked))
     groups = survey.alike(scene, list(cluster.hosts))
-    return Columns(Setting(scene, survey, rules, goals, Budget(time.monotonic() + 60), 2), waiting, groups)
+    return Columns(
+        Setting(scene, survey, rules, goals, cluster.asked, Budget(time.monotonic() + 60), 2), waiting, groups
+    )
 
 
 def test_bound_from_no_columns_at_all_is_reached_by_the_whole_board() -> None:
@@ -80,7 +82,7 @@ def test_goal_that_counts_hosts_is_no_value_of_vms() -> None:
     rules, goals = decision.rules_of(()), decision.goals_of(cluster)
     survey, scene = Survey(cluster, rules, goals), Scene.now(cluster)
     waiting = survey.waiting(cluster.asked, list(cluster.asked))
-    setting = Setting(scene, survey, rules, goals, Budget(time.monotonic() + 60), 1)
+    setting = Setting(scene, survey, rules, goals, cluster.asked, Budget(time.monotonic() + 60), 1)
     columns = Columns(setting, waiting, [list(cluster.hosts)])
     known = {goal.kind: columns.values(number) is not None for number, goal in enumerate(goals)}
     assert known["placed"]

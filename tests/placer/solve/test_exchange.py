@@ -50,3 +50,9 @@ def test_nothing_is_moved_that_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = answered(snapshot(gpu_hosts(2, 1), [*running, *shares(1000)]), 5, monkeypatch)
     assert not answer.moves
     assert answer.score["placed"] == 0
+
+
+def test_bound_holds_however_many_moves_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = [on(f"r{i}", f"h{i}", 1, 400) for i in range(4)]
+    answer = answered(snapshot(gpu_hosts(4, 1), [*running, *shares(1000, 1000, 1000)]), 2, monkeypatch)
+    assert answer.score["gpu-milli"] <= (answer.bound["gpu-milli"] or 0) == 2000
