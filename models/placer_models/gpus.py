@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
-from importlib.resources import files
 from pathlib import Path
 
 from placer_models import gpus_file
@@ -20,6 +19,7 @@ from placer_models.document import read_json
 from placer_models.gpus_file import Mode, SameSizeRule, Series
 from placer_models.gpus_layouts import Held, Layout, Pick, Use, free_slots, layouts, lays
 from placer_models.gpus_model import SHARINGS, GpuModel, Instance, Mig, Profile, Sharing, profile_key, with_limit
+from placer_models.shipped import GPUS
 
 __all__ = [
     "SHARINGS",
@@ -125,12 +125,8 @@ class Catalogue:
 
 @cache
 def _shipped() -> Catalogue:
-    folder = files("placer_models") / "gpus"
-    models: list[GpuModel] = []
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".json"):
-            models += _models(gpus_file.trusted(file.read_bytes()))
-    return Catalogue(models)
+    files = [gpus_file.trusted(file.read_bytes()) for file in sorted(GPUS.glob("*.json"))]
+    return Catalogue([model for file in files for model in _models(file)])
 
 
 def _keys(models: Iterable[GpuModel]) -> dict[str, GpuModel]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
-DECISIONS: Traversable = files("placer_models") / "decisions"
+# Not by importlib.resources: every start would pay for it, and the package is never run from an archive.
+_HERE = Path(__file__).parent
+DECISIONS, GPUS = _HERE / "decisions", _HERE / "gpus"
 
 
 def shipped() -> list[str]:

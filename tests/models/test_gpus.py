@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from placer_models import gpus_file
 from placer_models.document import Faults
 from placer_models.gpus import SHARINGS, Catalogue, GpuModel, Sharing, Use
+from placer_models.shipped import GPUS
 
 CATALOGUE = Catalogue.shipped()
 
@@ -36,9 +36,7 @@ def test_the_catalogue_holds_61_models_and_1035_vgpu_types() -> None:
     assert Catalogue.shipped() is CATALOGUE
 
 
-@pytest.mark.parametrize(
-    "file", sorted(files("placer_models").joinpath("gpus").iterdir(), key=str), ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", sorted(GPUS.iterdir()), ids=lambda file: file.name)
 def test_a_shipped_file_would_pass_as_a_site_s_own(file: Path) -> None:
     assert gpus_file.read(json.loads(file.read_bytes()), file.name) == gpus_file.trusted(file.read_bytes())
 
