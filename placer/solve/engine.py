@@ -5,6 +5,7 @@ better: by columns where many hosts are alike, by neighbourhoods everywhere.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -47,6 +48,9 @@ UNKNOWNS_PER_SECOND = 2_000
 
 MOST_GROUPS = 64
 """Groups of hosts for which columns are generated at most."""
+
+MANY_ASKED, FEW_STARTS = 5_000, 3
+"""So many requests take fewer first answers: neighbourhoods do more with the time."""
 
 SHARPER_SECONDS = 5.0
 """How long a bound in whole numbers may take."""
@@ -194,8 +198,14 @@ class _Large:
     def pairs(self, movable: Collection[str]) -> int:
         """How many pairs of a class of VMs and a host where it may be there are, about."""
         moving = len({self.survey.vm(name) for name in movable}) * sum(map(len, self.groups))
+        kinds = Counter[int]()
+        one: dict[int, str] = {}
+        for hosts in self.groups:
+            kind = self.survey.host(hosts[0])
+            kinds[kind] += len(hosts)
+            one[kind] = hosts[0]
         return moving + sum(
-            len(hosts) for names in self.waiting for hosts in self.groups if self.survey.admits(names[0], hosts[0])
+            count for names in self.waiting for kind, count in kinds.items() if self.survey.admits(names[0], one[kind])
         )
 
     def bounded(self) -> None:
@@ -366,7 +376,8 @@ class _Large:
         most = self.budget.left
         big, light = self._by(self._size), self._by(self._milli)
         other = self._by(self._small) if self.goals[0].kind == "placed" else self._by(self._milli, ranked=False)
-        for order, fit in ((big, lopsided), (light, lopsided), (other, lopsided), (big, tight), (light, aligned)):
+        starts = ((big, lopsided), (light, lopsided), (other, lopsided), (big, tight), (light, aligned))
+        for order, fit in starts[: FEW_STARTS if len(self.cluster.asked) > MANY_ASKED else None]:
             if self.budget.left <= (1 - SHARE) * most:
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))

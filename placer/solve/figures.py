@@ -48,18 +48,14 @@ def most_alone(figures: Columns, vm: Vm, hosts: Ints) -> Ints:
     one = simple(vm)
     if one is not None:
         item, count = one
-        number = figures.rows.item(item)
-        states = figures.gpus[hosts]
-        table = np.zeros(len(figures.rows.states), dtype=np.int64)
-        for state in np.unique(states).tolist():
-            table[state] = figures.rows.most(number, state)
-        most = np.minimum(most, table[states].sum(axis=1) // count)
+        takes = figures.rows.room(figures.rows.item(item))
+        most = np.minimum(most, takes[figures.gpus[hosts]].sum(axis=1) // count)
     return most
 
 
 def free(figures: Columns, hosts: Ints) -> Vectors:
     """What these hosts (by number) have free, in shares of the whole host."""
-    used = np.array([0 if state is None else state.used for state in figures.rows.states], dtype=np.float64)
+    used = figures.rows.used()
     width = np.maximum(1, (figures.gpus[hosts] > 0).sum(axis=1))
     given = figures.given[hosts] / np.maximum(figures.most[hosts], 1)
     return np.column_stack((1 - given, 1 - used[figures.gpus[hosts]].sum(axis=1) / 1000 / width))

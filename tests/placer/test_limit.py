@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from placer import place, power_on
+from placer.judge.check import broken
 from placer.limit import MOST, Limit
 from placer_models.decision import shipped_decision
 from tests.placer.solve.small import gpu_hosts, shares, snapshot
@@ -59,11 +60,10 @@ def test_an_interrupt_after_the_search_still_gives_the_judged_answer(
 def test_an_interrupt_before_the_search_is_answered_with_what_finds_room_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = power_on.broken
 
     def interrupted(*args: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
-        return whole(*args)
+        return broken(*args)
 
     monkeypatch.setattr(power_on, "broken", interrupted)
     answer = place(MADE, shipped_decision("power_on"))
