@@ -8,6 +8,7 @@ import click
 
 from bench.clusters import KINDS, MID_SIZE, synthetic
 from bench.defrag import defrag
+from bench.dense import dense
 from bench.drain import drain
 from bench.fixtures import fixtures
 from bench.night import night
@@ -54,6 +55,7 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
 
 
 bench.add_command(defrag)
+bench.add_command(dense)
 bench.add_command(drain)
 bench.add_command(fixtures)
 bench.add_command(growth)

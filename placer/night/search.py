@@ -20,6 +20,7 @@ from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import NightOutcome, solve_target
 from placer.solve.run import Progress
 from placer.solve.target import NightAsk, Target, Ways
+from placer.solve.timing import sooner
 from placer.solve.traffic import Action
 from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
@@ -161,6 +162,21 @@ def _carried_out(
         again = list_schedule(scene, rules, schedule.actions, limits, rank)
         if not again.stuck and again.seconds < schedule.seconds:
             schedule = again
+    result = _finished(night, target, schedule, rank, outcome)
+    if all(action.kind == "migrate" for action in schedule.actions) and not (schedule.stuck or night.carried.homes):
+        faster = sooner(scene, rules, schedule, limits, target.emptied)
+        if faster is not schedule:
+            other = _finished(night, target, faster, rank, outcome)
+            if _noted(night, other).notes <= _noted(night, result).notes and _value(other) >= _value(result):
+                return other
+    return result
+
+
+def _finished(
+    night: Night, target: Target, schedule: Schedule, rank: Mapping[str, int], outcome: NightOutcome
+) -> Result:
+    """A schedule with its jobs and its way back."""
+    scene = night.scene
     if schedule.stuck:
         return Result(target, schedule, Back([], scene), {}, [], outcome)
     back = way_back(night, schedule, rank)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from placer_models.cluster import Ask, Cluster, Host, Vm
-from placer_models.gpus import SHARINGS, GpuModel
+from placer_models.gpus import SHARINGS, GpuModel, Sharing, Use
 
 PARTS = 10_080
 """Parts of a GPU: rows of up to ten units, and of 12, 14, 16, 18, 20, ..., are whole numbers of them."""
@@ -45,5 +45,9 @@ def _parts(model: GpuModel, ask: Ask) -> Iterator[int]:
     for sharing in SHARINGS if not ask.whole else ():
         use = model.use(sharing, profile=ask.profile, milli=ask.milli)
         if use is not None:
-            row = model.row_units(sharing) if use.lock is None else len(use.starts or ())
-            yield PARTS * use.units // row
+            yield part_of(model, use, sharing)
+
+
+def part_of(model: GpuModel, use: Use, sharing: Sharing) -> int:
+    """How many parts of a GPU one item takes in a sharing."""
+    return PARTS * use.units // (model.row_units(sharing) if use.lock is None else len(use.starts or ()))

@@ -80,15 +80,17 @@ def list_schedule(
     slots_as_said: bool = False,
     detour: Detour | None = None,
     first: Scene | None = None,
+    turns: Mapping[str, int] | None = None,
 ) -> Schedule:
     """Play the actions. They are tried host by host in the order of `rank` (source hosts, the most urgent first), those
     of the busiest hosts first, then the longest; a VM's own one after the other.
 
     `earliest` says before when an action (by its key) does not start. VMs get the slots that the manager picks, where
     it does, or those that their stands say (`slots_as_said`). Where nothing moves any more, `detour` is asked. What was
-    broken in a `first` scene may be so again.
+    broken in a `first` scene may be so again. `turns` gives the order of the VMs in place of `rank` and all that.
     """
-    return _Play(now, rules, actions, limits, rank, earliest or {}, slots_as_said, detour, first).schedule
+    turns = _turns(Traffic(now.cluster, limits), actions, rank) if turns is None else turns
+    return _Play(now, rules, actions, limits, turns, earliest or {}, slots_as_said, detour, first).schedule
 
 
 class _Play:
@@ -102,7 +104,7 @@ class _Play:
         rules: Sequence[Rule],
         actions: Sequence[Action],
         limits: Limits,
-        rank: Mapping[str, int],
+        turns: Mapping[str, int],
         earliest: Mapping[tuple[str, int], int],
         slots_as_said: bool,
         detour: Detour | None,
@@ -114,7 +116,7 @@ class _Play:
         worst = now.cluster.platform.slot_choice == "worst-case"
         self._worlds = Worlds(now) if worst and self._picks else None
         self._always = [rule for rule in rules if rule.always]
-        self._earliest, self._turn = earliest, _turns(self._traffic, actions, rank)
+        self._earliest, self._turn = earliest, turns
         self._legs: dict[str, list[Action]] = defaultdict(list)
         for action in actions:
             self._legs[action.vm].append(action)

@@ -1,0 +1,172 @@
+"""The times of a night's steps, searched for: sooner than they come one after the other from a list.
+
+Each step is an interval. Hosts, links and the cluster bear so many migrations at once, and a host where others must
+leave first has so much room. That says a little less than the rules do; so the times are played once more, by the
+rules, and what comes out is taken only where it is sooner.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from ortools.sat.python import cp_model
+
+from placer.solve.least import PARTS, part_of, resources_of
+from placer.solve.motion import Schedule, Timed, list_schedule
+from placer.solve.traffic import Action, Key, Traffic
+from placer_models.cluster import Host
+from placer_models.night import Limits
+from placer_models.rules.rule import Rule
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import model_of, use_of
+
+MOST_STEPS = 800
+"""Steps up to which their times are searched for."""
+
+WORK = 0.5
+"""Deterministic seconds of the search at most."""
+
+
+Spell = tuple[cp_model.LinearExprT, cp_model.LinearExprT, Stand]
+"""From when until when somebody stands somewhere."""
+
+
+def sooner(
+    now: Scene,
+    rules: Sequence[Rule],
+    schedule: Schedule,
+    limits: Limits,
+    hosts: Collection[str] | None = None,
+    *,
+    work: float = WORK,
+) -> Schedule:
+    """A schedule of the same steps in which these hosts are empty sooner (None: all is done sooner); the same one where
+    none is found.
+    """
+    least = busiest(now, schedule.actions, limits, hosts)
+    if len(schedule.timed) > MOST_STEPS or done_at(schedule, hosts) <= least:
+        return schedule
+    starts = _Times(now, schedule, limits, hosts, least).starts(work)
+    if starts is None:
+        return schedule
+    turns = {vm: number for number, (vm, leg) in enumerate(sorted(starts, key=lambda key: starts[key])) if leg == 0}
+    for earliest in (starts, None):
+        other = list_schedule(now, rules, schedule.actions, limits, {}, earliest=earliest, turns=turns)
+        if not other.stuck and done_at(other, hosts) < done_at(schedule, hosts):
+            schedule = other
+    return schedule
+
+
+def done_at(schedule: Schedule, hosts: Collection[str] | None) -> int:
+    """When all of these hosts are empty (None: when all is done)."""
+    if hosts is None:
+        return schedule.seconds
+    lefts = schedule.lefts()
+    return max((lefts.get(host, 0) for host in hosts), default=0)
+
+
+def busiest(now: Scene, actions: Iterable[Action], limits: Limits, hosts: Collection[str] | None = None) -> int:
+    """No schedule has these hosts empty sooner (None: has all of the steps done sooner): a host or link bears only so
+    many migrations at once, and a VM's own steps come one after the other.
+    """
+    traffic, loads, ways = Traffic(now.cluster, limits), defaultdict[Key, int](int), defaultdict[str, int](int)
+    bears: dict[Key, int] = {}
+    for action in actions:
+        if hosts is not None and (action.source is None or action.source.host not in hosts):
+            continue
+        ways[action.vm] += action.seconds
+        for key, most in traffic.uses(action):
+            loads[key] += action.seconds
+            bears[key] = most
+    return max([*ways.values(), *(-(-load // bears[key]) for key, load in loads.items())], default=0)
+
+
+class _Times:
+    """The steps of a schedule as intervals."""
+
+    def __init__(
+        self, now: Scene, schedule: Schedule, limits: Limits, hosts: Collection[str] | None, least: int
+    ) -> None:
+        self._now, self._schedule, self._limits = now, schedule, limits
+        self._end = schedule.seconds
+        self._model = cp_model.CpModel()
+        self._starts: dict[tuple[str, int], cp_model.IntVar] = {}
+        self._last = self._model.new_int_var(least, done_at(schedule, hosts) - 1, "last")
+        loads: dict[Key, list[cp_model.IntervalVar]] = defaultdict(list)
+        bears: dict[Key, int] = {}
+        traffic = Traffic(now.cluster, limits)
+        self._legs: dict[str, list[Timed]] = defaultdict(list)
+        for one in schedule.timed:
+            action = one.action
+            start = self._starts[action.key] = self._model.new_int_var(0, self._end - action.seconds, "")
+            self._model.add_hint(start, one.start)
+            self._legs[action.vm].append(one)
+            for key, most in traffic.uses(action):
+                loads[key].append(self._model.new_fixed_size_interval_var(start, action.seconds, ""))
+                bears[key] = most
+            if hosts is None or (action.source is not None and action.source.host in hosts):
+                self._model.add(start + action.seconds <= self._last)
+        for key, intervals in loads.items():
+            if len(intervals) > bears[key]:
+                self._model.add_cumulative(intervals, [1] * len(intervals), bears[key])
+        self._rooms()
+        self._model.minimize(self._last)
+
+    def starts(self, work: float) -> dict[tuple[str, int], int] | None:
+        """When each step starts, by its key; None: no better times are found."""
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, work
+        if solver.solve(self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        return {key: solver.value(start) for key, start in self._starts.items()}
+
+    def _rooms(self) -> None:
+        """Who stands on a host or GPU, from when until when, takes at most what it has."""
+        by_host: dict[str, list[Spell]] = defaultdict(list)
+        for spell in self._spells():
+            by_host[spell[2].host].append(spell)
+        cluster, resources = self._now.cluster, resources_of(self._now.cluster)
+        for name, spells in by_host.items():
+            host = cluster.hosts[name]
+            staying = [stand for stand in self._now.on(name) if stand.vm not in self._legs]
+            for resource in resources:
+                room = resource.room(host) - sum(resource.amount(cluster.vms[stand.vm]) for stand in staying)
+                self._within([(spell, resource.amount(cluster.vms[spell[2].vm])) for spell in spells], room)
+            for gpu in host.gpus:
+                mine = [
+                    (spell, sum(self._part(host, hold) for hold in spell[2].holds if hold.gpu == gpu.id))
+                    for spell in spells
+                ]
+                held = sum(self._part(host, hold) for stand in staying for hold in stand.holds if hold.gpu == gpu.id)
+                self._within(mine, PARTS - held)
+
+    def _part(self, host: Host, hold: Hold) -> int:
+        use = use_of(self._now.cluster, host.gpu[hold.gpu], hold)
+        model = model_of(self._now.cluster, host.gpu[hold.gpu])
+        return 0 if use is None else part_of(model, use, hold.sharing)
+
+    def _spells(self) -> Iterator[Spell]:
+        """Where each VM that does something stands, and from when until when."""
+        for legs in self._legs.values():
+            source = legs[0].action.source
+            if source is not None:
+                yield 0, self._ends(legs[0]), source
+            for one, following in zip(legs, [*legs[1:], None], strict=True):
+                if following is not None:
+                    self._model.add(self._starts[following.action.key] >= self._ends(one))
+                if one.action.to is not None:
+                    until = self._end if following is None else self._ends(following)
+                    yield self._starts[one.action.key], until, one.action.to
+
+    def _within(self, takes: Iterable[tuple[Spell, int]], room: int) -> None:
+        some = [(spell, amount) for spell, amount in takes if amount]
+        if sum(amount for _, amount in some) > room:
+            intervals = [
+                self._model.new_interval_var(start, self._model.new_int_var(0, self._end, ""), end, "")
+                for (start, end, _), _ in some
+            ]
+            self._model.add_cumulative(intervals, [amount for _, amount in some], room)
+
+    def _ends(self, one: Timed) -> cp_model.LinearExprT:
+        return self._starts[one.action.key] + one.action.seconds
