@@ -60,6 +60,10 @@ def go_on(
     misfits = snapshot.misfits(asked)
     if misfits:
         raise Faults("the plan", misfits)
+    before = plan.asked.begun if plan.asked else None
+    if before is not None and rest.at < before.at:
+        expected = f"expected one no earlier than the plan itself begins ({told(CLOCK.seconds(before.at))})"
+        raise Faults("the time", [f"found {told(CLOCK.seconds(rest.at))}, {expected}"])
     last = max(end for window in asked.request.windows for _, end in window.spans())
     if rest.at >= last:
         ended = f"found {told(CLOCK.seconds(rest.at))}, expected a time before its last window ends"
@@ -73,7 +77,7 @@ def go_on(
             faults = replay.faults
             continue
         found.append((made, replay))
-        if made is rest.plan and not rest.said:
+        if not (made is rest.plan and rest.said) and not _loses(goals, plan, made, replay):
             break
     if not found and isinstance(asked.request, SetMode):
         raise Faults("the plan", [f"cannot be gone on with: {fault}" for fault in faults])
@@ -91,6 +95,13 @@ def _worth(goals: Sequence[NightGoal], plan: Plan, replay: TimedReplay) -> list[
     late = len(begun.excused) if begun else 0
     gains = [goal for goal in goals if goal.sense == "most"]
     return [-late, *(replay.score[goal.kind] for goal in gains)]
+
+
+def _loses(goals: Sequence[NightGoal], old: Plan, plan: Plan, replay: TimedReplay) -> bool:
+    """Whether a plan has less of what a night is made for than the one with which it goes on."""
+    late, *gains = _worth(goals, plan, replay)
+    before = [old.score.get(goal.label) for goal in goals if goal.sense == "most"]
+    return late < 0 or any(was is None or now < was for now, was in zip(gains, before, strict=True))
 
 
 def _ways(

@@ -26,6 +26,7 @@ def seen(
     """
     values = snapshot.model_dump(mode="json", by_alias=True, exclude_none=True)
     vms = {vm["name"]: vm for vm in values["vms"]}
+    gpus = {(host["name"], gpu["id"]): gpu for host in values["hosts"] for gpu in host.get("gpus", ())}
     stopped: set[str] = set()
     undone: set[str] = set(failed)
     for step in sorted(plan.steps, key=lambda step: (step.start, step.end)):
@@ -39,6 +40,9 @@ def seen(
                 _changed(next(host for host in values["hosts"] if host["name"] == step.host), step)
         else:
             _done(vms[step.vm], step)
+            for placed in step.gpus:
+                if placed.sharing is not None:
+                    _shared(gpus[str(step.reaches), placed.gpu], placed.sharing)
     for host in values["hosts"]:
         if host["name"] in lost:
             host["state"] = "disconnected"
@@ -54,8 +58,13 @@ def _changed(host: dict[str, Any], step: Step) -> None:
         host["state"] = "maintenance" if step.kind == "enter-maintenance" else "up"
     for gpu in host["gpus"]:
         if step.kind == "set-mode" and gpu["id"] in {placed.gpu for placed in step.gpus}:
-            gpu["may_share"] = sorted({gpu["sharing"], *gpu.get("may_share", ())})
-            gpu |= {"mode": step.mode or gpu["mode"], "sharing": step.sharing or gpu["sharing"]}
+            _shared(gpu, step.sharing or gpu["sharing"])
+            gpu["mode"] = step.mode or gpu["mode"]
+
+
+def _shared(gpu: dict[str, Any], sharing: str) -> None:
+    gpu["may_share"] = sorted({gpu["sharing"], *gpu.get("may_share", ())})
+    gpu["sharing"] = sharing
 
 
 def _done(vm: dict[str, Any], step: Step) -> None:

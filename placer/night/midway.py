@@ -64,14 +64,14 @@ def planned_on(
             steps.jobs(runs.settle(night, result), offset, f"{mark}f")
         scene = result.back.dawn
     unmoved, left_out = staying(nights, runs.taken)
-    fresh = [step for step in steps.steps if step.job is None]
-    fresh_of_jobs = [step for step in steps.steps if step.job is not None]
     kept = [step for step in now.of_hosts if step.host in runs.taken]
-    told = [*now.done, *kept, *named_as_before(fresh, now.pending), *fresh_of_jobs, *job_steps(rest.plan, runs.old)]
+    told = [*now.done, *kept, *job_steps(rest.plan, runs.old)]
+    known = {step.id for step in told}
+    fresh = named_as_before(steps.steps, [step for step in rest.plan.steps if step.id not in known])
     return rest.plan.model_copy(
         update={
             "asked": _excusing(asked, {**now.overdue, **now.carried.excused}),
-            "steps": tuple(sorted(told, key=lambda step: step.start)),
+            "steps": tuple(sorted([*told, *fresh], key=lambda step: step.start)),
             "jobs": (*runs.old, *steps.runs),
             "freed": tuple(runs.freed(steps.freed)),
             "unmoved": tuple(unmoved),
@@ -105,7 +105,7 @@ def named_as_before(steps: Sequence[Step], old: Sequence[Step]) -> list[Step]:
     """Steps with the ids of those that were to do the same to the same VM or host."""
 
     def deed(step: Step) -> object:
-        return step.kind, step.vm, step.leaves, step.reaches, step.host if step.vm is None else None
+        return step.kind, step.vm, step.job, step.leaves, step.reaches, step.host if step.vm is None else None
 
     same: dict[object, list[Step]] = defaultdict(list)
     for step in sorted(old, key=lambda step: step.start):

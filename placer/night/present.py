@@ -33,6 +33,7 @@ class Present:
         assert plan.asked.begun is not None
         steps = [step for step in plan.steps if step.kind not in JOB_STEPS]
         under_way = [step for step in steps if step.start < at < step.end and step.kind in VM_STEPS]
+        self._at = at
         self.begin = max([at, *(step.end for step in under_way)])
         self.done = [step for step in steps if step.start < at or step.end <= at]
         self.pending = [step for step in steps if step.start >= at and step.kind in VM_STEPS]
@@ -128,8 +129,9 @@ class Present:
         (`loosely`: with all that stand beside them), and strangers on hosts that are still to be freed.
         """
         its: dict[str, list[Step]] = defaultdict(list)
+        first = self._at if night.clock.origin == self.begin else night.clock.origin
         for step in self.pending:
-            if night.clock.origin <= step.start < end:
+            if first <= step.start < end:
                 its[str(step.vm)].append(step)
         failed = {str(step.vm) for step in self.missed}
         loose = {stand.host for vm in failed if loosely for stand in night.scene.of(vm)}

@@ -54,7 +54,7 @@ def two_desks() -> tuple[Snapshot, Plan]:
 def test_where_all_goes_as_planned_nothing_is_changed(name: str) -> None:
     story, plan = told(name)
     last = max((window.until for window in plan.window), default=None)
-    if story.expected.command != "consolidate" or last is None:
+    if story.expected.command != "consolidate" or story.earlier is not None or last is None:
         return
     for at in sorted(
         {step.end + timedelta(seconds=2) for step in plan.steps if step.end + timedelta(seconds=2) < last}
@@ -157,6 +157,13 @@ def test_a_plan_that_went_on_can_be_gone_on_with() -> None:
     assert twice.continued is not None
     assert twice.continued.new == twice.continued.changed == twice.continued.dropped == ()
     assert twice.score == once.score
+
+
+def test_a_plan_is_not_gone_on_with_before_it_begins_itself() -> None:
+    snapshot, plan = two_desks()
+    once = go_on(seen(snapshot, plan, clock("23:00:00")), plan)
+    with pytest.raises(Faults, match="expected one no earlier than the plan itself begins"):
+        go_on(seen(snapshot, plan, clock("22:00:00")), once)
 
 
 def test_when_no_window_is_left_there_is_nothing_to_go_on_with() -> None:
