@@ -302,6 +302,7 @@ PLANNED = (
     "graphics-m60-are-flashed-to-compute-for-the-night-and-back",
     "desktop-whose-migration-failed-goes-to-another-host-and-the-farm-still-renders",
     "sleeper-is-resumed-at-home-although-its-neighbour-would-not-sleep",
+    "rolling-upgrade-goes-on-without-the-host-whose-vm-would-not-move",
 )
 """Stories of which placer's own plan gets faults."""
 

@@ -8,19 +8,18 @@ from dataclasses import replace
 from placer.judge.changes import Changes
 from placer.judge.delays import why_not_sooner, why_waits
 from placer.judge.elsewhere import nowhere_else, refused
-from placer.judge.explain import Explainer
 from placer.judge.figures import fullest, scene_at
 from placer.judge.timed import TimedReplay
-from placer.judge.timeline import CLOCK, EVER, NEVER, Act, spans, told
+from placer.judge.timeline import EVER, Act, spans, told
 from placer.judge.verify import asked_of, decision_of
+from placer.judge.why_jobs import of_job
 from placer_models.cluster import Vm
 from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.explanation import Answer, PlanExplanation
-from placer_models.goals.night import finished
 from placer_models.motion import stun_seconds
 from placer_models.moving import immovable
-from placer_models.night import Consolidate, Evacuate, Job
+from placer_models.night import Consolidate, Evacuate
 from placer_models.plan import Plan
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot, unknown
@@ -51,7 +50,8 @@ def explain_plan(snapshot: Snapshot, plan: Plan, name: str, decision: Decision |
     if name in why.cluster.vms:
         return found.model_copy(update={"answers": tuple(why.of_vm(why.cluster.vms[name]))})
     if name in jobs:
-        return found.model_copy(update={"kind": "job", "answers": tuple(why.of_job(jobs[name]))})
+        answers = tuple(of_job(why.replay, why.rules, jobs[name], why.not_freed))
+        return found.model_copy(update={"kind": "job", "answers": answers})
     known = [*why.cluster.vms, *why.cluster.hosts, *jobs]
     raise Faults("the name", [unknown("VM, host or job", name, known)])
 
@@ -61,7 +61,7 @@ class _Why:
 
     def __init__(self, snapshot: Snapshot, plan: Plan, decision: Decision) -> None:
         asked = asked_of(snapshot, plan)
-        self.plan, self.request = plan, asked.request
+        self.request = asked.request
         self.rules = decision.rules_of(snapshot.rules)
         self.replay = TimedReplay(snapshot.content, self.rules, asked.request, asked.jobs, plan)
         if self.replay.faults:
@@ -205,6 +205,11 @@ class _Why:
         rules = [rule for rule in self.rules if not rule.soft]
         return Changes(scene, rules, scene).smallest(vm, [host for host in cluster.hosts if host not in out | far])
 
+    def not_freed(self, host: str) -> list[str]:
+        """Why a host is not freed, in short."""
+        kept = [stand.vm for stand in self._there(host) if self.keeps(stand)]
+        return [f"is kept by {', '.join(kept[:3])}"] if kept else [*self._never(host), *self.left_out.get(host, ())]
+
     # VMs
 
     def of_vm(self, vm: Vm) -> Iterator[Answer]:
@@ -269,50 +274,3 @@ class _Why:
             return Answer(question=question, because=tuple(f"{stand.host} {why}" for why in self.left_out[stand.host]))
         never = tuple(self._never(stand.host))
         return Answer(question=question, because=never or (f"nothing is gained by its leaving {stand.host}",))
-
-    # jobs
-
-    def of_job(self, job: Job) -> Iterator[Answer]:
-        """When the instances of a job run, and why the others do not."""
-        runs = [run for run in self.replay.timeline.runs if run.job.name == job.name]
-        for run in runs:
-            yield Answer(
-                question=f"where does instance {run.run.instance} of {job.name} run",
-                because=(f"on {run.run.host} from {told(run.start)} until {told(run.end)}",),
-            )
-        missing = job.instances - len([one for one in finished(job, self.plan) if one < job.instances])
-        if missing > 0:
-            what = "is 1 instance" if missing == 1 else f"are {missing} instances"
-            because = tuple(self._not_run(job))
-            yield Answer(question=f"why {what} of {job.name} not done", because=because)
-
-    def _not_run(self, job: Job) -> Iterator[str]:
-        one = Vm(name=f"job/{job.name}", power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus)
-        bare = Scene(replace(self.cluster, vms={**self.cluster.vms, one.name: one}))
-        explainer = Explainer(bare, self.rules)
-        look = explainer.look(one)
-        able = set(look.open_to)
-        if not self.freed:
-            yield "no host is freed"
-        for host in self.freed:
-            if host in able:
-                yield self._no_time(job, host)
-        yield from (sentence for _, _, sentence in explainer.grouped(look.against))
-        for host in [host for host in self.cluster.hosts if host in able and host not in self.freed][:MOST]:
-            kept = [stand.vm for stand in self._there(host) if self.keeps(stand)]
-            why = [f"is kept by {', '.join(kept[:3])}"] if kept else [*self._never(host), *self.left_out.get(host, ())]
-            yield f"{host}: could do it, and is not freed" + (f": {'; '.join(why)}" if why else "")
-
-    def _no_time(self, job: Job, host: str) -> str:
-        """Why a freed host that could do a job does not do another instance."""
-        first = EVER if job.not_before is None else CLOCK.seconds(job.not_before)
-        last = NEVER if job.deadline is None else CLOCK.seconds(job.deadline)
-        hours = [(max(begin, first), min(end, last)) for begin, end in self.replay.timeline.freed[host]]
-        longest = max((end - begin for begin, end in hours), default=0)
-        if longest < job.hours * 3600:
-            within = " between its earliest start and its deadline" if job.not_before or job.deadline else ""
-            return f"{host}: is free for {max(0, longest) / 3600:.3g} h{within}, and it takes {job.hours:g} h"
-        there = [f"{run.job.name} {run.run.instance}" for run in self.replay.timeline.runs if run.run.host == host]
-        if there:
-            return f"{host}: is taken by {', '.join(there[:MOST])}" + (" ..." if len(there) > MOST else "")
-        return f"{host}: is free long enough; the goals, or the least gain, prefer it so"
