@@ -213,7 +213,7 @@ class Session:
 
         answer = place(snapshot, self._decision, moves=moves)
         scene = Replay(snapshot.content, self._standing.field.rules, answer).scene
-        moved = tuple(scene.of(move.vm)[0] for move in answer.moves)
+        moved = tuple(scene.of(vm)[0] for vm in dict.fromkeys(move.vm for move in answer.moves))
         by_name = {vm.name: vm for vm in vms}
         starts = tuple((by_name[one.vm], scene.of(one.vm)[0]) for one in answer.placed)
         said = {one.vm: f"{one.host}: {_found(answer, len(vms))}" for one in answer.placed}
@@ -241,8 +241,7 @@ class Session:
                 return
             if made.by is not self:
                 raise Faults("the proposal", ["found one of another session, expected one of this"])
-            for stand in made.moves:
-                self._standing.move(stand)
+            self._standing.move(made.moves)
             for vm, stand in made.starts:
                 self._standing.start(vm, stand)
             self._version += 1

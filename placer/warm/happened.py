@@ -65,7 +65,7 @@ def _moved(standing: Standing, event: VmMoved) -> None:
         raise Faults(event.kind, [f"gpus: found what {quote(vm.name)} does not ask for, expected a place for each ask"])
     stand = Stand(vm.name, host.name, ordered)
     standing.refuse_where(event.kind, [host], [running(vm, stand)])
-    standing.move(stand)
+    standing.move((stand,))
 
 
 def _resized(standing: Standing, event: VmResized) -> None:

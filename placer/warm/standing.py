@@ -91,10 +91,12 @@ class Standing:
         self.field.remove(stand)
         self.know(_stopped(self.vms[name]))
 
-    def move(self, stand: Stand) -> None:
-        """A running VM stands elsewhere."""
-        self.stop(stand.vm)
-        self.start(self.vms[stand.vm], stand)
+    def move(self, stands: Sequence[Stand]) -> None:
+        """Running VMs stand elsewhere: some perhaps where another of them stood."""
+        for stand in stands:
+            self.stop(stand.vm)
+        for stand in stands:
+            self.start(self.vms[stand.vm], stand)
 
     def change_host(self, host: Host) -> None:
         """Take a host's document in place of the one that is known."""
