@@ -55,7 +55,6 @@ class _Look:
         self.jobs = {job.name: job.model_copy(update={"running": fresh.get(job.name)}) for job in asked.jobs}
         self.rest = Rest(plan, at)
         self.homes: dict[str, str] = {}
-        self.excused = dict(before.excused)
         self._overran: list[JobRun] = []
         """Runs, as planned, that take longer."""
         steps = [*self._vm_steps(before.homes)]
@@ -66,7 +65,8 @@ class _Look:
         steps += job_steps(plan, runs)
         steps = self._begun_in_vain(steps)
         gpus = tuple(self._gpus_before(steps, before.gpus))
-        begun = Begun(at=at, homes=self.homes, gpus=gpus, excused=self.excused)
+        excused = {vm: why for vm, why in before.excused.items() if vm in self.homes}
+        begun = Begun(at=at, homes=self.homes, gpus=gpus, excused=excused)
         left = {step.id for step in steps}
         place = {step.id: number for number, step in enumerate(plan.steps)}
         self.rest.plan = plan.model_copy(

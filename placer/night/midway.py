@@ -89,7 +89,7 @@ def _left_of(request: Request, begin: datetime) -> list[tuple[datetime, datetime
 
 def _excusing(asked: Asked, excused: dict[str, str]) -> Asked:
     assert asked.begun is not None
-    begun = asked.begun.model_copy(update={"excused": {**asked.begun.excused, **excused}})
+    begun = asked.begun.model_copy(update={"excused": excused})
     return asked.model_copy(update={"begun": begun})
 
 

@@ -47,7 +47,7 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, deadline: floa
         rolled.go_round()
         rolled.come_home()
     rolling = rolled.rolling
-    begun = asked.begun.model_copy(update={"excused": {**asked.begun.excused, **rolled.excused}})
+    begun = asked.begun.model_copy(update={"excused": rolled.excused})
     return rest.plan.model_copy(
         update={
             "asked": asked.model_copy(update={"begun": begun}),

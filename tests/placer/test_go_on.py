@@ -118,6 +118,16 @@ def test_a_vm_whose_first_host_is_lost_stays_where_it_is_and_that_is_said() -> N
     assert any("has lost its host" in said for said in found.continued.said)
 
 
+def test_a_host_that_was_lost_and_is_back_gets_its_desks_home_again() -> None:
+    snapshot, plan = two_desks()
+    lost = go_on(seen(snapshot, plan, clock("23:00:00"), lost=["esx01"]), plan)
+    again = go_on(seen(snapshot, lost, clock("23:30:00")), lost)
+    assert again.asked is not None
+    assert again.asked.begun is not None
+    assert again.asked.begun.excused == {}
+    assert {step.vm: step.reaches for step in again.steps if step.vm} == {"desk-1": "esx01", "desk-2": "esx01"}
+
+
 def test_a_run_that_takes_longer_goes_on_as_long_as_its_host_is_free() -> None:
     snapshot, plan = two_desks()
     until = {"farm": [{"instance": 0, "until": "2026-11-21T04:45:00Z"}]}
