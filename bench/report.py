@@ -48,7 +48,7 @@ def tables(lines: Sequence[Line]) -> list[Table]:
 
 def online_table(lines: Sequence[Line]) -> Table:
     """Allocation by policy: mean and standard deviation over the orders, beside what was published, best last."""
-    table = Table(title="GPU allocation when 100 % has been asked for, one by one", title_justify="left")
+    table = Table(title="GPU allocation when 100 % has been asked for", title_justify="left")
     for head in ("policy", "trace", "orders", "mean %", "sd", "published %", "of FGD", "s an order", "median ms"):
         table.add_column(head, justify="left" if head in ("policy", "trace") else "right")
     means = {key: statistics.mean(line["gpu_percent"] for line in some) for key, some in _grouped(lines).items()}
