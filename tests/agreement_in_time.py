@@ -6,6 +6,9 @@ each VM with one choice for each instance. Plans are judged from the best score 
 finds nothing is the best that there is. What placer plans for the same night must not be better (then a plan would be
 missing here), nor worse where it says that it is proven, and none of its bounds may be one that a plan beats.
 
+Likewise the times that are searched for: for given moves every choice of starts is asked of the model of times
+(`placer.solve.timing`), with its starts fixed, and of the judge: the one has a solution where the other is silent.
+
 Two things are left out because they never make a plan better: steps that take longer than they must, and freed
 intervals shorter than they could be.
 """
@@ -21,6 +24,8 @@ from itertools import product
 from placer.consolidate import consolidate
 from placer.judge.check import broken
 from placer.judge.timed import TimedReplay
+from placer.solve.timing import Times
+from placer.solve.traffic import Action
 from placer_models.cluster import Host, Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.motion import step_seconds, stun_seconds
@@ -270,6 +275,32 @@ class Agreement:
 def disagreements(world: World) -> list[str]:
     """What planner and judge say differently of a night; empty: nothing."""
     return list(Agreement(world).disagreements())
+
+
+def timing_disagreements(night: Night, moves: Sequence[tuple[str, str]], ticks: int) -> list[str]:
+    """What the model of times and the judge say differently of moves (a VM, its target), at whatever ticks they start:
+    on clusters without GPUs, where all that rules ask of a host is room.
+    """
+    cluster, limits = night.cluster, night.asked.limits
+    now, rules = Scene.now(cluster), night.holding
+    actions = [
+        Action(vm, "migrate", step_seconds(cluster, cluster.vms[vm], "migrate", limits), now.of(vm)[0], Stand(vm, to))
+        for vm, to in moves
+    ]
+    times, found = Times(now, actions, limits, ticks * TICK), list[str]()
+    choices = [range(0, ticks * TICK - action.seconds + 1, TICK) for action in actions]
+    for starts in product(*choices):
+        deeds = [
+            Deed("migrate", start // TICK, (start + action.seconds) // TICK, action.source.host, action.to.host)
+            for action, start in zip(actions, starts, strict=True)
+            if action.source is not None and action.to is not None
+        ]
+        steps = [_step(action.vm, 0, deed) for action, deed in zip(actions, deeds, strict=True)]
+        plan = Plan(status="feasible", steps=tuple(sorted(steps, key=lambda step: step.start)))
+        said = TimedReplay(cluster, rules, night.asked, (), plan).faults
+        if times.allow({action.key: start for action, start in zip(actions, starts, strict=True)}) == bool(said):
+            found.append(f"starts {starts}: the judge says {said or 'nothing'}, and the times are otherwise")
+    return found
 
 
 def key_of(score: Mapping[str, int]) -> Key:

@@ -9,7 +9,7 @@ import pytest
 
 from placer.consolidate import consolidate
 from placer_models.plan import Plan
-from tests.agreement_in_time import TICK, Agreement, World, disagreements
+from tests.agreement_in_time import TICK, Agreement, World, disagreements, timing_disagreements
 from tests.nights import Night, Values, at, window
 from tests.worlds import gpu, host, vm, want
 
@@ -225,3 +225,34 @@ def test_a_judge_that_lets_two_vms_stand_on_one_cpu_is_found(monkeypatch: pytest
     monkeypatch.setattr(type(full), "check", lambda self, scene, hosts=None: iter(()))
     awake = replace(crowded, night=night(4, [host("h1", cpus=1), host("h2", cpus=1)], [ten("a", "h1"), ten("b", "h2")]))
     assert disagreements(awake) != []
+
+
+def in_a_ring() -> Night:
+    """Two hosts with room for two, one with room for three: who goes round must wait for who is before it."""
+    hosts = [host("h1", cpus=2, labels={"rack": "r1"}), host("h2", cpus=2), host("h3", cpus=3, labels={"rack": "r2"})]
+    vms = [ten("a", "h1"), ten("b", "h1"), ten("c", "h2"), ten("d", "h2"), ten("e", "h3")]
+    return night(5, hosts, vms, way_back="none", limits={"moves_at_once_per_host": 2})
+
+
+RING = [("c", "h3"), ("a", "h2"), ("e", "h1")]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"moves_at_once_per_host": 2},
+        {"moves_at_once_per_host": 1},
+        {"moves_at_once_per_host": 2, "moves_at_once": 1},
+        {"moves_at_once_per_host": 2, "links": [{"label": "rack", "moves_at_once": 1}]},
+    ],
+    ids=", ".join,
+)
+def test_times_are_allowed_where_the_judge_is_silent_and_only_there(limits: Values) -> None:
+    ring = in_a_ring()
+    asked = Night(ring.hosts, ring.vms, {**ring.request, "limits": limits}, platform=ring.platform)
+    assert timing_disagreements(asked, RING, 5) == []
+
+
+def test_times_that_forget_about_room_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placer.solve.timing.Times._within", lambda self, takes, room: None)
+    assert timing_disagreements(in_a_ring(), RING, 5) != []

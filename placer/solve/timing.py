@@ -8,12 +8,12 @@ rules, and what comes out is taken only where it is sooner.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ortools.sat.python import cp_model
 
 from placer.solve.least import PARTS, part_of, resources_of
-from placer.solve.motion import Schedule, Timed, list_schedule
+from placer.solve.motion import Schedule, list_schedule
 from placer.solve.traffic import Action, Key, Traffic
 from placer_models.cluster import Host
 from placer_models.night import Limits
@@ -47,7 +47,7 @@ def sooner(
     least = busiest(now, schedule.actions, limits, hosts)
     if len(schedule.timed) > MOST_STEPS or done_at(schedule, hosts) <= least:
         return schedule
-    starts = _Times(now, schedule, limits, hosts, least).starts(work)
+    starts = Times(now, schedule.actions, limits, schedule.seconds).soonest(schedule, hosts, least, work)
     if starts is None:
         return schedule
     turns = {vm: number for number, (vm, leg) in enumerate(sorted(starts, key=lambda key: starts[key])) if leg == 0}
@@ -82,39 +82,48 @@ def busiest(now: Scene, actions: Iterable[Action], limits: Limits, hosts: Collec
     return max([*ways.values(), *(-(-load // bears[key]) for key, load in loads.items())], default=0)
 
 
-class _Times:
-    """The steps of a schedule as intervals."""
+class Times:
+    """The times that steps may have until `end`: each an interval, a VM's own one after the other."""
 
-    def __init__(
-        self, now: Scene, schedule: Schedule, limits: Limits, hosts: Collection[str] | None, least: int
-    ) -> None:
-        self._now, self._schedule, self._limits = now, schedule, limits
-        self._end = schedule.seconds
+    def __init__(self, now: Scene, actions: Sequence[Action], limits: Limits, end: int) -> None:
+        self._now, self._end = now, end
         self._model = cp_model.CpModel()
         self._starts: dict[tuple[str, int], cp_model.IntVar] = {}
-        self._last = self._model.new_int_var(least, done_at(schedule, hosts) - 1, "last")
+        self._legs: dict[str, list[Action]] = defaultdict(list)
         loads: dict[Key, list[cp_model.IntervalVar]] = defaultdict(list)
         bears: dict[Key, int] = {}
         traffic = Traffic(now.cluster, limits)
-        self._legs: dict[str, list[Timed]] = defaultdict(list)
-        for one in schedule.timed:
-            action = one.action
-            start = self._starts[action.key] = self._model.new_int_var(0, self._end - action.seconds, "")
-            self._model.add_hint(start, one.start)
-            self._legs[action.vm].append(one)
+        for action in actions:
+            start = self._starts[action.key] = self._model.new_int_var(0, end - action.seconds, "")
+            self._legs[action.vm].append(action)
             for key, most in traffic.uses(action):
                 loads[key].append(self._model.new_fixed_size_interval_var(start, action.seconds, ""))
                 bears[key] = most
-            if hosts is None or (action.source is not None and action.source.host in hosts):
-                self._model.add(start + action.seconds <= self._last)
         for key, intervals in loads.items():
             if len(intervals) > bears[key]:
                 self._model.add_cumulative(intervals, [1] * len(intervals), bears[key])
         self._rooms()
-        self._model.minimize(self._last)
 
-    def starts(self, work: float) -> dict[tuple[str, int], int] | None:
-        """When each step starts, by its key; None: no better times are found."""
+    def allow(self, starts: Mapping[tuple[str, int], int]) -> bool:
+        """Whether the steps may start so."""
+        model = self._model.clone()
+        for key, start in starts.items():
+            model.add(model.get_int_var_from_proto_index(self._starts[key].index) == start)
+        return cp_model.CpSolver().solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+    def soonest(
+        self, known: Schedule, hosts: Collection[str] | None, least: int, work: float
+    ) -> dict[tuple[str, int], int] | None:
+        """When each step starts, by its key, so that these hosts are empty soonest (None: all is done), sooner than in
+        a schedule that is known; None: no such times are found.
+        """
+        last = self._model.new_int_var(least, done_at(known, hosts) - 1, "last")
+        for one in known.timed:
+            start, source = self._starts[one.action.key], one.action.source
+            self._model.add_hint(start, one.start)
+            if hosts is None or (source is not None and source.host in hosts):
+                self._model.add(start + one.action.seconds <= last)
+        self._model.minimize(last)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, work
         if solver.solve(self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -149,15 +158,14 @@ class _Times:
     def _spells(self) -> Iterator[Spell]:
         """Where each VM that does something stands, and from when until when."""
         for legs in self._legs.values():
-            source = legs[0].action.source
-            if source is not None:
-                yield 0, self._ends(legs[0]), source
-            for one, following in zip(legs, [*legs[1:], None], strict=True):
+            if legs[0].source is not None:
+                yield 0, self._ends(legs[0]), legs[0].source
+            for action, following in zip(legs, [*legs[1:], None], strict=True):
                 if following is not None:
-                    self._model.add(self._starts[following.action.key] >= self._ends(one))
-                if one.action.to is not None:
+                    self._model.add(self._starts[following.key] >= self._ends(action))
+                if action.to is not None:
                     until = self._end if following is None else self._ends(following)
-                    yield self._starts[one.action.key], until, one.action.to
+                    yield self._starts[action.key], until, action.to
 
     def _within(self, takes: Iterable[tuple[Spell, int]], room: int) -> None:
         some = [(spell, amount) for spell, amount in takes if amount]
@@ -168,5 +176,5 @@ class _Times:
             ]
             self._model.add_cumulative(intervals, [amount for _, amount in some], room)
 
-    def _ends(self, one: Timed) -> cp_model.LinearExprT:
-        return self._starts[one.action.key] + one.action.seconds
+    def _ends(self, action: Action) -> cp_model.LinearExprT:
+        return self._starts[action.key] + action.seconds
