@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
 from placer.legs import in_sequence
 from placer.limit import Limit
+from placer.spending import Spending
 from placer.steps import placed_gpus
 from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
@@ -45,25 +46,31 @@ def place(
     moves: int = 0,
     progress: Progress | None = None,
     since: float | None = None,
+    spending: Spending | None = None,
 ) -> Placements:
     """Answer a snapshot's power-on requests.
 
     `decision` (default: the shipped `power_on`) names rules, goals, time limit in seconds and seed; `moves` is how
     many running VMs may be live-migrated to make room. The time counts from `since` (of `time.monotonic`; default:
     now), judging and explaining included. Ctrl-C (in the main thread) ends the search, and the best answer so far is
-    returned. The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
+    returned. `spending` is told where the time goes.
+
+    The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
     """
     decision = decision or shipped_decision("power_on")
     with Limit(decision.search.time_limit_seconds, since) as limit:
-        return _placed(snapshot, decision, moves, progress, limit)
+        return _placed(snapshot, decision, moves, progress, limit, spending or Spending())
 
 
-def _placed(snapshot: Snapshot, decision: Decision, moves: int, progress: Progress | None, limit: Limit) -> Placements:
+def _placed(
+    snapshot: Snapshot, decision: Decision, moves: int, progress: Progress | None, limit: Limit, spending: Spending
+) -> Placements:
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.goals_of(cluster)
     begun = time.monotonic()
-    before = Scene.now(cluster)
-    now = broken(before, rules)
+    with spending.part("looking"):
+        before = Scene.now(cluster)
+        now = broken(before, rules)
     look = time.monotonic() - begun
     standing = sum(1 for _ in before.stands())
 
@@ -71,16 +78,18 @@ def _placed(snapshot: Snapshot, decision: Decision, moves: int, progress: Progre
         off = {tuple(rule.vm_key(cluster.vms[vm]) for rule in rules) for vm in cluster.asked if vm not in started}
         return limit.kept(look, len(off), len(cluster.hosts), standing)
 
-    outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress)
+    outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress, spending)
     if limit.interrupted and outcome.stopped == "time limit":
         outcome = replace(outcome, stopped="interrupted")
-    answer = _answer(snapshot, decision, before, now, order, outcome)
-    replay = Replay(cluster, rules, answer)
-    counted = scores(goals, before, replay.scene, rules)
-    faults = [*replay.faults, *_differences(outcome, counted)]
-    if faults:
-        raise Disagreement(faults)
-    return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before), limit)
+    answer = _answer(snapshot, decision, before, now, order, outcome, spending.work)
+    with spending.part("judging"):
+        replay = Replay(cluster, rules, answer)
+        counted = scores(goals, before, replay.scene, rules)
+        faults = [*replay.faults, *_differences(outcome, counted)]
+        if faults:
+            raise Disagreement(faults)
+    with spending.part("reasons"):
+        return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before), limit)
 
 
 def _search(
@@ -92,6 +101,7 @@ def _search(
     kept: Callable[[Collection[str]], float],
     moves: int,
     progress: Progress | None,
+    spending: Spending,
 ) -> tuple[Outcome, Order]:
     """Targets that an order reaches: a set of moves that none does is forbidden, and the search goes on."""
     from placer.solve.guarded import solve  # here, because ortools takes most of a second to load
@@ -111,6 +121,7 @@ def _search(
             most_moves=moves,
             forbidden=forbidden,
             progress=progress,
+            spending=spending,
         )
         free = free or outcome
         targets = [stand for stand in outcome.stands if before.of(stand.vm)]
@@ -156,7 +167,13 @@ def _movable(scene: Scene, rules: Sequence[Rule]) -> frozenset[str]:
 
 
 def _answer(
-    snapshot: Snapshot, decision: Decision, before: Scene, now: Sequence[list[Breach]], order: Order, outcome: Outcome
+    snapshot: Snapshot,
+    decision: Decision,
+    before: Scene,
+    now: Sequence[list[Breach]],
+    order: Order,
+    outcome: Outcome,
+    spent: Mapping[str, float],
 ) -> Placements:
     """The answer before it is judged."""
     cluster = snapshot.content
@@ -188,6 +205,7 @@ def _answer(
         assumed=_assumed(cluster.platform.slot_choice, outcome.stands),
         stopped=outcome.stopped,
         seconds=round(outcome.seconds, 6),
+        spent=spent,
         snapshot_sha256=snapshot.sha256,
         decision=decision.name,
         seed=decision.search.seed,

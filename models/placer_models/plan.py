@@ -90,7 +90,11 @@ class Unplaced(Document):
 
 
 class Placements(Document):
-    """The answer to power-on requests (`placer.placements/1`)."""
+    """The answer to power-on requests (`placer.placements/1`).
+
+    `seconds` and `spent` are the solver's deterministic seconds, in all and by part of the search: the same on every
+    machine.
+    """
 
     format: Literal["placer.placements/1"] = "placer.placements/1"
     status: Literal["optimal", "feasible", "unknown"]
@@ -104,6 +108,7 @@ class Placements(Document):
     assumed: tuple[str, ...] = ()
     stopped: str = ""
     seconds: float = 0.0
+    spent: Mapping[str, float] = Field(default_factory=dict)
     snapshot_sha256: str = ""
     decision: str = ""
     seed: int = 0

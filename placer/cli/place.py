@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -46,13 +47,19 @@ def place_command(
     from placer.power_on import place
     from placer.report.live import Live
     from placer.report.placements import print_placements
+    from placer.spending import Spending
     from placer_models.document import dump
 
+    spending = Spending()
+    reading = time.monotonic() - begun()
     with Live(quiet=quiet) as live:
-        answer = place(asked, decision, moves=moves, progress=live.progress, since=begun())
+        answer = place(asked, decision, moves=moves, progress=live.progress, since=begun(), spending=spending)
     files.write(output, dump(answer))
     if not quiet:
         print_placements(asked, answer, seconds=live.seconds)
+        parts = {"reading": reading, **spending.real}
+        took = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts.items() if seconds >= 0.05)
+        click.echo(f"time: {took or 'hardly any'}", err=True)
         if decision.search.memory_limit_mib is None and (most := default_limit_mib()) is not None:
             click.echo(f"memory: at most {most} MiB, half of what was free (--memory-limit says otherwise)", err=True)
     if answer.stopped == "interrupted":

@@ -16,6 +16,8 @@ from typing import Any, Self, TypeVar
 
 from ortools.sat.python import cp_model
 
+from placer.spending import Spending
+
 T = TypeVar("T")
 
 GRACE_SECONDS = 2.0
@@ -28,10 +30,11 @@ class Budget:
     time of every solve.
     """
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, spending: Spending | None = None) -> None:
         self.deadline = deadline
+        self.spending = spending or Spending()
         self.interrupted = False
-        self.work = 0.0
+        self._work = 0.0
         self._stops: list[Callable[[], None]] = []
         self._before: Any = None
 
@@ -50,6 +53,16 @@ class Budget:
             self._before(_signal, _frame)  # whoever else wants to know
         for stop in tuple(self._stops):
             stop()
+
+    @property
+    def work(self) -> float:
+        """Deterministic seconds that were spent; what is added belongs to the present part of `spending`."""
+        return self._work
+
+    @work.setter
+    def work(self, work: float) -> None:
+        self.spending.add(work - self._work)
+        self._work = work
 
     @property
     def left(self) -> float:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from placer.memory import affordable
 from placer.judge.check import broken
+from placer.memory import affordable
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Relaxation
@@ -24,6 +24,7 @@ from placer.solve.rounding import rounded
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey, tying
+from placer.spending import Spending
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
@@ -71,28 +72,34 @@ def solve(
     forbidden: Sequence[Sequence[Stand]] = (),
     progress: Progress | None = None,
     kept: Callable[[Collection[str]], float] | None = None,
+    spending: Spending | None = None,
 ) -> Outcome:
     """The best stands that are found before `deadline` (of `time.monotonic`) for the VMs asked for, and for those
     that may move.
 
     There is always an answer: nothing started, everything as it is. Ctrl-C ends the search as the deadline does. `kept`
-    says how many seconds before the deadline it is to end if these VMs are started (the others want explaining).
+    says how many seconds before the deadline it is to end if these VMs are started (the others want explaining);
+    `spending` is told where the time goes.
     """
-    with Budget(deadline) as budget:
-        survey = Survey(scene.cluster, rules, goals)
-        large = _Large(scene, survey, rules, goals, search, budget, progress)
-        large.start(bounded=not movable and not forbidden)
+    with Budget(deadline, spending) as budget:
+        part = budget.spending.part
+        with part("first answers"):
+            survey = Survey(scene.cluster, rules, goals)
+            large = _Large(scene, survey, rules, goals, search, budget, progress)
+            large.start(bounded=not movable and not forbidden)
         if kept is not None:
             budget.deadline -= kept(large.answer.stands)
         if large.closed(len(goals)):
             return large.outcome()
         if large.pairs(movable) <= large.affordable(few=large.alike and not movable):
             whole = _Boards(large, movable, most_moves, forbidden)
-            outcome = whole.solve()
+            with part("the whole board"):
+                outcome = whole.solve()
             if outcome.stopped == "proven" or (forbidden and outcome.tiers):
                 return outcome
             large.take(outcome)
-        return large.search(() if forbidden else movable, most_moves)
+        with part("neighbourhoods"):
+            return large.search(() if forbidden else movable, most_moves)
 
 
 def _plain(goals: Sequence[Goal]) -> int:
@@ -249,7 +256,8 @@ class _Large:
                 columns.take(stands)
         relaxation: Merged | Relaxation | None = None if movable else self.merged
         if columns is not None:
-            self._by_columns(columns)
+            with self.budget.spending.part("columns"):
+                self._by_columns(columns)
         elif not movable and relaxation is None:
             relaxation = self._relaxation()
         plain = _plain(self.goals)
@@ -262,11 +270,13 @@ class _Large:
             self._sweep(plain)
         self.improver.run(self.goals[:plain], self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if columns is not None:
-            self._bounds_by_columns(columns)
+            with self.budget.spending.part("bounds"):
+                self._bounds_by_columns(columns)
         self.budget.deadline = end
         if relaxation is not None:
-            self._bounds(relaxation, plain, further=True)
-            self._sharpen(plain)
+            with self.budget.spending.part("bounds"):
+                self._bounds(relaxation, plain, further=True)
+                self._sharpen(plain)
         if plain < len(self.goals):
             self.improver.run(self.goals, self.bounds, patience=PATIENCE, movable=movable, moves=moves)
         if self.budget.over():
@@ -386,10 +396,11 @@ class _Large:
 
     def _beaten_by_nobody(self) -> bool:
         """Whether the goals that need no exact layouts are closed, by merging hosts."""
-        if len(self.firsts) == 1:
-            self.bounded()
-        elif self.merged is not None:
-            self._bounds(self.merged, _plain(self.goals))
+        with self.budget.spending.part("bounds"):
+            if len(self.firsts) == 1:
+                self.bounded()
+            elif self.merged is not None:
+                self._bounds(self.merged, _plain(self.goals))
         return self.closed(_plain(self.goals))
 
     def _by(self, key: Callable[[str], tuple[float, ...]], *, ranked: bool = True) -> list[tuple[str, ...]]:

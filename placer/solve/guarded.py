@@ -20,6 +20,7 @@ from placer.solve.improve import Improver
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.start import FITS, Start, tight
 from placer.solve.survey import Survey
+from placer.spending import Spending
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
@@ -55,9 +56,10 @@ def solve(
     forbidden: Sequence[Sequence[Stand]] = (),
     progress: Progress | None = None,
     kept: Callable[[Collection[str]], float] | None = None,
+    spending: Spending | None = None,
 ) -> Outcome:
     """As `placer.solve.engine.solve`, which does it where no rule is of this sort, or the cluster is tiny."""
-    guarded = _Guarded(scene, rules, goals, search, deadline, movable, most_moves, forbidden, progress, kept)
+    guarded = _Guarded(scene, rules, goals, search, deadline, movable, most_moves, forbidden, progress, kept, spending)
     return guarded.solve()
 
 
@@ -74,10 +76,12 @@ class _Guarded:
         forbidden: Sequence[Sequence[Stand]],
         progress: Progress | None,
         kept: Callable[[Collection[str]], float] | None,
+        spending: Spending | None,
     ) -> None:
         self._scene, self._rules, self._goals, self._settings = scene, rules, goals, search
         self._deadline, self._movable, self._most_moves = deadline, movable, most_moves
         self._forbidden, self._progress, self._kept = forbidden, progress, kept
+        self._spending = spending or Spending()
         self._survey = Survey(scene.cluster, rules, goals)
         self._known: list[list[Tier]] = []
         self._not_shown: set[str] = set()
@@ -87,7 +91,7 @@ class _Guarded:
         """The best that is found."""
         if not any(rule.exact for rule in self._rules):
             return self._engine(self._rules, self._deadline, self._progress)
-        with Budget(self._deadline) as budget:
+        with Budget(self._deadline, self._spending) as budget:
             if self._size() <= FEW:
                 outcome = self._engine(self._rules, self._deadline, self._progress)
                 if not self._breaks(outcome.stands):
@@ -135,6 +139,7 @@ class _Guarded:
             forbidden=self._forbidden,
             progress=progress,
             kept=self._kept,
+            spending=self._spending,
         )
         self._work += outcome.seconds
         return outcome

@@ -38,7 +38,8 @@ class Tier:
 class Outcome:
     """What a search found: the stands of VMs that start or move, what it knows of each goal, and why it stopped.
 
-    `moves` are the moves in an order that can be carried out, where the search knows one: a VM may be moved aside first.
+    `moves` are the moves in an order that can be carried out, where the search knows one: a VM may be moved aside
+    first.
     """
 
     status: str
