@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from placer.judge.midway import Midway
-from placer.judge.timeline import VM_STEPS
 from placer.night.back import after
 from placer.night.homeward import brought_home
 from placer.night.midway import named_as_before, unused_mark
@@ -80,8 +79,8 @@ class _Rolled:
         self.rules = decision.rules_of(snapshot.rules)
         self.origin = Clock(self.now.begin)
         self.cluster = Midway(snapshot.content, rest.plan).cluster
-        told = [step for step in self.now.done if step.kind not in VM_STEPS or step.vm is not None]
-        self.steps = Steps(snapshot.content, self.origin, told)
+        told = self.now.done
+        self.steps = Steps(snapshot.content, self.origin, list(told))
         self.open = dict(_inside(told))
         left = {step.host for step in told if step.kind == "leave-maintenance"}
         self.done = [host for host in dict.fromkeys(request.hosts) if host in left or host in self.open]
@@ -154,31 +153,28 @@ class _Rolled:
             for vm, home in homes.items()
             if (vm in away and not self.scene.of(vm)) or self.request.way_back == "same-host"
         }
-        end = next((end for begin, end in self.spans if begin <= self.clock < end), self.clock)
+        begin, end = next(((b, e) for b, e in self.spans if e > self.clock), (self.clock, self.clock))
         carried = replace(self.now.carried, homes=homes, away={vm: away[vm] for vm in homes if vm in away}, excused={})
         request = Consolidate(windows=self.request.windows, way_back="same-host", limits=self.request.limits)
         scene = Scene(self.cluster, self.scene.stands())
         night = Night(self.origin, end, scene, self.rules, request, (), carried=carried)
         actions = brought_home(night, scene.copy())
-        if not actions:
-            self.excused |= carried.excused
-            return
         legs: Counter[str] = Counter()
         for i, action in enumerate(actions):
             actions[i] = replace(action, leg=legs[action.vm])
             legs[action.vm] += 1
-        begins = {
-            action.key: ready.get(action.to.host, 0 if ready else self.clock) if action.to is not None else 0
-            for action in actions
-        }
+        first = max(begin, 0 if ready else self.clock)
+        begins = {one.key: max(first, ready.get(one.to.host, 0) if one.to is not None else 0) for one in actions}
         played = list_schedule(scene, self.rules, actions, self.request.limits, {}, earliest=begins)
-        for action in played.stuck:
-            carried.excused[action.vm] = "finds no room on its way home"
-        self.steps.morning(played.timed, 0, f"{self.mark}{'m' if self.returned else 'b'}")
+        in_time = [one for one in played.timed if one.end <= end]
+        late = [one.action for one in played.timed if one.end > end]
+        carried.excused |= {one.vm: "is not brought home in the time that is left" for one in (*late, *played.stuck)}
+        self.steps.morning(in_time, 0, f"{self.mark}{'m' if self.returned else 'b'}")
         self.returned = True
-        self.scene = after(scene, played.actions)
-        self.clock = max(self.clock, played.seconds)
-        self.excused |= carried.excused
+        self.scene = after(scene, [one.action for one in in_time])
+        self.clock = max([self.clock, *(one.end for one in in_time)])
+        anywhere = self.request.way_back != "same-host"
+        self.excused |= {vm: why for vm, why in carried.excused.items() if not (anywhere and self.scene.of(vm))}
 
     def _not_again(self, rolling: Rolling, step: Step) -> None:
         """A way that has failed is not tried again."""
