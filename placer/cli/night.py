@@ -71,7 +71,7 @@ def consolidate_command(
     if earlier is not None:
         plan = earlier_plan(earlier, "consolidate", {**flags, "free": free})
         states = None if jobs is None else jobs_of(jobs, cluster)
-        return _gone_on(cluster, plan, at, states, output, quiet=quiet, **wishes)
+        return gone_on(cluster, plan, at, states, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.consolidate import consolidate
     from placer.report.live import Live
@@ -86,7 +86,7 @@ def consolidate_command(
     return told(plan, live.seconds, quiet=quiet)
 
 
-def _gone_on(
+def gone_on(
     snapshot: Snapshot,
     earlier: Plan,
     at: str | None,
@@ -141,7 +141,7 @@ def evacuate_command(
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "at_once", "minutes")}
     if earlier is not None:
         plan = earlier_plan(earlier, "evacuate", {**flags, "in_order": in_order})
-        return _gone_on(cluster, plan, at, None, output, quiet=quiet, **wishes)
+        return gone_on(cluster, plan, at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.evacuate import evacuate
     from placer.report.live import Live

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from placer.cli import files
-from placer.cli.night import NIGHT, told
+from placer.cli.going_on import continue_options, earlier_plan
+from placer.cli.night import NIGHT, gone_on, told
 from placer.cli.night_options import checked, night_options, request_of
 from placer.cli.options import (
     decision_of,
@@ -32,18 +33,31 @@ SHARINGS = ("passthrough", "same-size", "mixed-size", "mig", "fraction")
 @click.option("--mode", type=click.Choice(MODES), help="The firmware mode to put them in (a flash).")
 @click.option("--sharing", type=click.Choice(SHARINGS), help="What to put them in while nobody holds them.")
 @click.option("--minutes", metavar="N", type=int, help="How long a flash takes, and a restart after it (default: 15).")
+@continue_options
 @night_options
 @partial(search_options, default="set_mode")
 @models_option
 @quiet_option
-def set_mode_command(snapshot: str, output: str | None, gpu_models: str | None, quiet: bool, **wishes: Any) -> int:
+def set_mode_command(
+    snapshot: str,
+    output: str | None,
+    earlier: str | None,
+    at: str | None,
+    gpu_models: str | None,
+    quiet: bool,
+    **wishes: Any,
+) -> int:
     """Plan how GPUs of a host are put in another mode or sharing: who holds them leaves, and comes back.
 
     The snapshot says what is asked, in one request of kind "set-mode". Options change parts of that request, or stand
     in its place. GPUs that cannot be changed are left out with the reason (exit code 1); the others are still changed.
+
+    With --continue the rest of a plan goes on as it was, or it is said why it cannot (exit code 2).
     """
     cluster = snapshot_of(snapshot, gpu_models, output)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "host", "gpus", "mode", "sharing", "minutes")}
+    if earlier is not None:
+        return gone_on(cluster, earlier_plan(earlier, "set-mode", flags), at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.report.live import Live
     from placer.set_mode import set_mode

@@ -131,15 +131,16 @@ def _shut_gpus(replay: TimedReplay) -> Iterator[str]:
             for hold in presence.stand.holds:
                 by_gpu[presence.stand.host, hold.gpu].append(presence)
     for shut in replay.host_times.shut:
-        for presence in by_gpu[shut.host, shut.gpu]:
-            if _meet(presence, (shut.start, shut.end)):
+        for presence in by_gpu[shut.host, shut.gpu] if shut.end > replay.midway.at else ():
+            if _meet(presence, (max(shut.start, replay.midway.at), shut.end)):
                 yield f"{shut.act.path}: {shut.host}: GPU {shut.gpu} {shut.why}, and {presence.stand.vm} holds it"
 
 
 def _restarts(replay: TimedReplay) -> Iterator[str]:
-    for act in (act for act in replay.timeline.acts if act.step.kind == "restart-host"):
+    restarts = [act for act in replay.timeline.acts if act.step.kind == "restart-host"]
+    for act in (act for act in restarts if not replay.midway.is_told(act)):
         for presence in replay.history:
-            if presence.stand.host == act.step.host and _meet(presence, (act.start, act.end)):
+            if presence.stand.host == act.step.host and _meet(presence, (max(act.start, replay.midway.at), act.end)):
                 yield f"{act.path}: {act.step.host} restarts, and {presence.stand.vm} stands there"
 
 
