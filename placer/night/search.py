@@ -66,9 +66,8 @@ def plan_night(
         first = first or outcome
         result = _carried_out(night, goals, ask, target, first)
         noted = _noted(night, result)
-        if not _drains(night, target) and (
-            noted.notes > night.notes or _value(result) < target.score("job-value", ask)
-        ):
+        kept = noted.notes == night.notes and _value(result) >= target.score("job-value", ask)
+        if not kept and not _drains(night, target) and time.monotonic() < deadline:
             sure = replace(ask, drain=True)
             _, other = solve_target(night.scene, night.rules, goals, sure, search, deadline, progress)
             drained = _carried_out(night, goals, sure, other, first)

@@ -39,15 +39,18 @@ def in_blocks(
     survey = Survey(scene.cluster, rules, ())
     blocks = dealt(scene, survey)
     asks = parted(ask, blocks)
-    scene, whole = scene.copy(), Target()
+    scene, whole, left = scene.copy(), Target(), 0
     for number, (block, part) in enumerate(zip(blocks, asks, strict=True)):
         if budget.over():
             break
+        if part.most_freed is not None:  # what others could not free
+            part = replace(part, most_freed=part.most_freed + left)
         board = NightBoard(scene, rules, part, block, survey=survey)
         board.aims = [board.aim(goal.kind) for goal in goals]
         one = Budget(time.monotonic() + budget.left / (len(blocks) - number))
         solve_board(board, goals, search, one.deadline, budget=one, work=WORK, lns=False)
         budget.work += one.work
+        left = (part.most_freed or 0) - len(board.target.emptied)
         _carry_out(scene, board.target)
         whole = whole.with_(board.target)
     return whole

@@ -22,6 +22,9 @@ from placer_models.scene import Scene
 SHARE = 0.5
 """The part of the time that is left which one goal takes at most."""
 
+MOST = 0.8
+"""The part of the time that is left which the whole board takes at most: bounds come after it."""
+
 MOST_UNKNOWNS = 30_000
 """Unknowns up to which the whole board is searched at all."""
 
@@ -52,24 +55,26 @@ def solve_target(
     if size <= FEW_UNKNOWNS:
         outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
         return NightOutcome(**vars(outcome), always=always), board.target
-    budget = Budget(_part(deadline))
+    linear, budget = Linear(board, goals, Budget(deadline)), Budget(_part(deadline))
     target = in_blocks(scene, rules, goals, ask, search, budget)
     seconds = budget.work
     if size <= MOST_UNKNOWNS:
-        drained = NightBoard(scene, rules, replace(ask, drain=True))
-        drained.aims = [drained.aim(goal.kind) for goal in goals]
-        drained.hint_target(target)
-        seconds += solve_board(drained, goals, search, _part(deadline), progress, lns=False, share=SHARE).seconds
-        target = max(target, drained.target, key=lambda one: _scores(goals, ask, one))
-    tiers = _relaxed(board, goals, ask, target, deadline)
+        if any(host.gpus for host in scene.cluster.hosts.values()):  # too much to search in any order
+            board = NightBoard(scene, rules, replace(ask, drain=True))
+            board.aims = [board.aim(goal.kind) for goal in goals]
+        board.hint_target(target)
+        end = _part(deadline, MOST)
+        seconds += solve_board(board, goals, search, end, progress, lns=False, share=SHARE).seconds
+        target = max(target, board.target, key=lambda one: _scores(goals, ask, one))
+    tiers = _relaxed(linear, goals, ask, target)
     closed = all(tier.closed for tier in tiers)
     status, stopped = ("optimal", "proven") if closed else ("feasible", "time limit")
     return NightOutcome(status, tiers=tiers, stopped=stopped, seconds=seconds, always=always), target
 
 
-def _part(deadline: float) -> float:
+def _part(deadline: float, share: float = SHARE) -> float:
     now = time.monotonic()
-    return now + SHARE * max(0.0, deadline - now)
+    return now + share * max(0.0, deadline - now)
 
 
 def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[int]:
@@ -77,13 +82,10 @@ def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[i
     return [(1 if goal.sense == "most" else -1) * target.score(goal.kind, ask) for goal in goals]
 
 
-def _relaxed(
-    board: NightBoard, goals: Sequence[NightGoal], ask: NightAsk, target: Target, deadline: float
-) -> list[Tier]:
+def _relaxed(linear: Linear, goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[Tier]:
     """What the linear relaxation of the whole board knows of a target: a bound for each goal, given the scores of those
     before it, up to the first that is open.
     """
-    linear = Linear(board, goals, Budget(deadline))
     tiers: list[Tier] = []
     for number, goal in enumerate(goals):
         known = all(tier.closed for tier in tiers)
