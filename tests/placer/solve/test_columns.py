@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from placer import place
+from placer.solve import columns as columns_file
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
 from placer.solve.master import Floor
@@ -87,3 +90,15 @@ def test_goal_that_counts_hosts_is_no_value_of_vms() -> None:
     known = {goal.kind: columns.values(number) is not None for number, goal in enumerate(goals)}
     assert known["placed"]
     assert not known["hosts-touched"]
+
+
+def test_without_time_to_learn_the_last_prices_are_still_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns_file, "SHARE", 0.0)  # the time for new columns is over at once
+    columns = columns_of(MADE)
+    values = columns.values(0)
+    assert values is not None
+    prices, bound = columns.generate(values)
+    assert prices is not None
+    assert len(prices.taken) == len(columns.columns)
+    assert bound is not None
+    assert bound >= place(MADE, deciding()).score["gpu-milli"]
