@@ -17,8 +17,8 @@ from ortools.sat.python import cp_model
 MOST_INTERVALS = 1_500
 """Intervals up to which it is worth a search."""
 
-WORK = 1.0
-"""Deterministic seconds of the search at most."""
+WORK, WORK_EACH = 1.0, 0.005
+"""Deterministic seconds of the search at most, in all and for each interval."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def best_hours(
     """The most valuable runs, in order of time; None where there is nothing better than what is `known`, or it is too
     much to search.
     """
-    if sum(choice.most for choice in choices) > MOST_INTERVALS:
+    many = sum(choice.most for choice in choices)
+    if many > MOST_INTERVALS:
         return None
     model = cp_model.CpModel()
     runs: list[tuple[Choice, cp_model.IntVar, cp_model.BoolVarT]] = []
@@ -89,7 +90,7 @@ def best_hours(
     model.add(aim > sum(value[begun.job] for begun in known))
     model.maximize(aim)
     solver = cp_model.CpSolver()
-    solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK
+    solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, min(WORK, many * WORK_EACH)
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
     return sorted(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from placer.judge.check import broken, worse
-from placer.solve.hours import Begun, Choice, best_hours
+from placer.solve.hours import MOST_INTERVALS, Begun, Choice, best_hours
 from placer.solve.least import resources_of
 from placer_models.cluster import Cluster, Vm
 from placer_models.rules.rule import Rule
@@ -144,7 +144,8 @@ class FreedHosts:
         """
         runs = self._in_turn(errands, wanted)
         value = {errand.name: errand.value for errand in errands}
-        if _value(runs) < sum(value.get(job, 0) * count for (job, _), count in wanted.items()):
+        promised = sum(value.get(job, 0) * count for (job, _), count in wanted.items())
+        if _value(runs) < promised and len(self._hours) * len(errands) <= MOST_INTERVALS:
             begun = best_hours(
                 list(self._choices(errands)),
                 {

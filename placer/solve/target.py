@@ -104,10 +104,10 @@ class Work:
 
 @dataclass(frozen=True)
 class NightAsk:
-    """What the target must keep: `may_free` are the hosts that may be emptied, `must_free` those that must be if they
-    can, `most_freed` and `most_moves` bound the night, `store_mib` is the room for suspended VMs. `trips` is how
-    often a moved VM is migrated in all: twice where it returns. `drain`: VMs leave only hosts that are emptied, so that
-    none waits for room that another leaves.
+    """What the target must keep: `may_free` are the hosts that may be emptied, `named` those that are asked for by
+    name; `most_freed` and `most_moves` bound the night, `store_mib` is the room for suspended VMs. `trips` is how often
+    a moved VM is migrated in all: twice where it returns. `drain`: VMs leave only hosts that are emptied, so that none
+    waits for room that another leaves.
     """
 
     ways: Mapping[str, Ways]
