@@ -21,24 +21,17 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-
-from ortools.sat.python import cp_model
+from dataclasses import dataclass
 
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.master import Column, Floor, Prices, Room, Values, linear
+from placer.solve.pricing import SCALE, Pricer, Pricing
 from placer.solve.survey import Survey, transferred
 from placer_models.goals.goal import Goal
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
-
-SCALE = 1000
-"""Prices are whole numbers of this part of a value, so that pricing and its bound are exact."""
-
-PRICING_WORK = 0.5
-"""Deterministic seconds for the content of one host at most."""
 
 PAIR, MANY = 2, 1000
 """How many groups are asked before the master is solved anew: so many more with every so many columns, as that takes
@@ -52,16 +45,6 @@ SHARE = 0.6
 """The part of the time after which prices are settled no further, and the last ones are proven."""
 
 
-@dataclass
-class Pricing:
-    """What a pricing board found: contents, and what none exceeds at its prices."""
-
-    group: int
-    found: list[tuple[Column, tuple[int, ...]]] = field(default_factory=list)
-    bound: int = 0
-    work: float = 0.0
-
-
 @dataclass(frozen=True)
 class Read:
     """What comes to a host, by a board's unknowns."""
@@ -70,30 +53,8 @@ class Read:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Pricer:
-    """The board of one host of a group, and its unknown for each class of VMs (by its number)."""
-
-    board: CountBoard
-    counts: Sequence[tuple[int, cp_model.IntVar]]
-
-
 Content = tuple[Stand, ...]
 """What comes to a host, seated."""
-
-
-class Contents(cp_model.CpSolverSolutionCallback):
-    """Keeps every content that CP-SAT comes by while it looks for the best."""
-
-    def __init__(self, group: int, counts: Sequence[tuple[int, cp_model.IntVar]]) -> None:
-        super().__init__()
-        self._group, self._counts = group, counts
-        self.found: list[tuple[Column, tuple[int, ...]]] = []
-
-    def on_solution_callback(self) -> None:
-        values = tuple(self.response_proto.solution)
-        counts = tuple((number, values[count.index]) for number, count in self._counts if values[count.index])
-        self.found.append((Column(self._group, counts), values))
 
 
 @dataclass(frozen=True)
@@ -239,36 +200,12 @@ class Columns:
         """The best content of a host of each of these groups at these prices."""
         whole = [round(price * SCALE) for price in prices.vms]
         with ThreadPoolExecutor(self._in.workers) as pool:
-            found = list(pool.map(lambda group: self._price_one(group, whole), groups))
+            found = list(pool.map(lambda group: self._best(group, whole), groups))
         self.budget.work += sum(pricing.work for pricing in found)
         return found
 
-    def _price_one(self, group: int, prices: Sequence[int]) -> Pricing:
-        model, counts = self._boards[group].board.model, self._boards[group].counts
-        if not counts:
-            return Pricing(group)
-        for number, count in counts:
-            domain = model.proto.variables[count.index].domain
-            domain.clear()
-            domain.extend([0, self.room.vms[number]])
-        model.maximize(
-            cp_model.LinearExpr.weighted_sum([count for _, count in counts], [prices[number] for number, _ in counts])
-        )
-        solver = cp_model.CpSolver()
-        parameters = solver.parameters
-        parameters.num_workers = 1
-        parameters.linearization_level = 2
-        parameters.cp_model_probing_level = 0  # probing and symmetry cost more than they save on one host
-        parameters.symmetry_level = 0
-        parameters.max_deterministic_time = PRICING_WORK
-        parameters.max_time_in_seconds = max(0.01, self.budget.left)
-        parameters.catch_sigint_signal = False
-        watch = Contents(group, counts)
-        status = solver.solve(model, watch)
-        bound = sum(prices[number] * self.room.vms[number] for number, _ in counts)  # of everything at once
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            bound = min(bound, int(solver.best_objective_bound + 0.5))
-        return Pricing(group, watch.found, bound, solver.response_proto.deterministic_time)
+    def _best(self, group: int, prices: Sequence[int]) -> Pricing:
+        return self._boards[group].best(group, prices, self.room.vms, self.budget.left)
 
     def _bound(self, values: Values, floors: Sequence[Floor], prices: Prices, found: Iterable[Pricing]) -> int:
         """What no answer exceeds, by these prices: in whole numbers throughout."""
