@@ -13,7 +13,8 @@ from placer.solve.answer import Answer
 from placer.solve.budget import Budget
 from placer.solve.engine import _Large
 from placer.solve.figures import figures_of, free, most_alone, roomy
-from placer.solve.improve import Improver, Turns
+from placer.solve.improve import Improver
+from placer.solve.patch import Turns
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
 from placer_models.scene import Scene
