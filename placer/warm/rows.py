@@ -172,11 +172,21 @@ class Rows:
         return self._used
 
     def most(self, item: int, state: int) -> int:
-        """How many items of one sort a state takes at most, one after the other."""
+        """How many items of one sort a state takes at most. All are equally long, so nothing beats taking the first
+        legal slot each time (interval scheduling).
+        """
         key = item, state
         if key not in self._most:
-            self._most[key] = max((1 + self.most(item, turn.state) for turn in self.turns(item, state)), default=0)
+            firsts = {turn.sharing: turn for turn in reversed(self.turns(item, state))}
+            self._most[key] = max((self._in_a_row(item, turn.state) for turn in firsts.values()), default=0)
         return self._most[key]
+
+    def _in_a_row(self, item: int, state: int) -> int:
+        """How many items are taken, each in its first legal slot, once the first has led to a state."""
+        count = 1
+        while turns := self.turns(item, state):
+            count, state = count + 1, turns[0].state
+        return count
 
     def _find_turns(self, item: Item, number: int) -> Iterator[Turn]:
         state = self.states[number]
