@@ -51,11 +51,19 @@ def test_openb_as_listed_and_in_an_order(trace: dict[str, str]) -> None:
     assert (ordered["gpu_percent"], ordered["seed"]) == (60.0, 7)
 
 
-def test_one_move_starts_the_pod_that_waits(trace: dict[str, str], tmp_path: Path) -> None:
+def defragmented(trace: dict[str, str]) -> list[dict[str, object]]:
     files = [part for name in ("nodes", "pods", "placement") for part in (f"--{name}", trace[name])]
-    lines = run("defrag", *files, "--moves", "0", "--moves", "1", "--time-limit", "10")
+    return run("defrag", *files, "--moves", "0", "--moves", "1", "--time-limit", "10")
+
+
+def test_one_move_starts_the_pod_that_waits(trace: dict[str, str]) -> None:
+    lines = defragmented(trace)
     assert [(line["gpu_percent"], line["moves"], line["placed"]) for line in lines] == [(40.0, 0, 0), (90.0, 1, 1)]
-    draw(lines, tmp_path / "curve.svg")
+
+
+def test_the_curve_of_moves_is_drawn(trace: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
+    draw(defragmented(trace), tmp_path / "curve.svg")
     assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
 
 
