@@ -25,6 +25,9 @@ SHARE = 0.5
 MOST = 0.8
 """The part of the time that is left which the whole board takes at most: bounds come after it."""
 
+PLAIN_UNKNOWNS = 8_000
+"""Unknowns up to which a board without GPUs is searched whole from the beginning, and proven: 500 hosts, about."""
+
 MOST_UNKNOWNS = 30_000
 """Unknowns up to which the whole board is searched at all."""
 
@@ -52,14 +55,15 @@ def solve_target(
     board.aims = [board.aim(goal.kind) for goal in goals]
     size = len(board.model.proto.variables)
     always = _always(board, ask, search, deadline) if ask.work.spots else {}
-    if size <= FEW_UNKNOWNS:
+    gpus = any(host.gpus for host in scene.cluster.hosts.values())
+    if size <= (FEW_UNKNOWNS if gpus else PLAIN_UNKNOWNS):
         outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
         return NightOutcome(**vars(outcome), always=always), board.target
     linear, budget = Linear(board, goals, Budget(deadline)), Budget(_part(deadline))
     target = in_blocks(scene, rules, goals, ask, search, budget)
     seconds = budget.work
     if size <= MOST_UNKNOWNS:
-        if any(host.gpus for host in scene.cluster.hosts.values()):  # too much to search in any order
+        if gpus:  # too much to search in any order
             board = NightBoard(scene, rules, replace(ask, drain=True))
             board.aims = [board.aim(goal.kind) for goal in goals]
         board.hint_target(target)
