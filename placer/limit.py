@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from types import FrameType
-from typing import Any, Self
+
+from placer.interrupt import Interruptible
 
 JUDGED, EXPLAINED = 3.0, 0.7
 """How long it takes to judge and write an answer, and to explain why one kind of VMs stays off, the hosts looked at
@@ -20,7 +19,7 @@ OVER, OVER_SECONDS = 1.1, 1.0
 """How far beyond the limit reasons are looked for before the rest goes without."""
 
 
-class Limit:
+class Limit(Interruptible):
     """The time that an answer may take: so many seconds from `since` (of `time.monotonic`; default: now), part of which
     is kept for what comes after the search.
 
@@ -29,24 +28,14 @@ class Limit:
     """
 
     def __init__(self, seconds: float, since: float | None = None) -> None:
+        super().__init__()
         self._seconds = seconds
         self._since = time.monotonic() if since is None else since
-        self.interrupted = False
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
-        self.interrupted = True
+        super()._interrupt(_signal, _frame)
 
     @property
     def deadline(self) -> float:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 from ortools.sat.python import cp_model
 
+from placer.interrupt import Interruptible
 from placer.spending import Spending
 
 T = TypeVar("T")
@@ -24,31 +25,21 @@ GRACE_SECONDS = 2.0
 """How long a solver that was told to stop is waited for before it is left alone."""
 
 
-class Budget:
+class Budget(Interruptible):
     """A search's time until `deadline` (of `time.monotonic`). As a context, Ctrl-C inside it (in the main thread) sets
     `interrupted` and stops the solver that runs, instead of raising KeyboardInterrupt. `work` adds up the deterministic
     time of every solve.
     """
 
     def __init__(self, deadline: float, spending: Spending | None = None) -> None:
+        super().__init__()
         self.deadline = deadline
         self.spending = spending or Spending()
-        self.interrupted = False
         self._work = 0.0
         self._stops: list[Callable[[], None]] = []
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        self.interrupted = True
+        super()._interrupt(_signal, _frame)
         if callable(self._before) and self._before is not signal.default_int_handler:
             self._before(_signal, _frame)  # whoever else wants to know
         for stop in tuple(self._stops):
