@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,16 +74,11 @@ def consolidate_command(
         return gone_on(cluster, plan, at, states, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.consolidate import consolidate
-    from placer.report.live import Live
-    from placer_models.document import dump
     from placer_models.night import Asked, Consolidate
 
     request = request_of(Consolidate, cluster, snapshot, {**flags, "free": _free(free)})
     asked = checked(cluster, Asked(request=request, jobs=jobs_of(jobs, cluster)))
-    with Live(quiet=quiet) as live:
-        plan = consolidate(cluster, request, asked.jobs, decision, progress=live.progress)
-    files.write(output, dump(plan))
-    return told(plan, live.seconds, quiet=quiet)
+    return planned(partial(consolidate, cluster, request, asked.jobs, decision), output, quiet=quiet)
 
 
 def gone_on(
@@ -99,13 +94,8 @@ def gone_on(
     """Go on with a plan; the exit code."""
     decision, when = decision_for(earlier, wishes), instant(at)
     from placer.go_on import go_on
-    from placer.report.live import Live
-    from placer_models.document import dump
 
-    with Live(quiet=quiet) as live:
-        plan = go_on(snapshot, earlier, decision, at=when, jobs=jobs, progress=live.progress)
-    files.write(output, dump(plan))
-    return told(plan, live.seconds, quiet=quiet)
+    return planned(partial(go_on, snapshot, earlier, decision, at=when, jobs=jobs), output, quiet=quiet)
 
 
 @click.command("evacuate")
@@ -144,26 +134,26 @@ def evacuate_command(
         return gone_on(cluster, plan, at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.evacuate import evacuate
-    from placer.report.live import Live
-    from placer_models.document import dump
     from placer_models.night import Asked, Evacuate
 
     request = request_of(Evacuate, cluster, snapshot, {**flags, "in_order": in_order or None})
     checked(cluster, Asked(request=request))
-    with Live(quiet=quiet) as live:
-        plan = evacuate(cluster, request, decision, progress=live.progress)
-    files.write(output, dump(plan))
-    return told(plan, live.seconds, quiet=quiet)
+    return planned(partial(evacuate, cluster, request, decision), output, quiet=quiet)
 
 
-def told(plan: Plan, seconds: float, *, quiet: bool) -> int:
-    """Show a plan that is written; the exit code."""
+def planned(planner: Callable[..., Plan], output: str | None, *, quiet: bool) -> int:
+    """Let a planner work (it is told whom to say its progress), write its plan and show it; the exit code."""
+    from placer.report.live import Live
     from placer.undone import undone
+    from placer_models.document import dump
 
+    with Live(quiet=quiet) as live:
+        plan = planner(progress=live.progress)
+    files.write(output, dump(plan))
     if not quiet:
         from placer.report.plan import print_plan
 
-        print_plan(plan, seconds)
+        print_plan(plan, live.seconds)
     if plan.stopped == "interrupted":
         click.echo("interrupted: this is the best plan so far, and the judge passed it", err=True)
         return INTERRUPTED

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from placer.cli import files
 from placer.cli.going_on import continue_options, earlier_plan
-from placer.cli.night import NIGHT, gone_on, told
+from placer.cli.night import NIGHT, gone_on, planned
 from placer.cli.night_options import checked, night_options, request_of
 from placer.cli.options import (
     decision_of,
@@ -59,14 +58,9 @@ def set_mode_command(
     if earlier is not None:
         return gone_on(cluster, earlier_plan(earlier, "set-mode", flags), at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
-    from placer.report.live import Live
     from placer.set_mode import set_mode
-    from placer_models.document import dump
     from placer_models.night import Asked, SetMode
 
     request = request_of(SetMode, cluster, snapshot, flags)
     checked(cluster, Asked(request=request))
-    with Live(quiet=quiet) as live:
-        plan = set_mode(cluster, request, decision, progress=live.progress)
-    files.write(output, dump(plan))
-    return told(plan, live.seconds, quiet=quiet)
+    return planned(partial(set_mode, cluster, request, decision), output, quiet=quiet)
