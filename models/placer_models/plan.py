@@ -43,8 +43,12 @@ class Reason:
 
 
 def gap_of(score: int, bound: int | None) -> float | None:
-    """How far a score is from its bound: |bound - score| / max(|bound|, 1), to six places; None: there is no bound."""
-    return None if bound is None else round(abs(bound - score) / max(abs(bound), 1), 6)
+    """How far a score is from its bound: |bound - score| / max(|bound|, 1), to six places, and 0 only where they are
+    equal; None: there is no bound.
+    """
+    if bound is None or bound == score:
+        return None if bound is None else 0.0
+    return max(1e-6, round(abs(bound - score) / max(abs(bound), 1), 6))
 
 
 class PlacedGpu(Document):
