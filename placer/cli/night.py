@@ -144,16 +144,22 @@ def evacuate_command(
 def planned(planner: Callable[..., Plan], output: str | None, *, quiet: bool) -> int:
     """Let a planner work (it is told whom to say its progress), write its plan and show it; the exit code."""
     from placer.report.live import Live
-    from placer.undone import undone
     from placer_models.document import dump
 
     with Live(quiet=quiet) as live:
         plan = planner(progress=live.progress)
     files.write(output, dump(plan))
+    return told(plan, live.seconds, quiet=quiet)
+
+
+def told(plan: Plan, seconds: float, *, quiet: bool) -> int:
+    """Show a plan that is written; the exit code."""
+    from placer.undone import undone
+
     if not quiet:
         from placer.report.plan import print_plan
 
-        print_plan(plan, live.seconds)
+        print_plan(plan, seconds)
     if plan.stopped == "interrupted":
         click.echo("interrupted: this is the best plan so far, and the judge passed it", err=True)
         return INTERRUPTED
