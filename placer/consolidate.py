@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
@@ -16,7 +17,7 @@ from placer.judge.timed import TimedReplay
 from placer.night.staying import staying
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
-from placer.power_on import NOT_ALL_BOUNDED, Progress
+from placer.power_on import Progress
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.cluster import Vm
@@ -24,7 +25,7 @@ from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
 from placer_models.night import Asked, Consolidate, Job
-from placer_models.plan import Plan, gap_of
+from placer_models.plan import Plan
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
@@ -126,17 +127,7 @@ def _scored(
         bounds[goal.label] = found
         holds = holds and tier is not None and tier.score == score[goal.kind]
     scores = {goal.label: score[goal.kind] for goal in goals}
-    gaps = {label: gap_of(scores[label], bound) for label, bound in bounds.items()}
-    closed = all(gap == 0 for gap in gaps.values())
-    return plan.model_copy(
-        update={
-            "score": scores,
-            "bound": bounds,
-            "gap": gaps,
-            "status": "optimal" if closed else "feasible",
-            "stopped": NOT_ALL_BOUNDED if plan.stopped == "proven" and not closed else plan.stopped,
-        }
-    )
+    return plan.model_copy(update=closing(scores, bounds, "feasible", plan.stopped))
 
 
 def errands(jobs: Sequence[Job], left: Mapping[str, int], clock: Clock) -> list[Errand]:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from placer.closing import NOT_ALL_BOUNDED
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, told
-from placer.power_on import NOT_ALL_BOUNDED, Progress
+from placer.power_on import Progress
 from placer.rest import Rest, rest_of
 from placer_models.decision import Decision
 from placer_models.document import Faults

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
@@ -20,7 +21,7 @@ from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.goal import Goal
 from placer_models.moving import immovable
-from placer_models.plan import Breach, Move, Placed, Placements, gap_of
+from placer_models.plan import Breach, Move, Placed, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import POSITIONAL
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, "int | None"], None]
 """Told of every better score while the search runs: the goal's label, the score, the bound."""
-
-NOT_ALL_BOUNDED = "the search ended by itself; some goals have no bound"
-"""Why a search stopped that left nothing to try, where not every goal's bound is known."""
 
 MOST_DETOURS = 8
 """How many unreachable sets of targets are forbidden, one after the other, before moves are given up."""
@@ -250,18 +248,9 @@ def _scored(
 ) -> Placements:
     """The answer with the judge's scores, the search's bounds, and a reason for every request that stays off."""
     bounds = [tier.bound for tier in outcome.tiers] + [None] * (len(goals) - len(outcome.tiers))
-    gaps = [gap_of(score, bound) for score, bound in zip(counted, bounds, strict=True)]
     labels = [goal.label for goal in goals]
+    scores, known = dict(zip(labels, counted, strict=True)), dict(zip(labels, bounds, strict=True))
     started = {placed.vm for placed in answer.placed}
     off = [vm for vm in explainer.scene.cluster.asked if vm not in started]
-    proven = all(gap == 0 for gap in gaps)
-    return answer.model_copy(
-        update={
-            "status": "optimal" if proven else outcome.status,
-            "stopped": NOT_ALL_BOUNDED if answer.stopped == "proven" and not proven else answer.stopped,
-            "score": dict(zip(labels, counted, strict=True)),
-            "bound": dict(zip(labels, bounds, strict=True)),
-            "gap": dict(zip(labels, gaps, strict=True)),
-            "unplaced": tuple(explainer.unplaced(off, proven=proven, stop=limit.over)),
-        }
-    )
+    why = explainer.unplaced(off, proven=scores == known, stop=limit.over)
+    return answer.model_copy(update={**closing(scores, known, outcome.status, answer.stopped), "unplaced": tuple(why)})

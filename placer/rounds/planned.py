@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
-from placer.power_on import NOT_ALL_BOUNDED, Progress
+from placer.power_on import Progress
 from placer.rounds.rounds import Rounds
 from placer.solve.budget import Budget
 from placer.steps import Steps
@@ -18,7 +19,7 @@ from placer_models.clock import Clock, merged
 from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.night import Asked, Evacuate, SetMode
-from placer_models.plan import Plan, gap_of
+from placer_models.plan import Plan
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
@@ -78,15 +79,7 @@ def _scored(plan: Plan, decision: Decision, score: Mapping[str, int], rounds: Ro
         bounds[goal.label] = bound if closed else None
         closed = closed and bound == score[goal.kind]
     scores = {goal.label: score[goal.kind] for goal in decision.night_goals()}
-    status = "optimal" if closed else "feasible"
+    update = closing(scores, bounds, "feasible", plan.stopped)
     if plan.stopped != "proven" and not plan.steps:
-        status = "unknown"
-    return plan.model_copy(
-        update={
-            "score": scores,
-            "bound": bounds,
-            "gap": {label: gap_of(scores[label], bound) for label, bound in bounds.items()},
-            "status": status,
-            "stopped": NOT_ALL_BOUNDED if plan.stopped == "proven" and not closed else plan.stopped,
-        }
-    )
+        update["status"] = "unknown"
+    return plan.model_copy(update=update)
