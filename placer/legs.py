@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from placer.waits import Order, has_room, picked, spares, start_all
+from placer.waits import Order, go, has_room, picked, spares, start_all
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
@@ -27,13 +27,13 @@ def legs(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], most: int)
             if stand is None or not has_room(scene, always, stand):
                 blocked.append(target)
             else:
-                _go(scene, stand)
+                go(scene, stand)
                 found.append(stand)
         if len(blocked) == len(left):
             aside = _aside(scene, always, blocked)
             if aside is None:
                 return None
-            _go(scene, aside)
+            go(scene, aside)
             found.append(aside)
         if len(found) + len(blocked) > most:
             return None
@@ -55,12 +55,6 @@ def _aside(scene: Scene, always: Sequence[Rule], blocked: Sequence[Stand]) -> St
     return None
 
 
-def _go(scene: Scene, stand: Stand) -> None:
-    (source,) = scene.of(stand.vm)
-    scene.put(stand)
-    scene.remove(source)
-
-
 def in_sequence(now: Scene, rules: Sequence[Rule], moves: Sequence[Stand], starts: Sequence[Stand]) -> Order:
     """These moves in the order in which they are given; each waits for those that left its target before. `stuck` are
     all of them where the starts do not find their room after them.
@@ -70,8 +64,7 @@ def in_sequence(now: Scene, rules: Sequence[Rule], moves: Sequence[Stand], start
     gone_from: dict[str, list[str]] = defaultdict(list)
     for stand in moves:
         order.waits.add_edges_from((stand.vm, other) for other in gone_from[stand.host] if other != stand.vm)
-        (source,) = scene.of(stand.vm)
-        _go(scene, stand)
+        source = go(scene, stand)
         order.moves.append(stand)
         gone_from[source.host].append(stand.vm)
     if not start_all(scene, always, order, starts):

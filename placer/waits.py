@@ -38,6 +38,14 @@ class Order:
         return sorted(self.waits.successors(vm), key=lambda other: rank[other]) if vm in self.waits else []
 
 
+def go(scene: Scene, stand: Stand) -> Stand:
+    """Let a VM go from where it is to a stand; what it leaves."""
+    (source,) = scene.of(stand.vm)
+    scene.put(stand)
+    scene.remove(source)
+    return source
+
+
 def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts: Sequence[Stand] = ()) -> Order:
     """An order for moves to these stands.
 
@@ -58,9 +66,7 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
                 waited.add(target.vm)
                 blocked.append(target)
                 continue
-            (source,) = scene.of(stand.vm)
-            scene.put(stand)
-            scene.remove(source)
+            source = go(scene, stand)
             order.moves.append(stand)
             if stand.vm in waited:
                 order.waits.add_edges_from((stand.vm, other) for other in gone_from[stand.host])
