@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from placer_models.cluster import Cluster
 from placer_models.decision import shipped_decision
-from placer_models.document import parse
+from placer_models.document import dump, parse
 from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
 from placer_models.plan import Plan
 from placer_models.rules.rule import Rule
@@ -56,6 +57,12 @@ class Night:
         asked = {"kind": "consolidate", "windows": [window()], **self.request}
         self.asked: Request = parse(REQUESTS[asked["kind"]], asked, "the request")
         self.work = [parse(Job, job, "the job") for job in self.jobs]
+
+    def lay_out(self, folder: Path) -> None:
+        """Write a snapshot that asks for this night (`asks.json`), and one that asks for nothing (`bare.json`)."""
+        asks = self.snapshot.model_copy(update={"requests": (self.asked,)})
+        (folder / "asks.json").write_text(dump(asks), encoding="utf-8")
+        (folder / "bare.json").write_text(dump(self.snapshot), encoding="utf-8")
 
     @property
     def cluster(self) -> Cluster:

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 
 from placer.cli import main
 from placer.cli.exits import BAD_INPUT, DONE, SOME_NOT
-from placer_models.document import dump
 from tests.good_nights import quick
 from tests.nights import Night
 from tests.worlds import host
@@ -27,8 +26,7 @@ EVENING = "2026-11-20T22:00:00Z/2026-11-20T23:00:00Z"
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a snapshot that asks for an upgrade (`asks.json`) and one that asks for nothing (`bare.json`)."""
     monkeypatch.chdir(tmp_path)
-    Path("asks.json").write_text(dump(NIGHT.snapshot.model_copy(update={"requests": (NIGHT.asked,)})))
-    Path("bare.json").write_text(dump(NIGHT.snapshot))
+    NIGHT.lay_out(tmp_path)
     return tmp_path
 
 

@@ -14,7 +14,6 @@ from placer.cli.exits import BAD_INPUT, DONE, SOME_NOT
 from placer.cli.set_mode import MODES, SHARINGS
 from placer_models import gpus
 from placer_models.cluster import Mode
-from placer_models.document import dump
 from tests.good_nights import m60, quick
 from tests.nights import Night
 from tests.worlds import gpu, host, want
@@ -31,8 +30,7 @@ EVENING = "2026-11-20T22:00:00Z/2026-11-20T23:00:00Z"
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a snapshot that asks for pass-through GPUs (`asks.json`) and one that asks for nothing."""
     monkeypatch.chdir(tmp_path)
-    Path("asks.json").write_text(dump(NIGHT.snapshot.model_copy(update={"requests": (NIGHT.asked,)})))
-    Path("bare.json").write_text(dump(NIGHT.snapshot))
+    NIGHT.lay_out(tmp_path)
     return tmp_path
 
 
