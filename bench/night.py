@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import click
 
 from bench.machine import about
+from bench.peers.watch import watch
 from bench.yard import Json, Yard
 from placer_models.document import dump
 from placer_models.snapshot import Snapshot
@@ -126,12 +126,9 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
     snapshot, plan = folder / f"{name}.json", folder / f"{name}-plan.json"
     snapshot.write_text(dump(Snapshot.of(row.made(seed), name)), encoding="utf-8")
     command = [sys.executable, "-m", "placer", "consolidate", str(snapshot), "-q", "--time-limit", str(seconds)]
-    started = time.monotonic()
-    child = os.spawnv(os.P_NOWAIT, sys.executable, [*command, "-o", str(plan)])
-    _, status, used = os.wait4(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 1):
-        raise click.ClickException(f"{name}: placer consolidate ended with {code}")
+    ended = watch([*command, "-o", str(plan)], folder / f"{name}-said.txt", most_seconds=math.inf, most_mib=sys.maxsize)
+    if ended.code not in (0, 1):
+        raise click.ClickException(f"{name}: placer consolidate ended with {ended.code}: {ended.said}")
     found = json.loads(plan.read_bytes())
     return {
         "work": "night",
@@ -140,8 +137,8 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
         **{key: found[key] for key in ("score", "bound", "stopped")},
         "steps": len(found["steps"]),
         "runs": len(found["jobs"]),
-        "seconds": round(time.monotonic() - started, 2),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
-        "peak_rss_mib": used.ru_maxrss // 1024,
+        "seconds": round(ended.seconds, 2),
+        "cpu_seconds": round(ended.cpu_seconds, 2),
+        "peak_rss_mib": ended.peak_rss_mib,
         **about("gpu-placer", "ortools"),
     }
