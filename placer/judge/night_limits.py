@@ -16,7 +16,8 @@ from placer_models.motion import state_mib
 from placer_models.night import Consolidate, Evacuate, Job
 
 if TYPE_CHECKING:
-    from placer.judge.timed import Presence, Spell, TimedReplay
+    from placer.judge.stage import Presence, Spell
+    from placer.judge.timed import TimedReplay
 
 Load = tuple[int, int, int, str]
 """From an instant until just before another, so much, by whom."""

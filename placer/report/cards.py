@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from placer.judge.timed import Presence, TimedReplay
+from placer.judge.stage import Presence
+from placer.judge.timed import TimedReplay
 from placer.judge.timeline import EVER, NEVER
 from placer.report.clock import WallClock
 from placer_models.cluster import Cluster, Gpu, Host
