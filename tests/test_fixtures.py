@@ -132,7 +132,7 @@ def test_command_says_the_same(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_story_is_short_and_told_by_its_name(name: str) -> None:
     story = Story(name)
-    assert re.fullmatch(r"[a-z0-9]+([-_][a-z0-9]+){2,}", name)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){2,}", name)
     assert len(story.snapshot.hosts) <= 5
     assert len(story.snapshot.vms) <= 12
     values = json.loads((story.folder / "snapshot.json").read_bytes())

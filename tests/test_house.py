@@ -307,7 +307,7 @@ def test_solving_is_seen_by_this_watch(tmp_path: Path) -> None:
 
 
 def test_looking_judging_and_explaining_load_no_solver(tmp_path: Path) -> None:
-    snapshot = ROOT / "fixtures/place/not_all_can_start_on_monday_morning/snapshot.json"
+    snapshot = ROOT / "fixtures/place/not-all-can-start-on-monday-morning/snapshot.json"
     placements = tmp_path / "placements.json"
     loaded, code = loaded_by(MAIN.format(args=["place", str(snapshot), "-o", str(placements)]), tmp_path)
     assert "ortools" in loaded

@@ -14,7 +14,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 @pytest.mark.parametrize(
     ("story", "status"),
     [
-        ("place/not_all_can_start_on_monday_morning", "optimal"),
+        ("place/not-all-can-start-on-monday-morning", "optimal"),
         # Mixed-size GPUs have too many layouts to list: nothing is proven of what is stranded.
         ("cluster/l40s-mixed", "feasible"),
     ],
