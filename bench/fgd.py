@@ -68,7 +68,6 @@ class Fragments:
     def __init__(self, mix: Sequence[tuple[Shape, int]], world: World) -> None:
         with_gpu = [(shape, count) for shape, count in mix if shape.gpus]
         self.total = sum(count for _, count in mix)
-        self.without_gpu = self.total - sum(count for _, count in with_gpu)
         self.levels: Ints = np.array(sorted({shape.milli for shape, _ in with_gpu}), dtype=np.int64)
         self.level: Ints = np.searchsorted(self.levels, [shape.milli for shape, _ in with_gpu])
         self.gpus: Ints = np.array([shape.gpus for shape, _ in with_gpu], dtype=np.int64)

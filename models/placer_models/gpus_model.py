@@ -149,10 +149,6 @@ class GpuModel:
         """The profile of this name, in any spelling that :meth:`Catalogue.profile_models` takes."""
         return self._profiles.get(profile_key(name))
 
-    def sharings_for(self, profile: str) -> tuple[Sharing, ...]:
-        """The sharings in which a profile can stand on this GPU."""
-        return tuple(sharing for sharing in SHARINGS if self.use(sharing, profile=profile) is not None)
-
     def _profile_use(self, sharing: Sharing, profile: Profile, rule: SameSizeRule) -> Use | None:
         time_sliced = profile.series is not None and profile.gpu_instance_profile is None
         if sharing == "same-size" and time_sliced and profile.max_per_gpu:

@@ -24,6 +24,11 @@ def use(model: str, sharing: Sharing, profile: str) -> Use:
     return found
 
 
+def sharings_for(model: GpuModel, profile: str) -> tuple[Sharing, ...]:
+    """The sharings in which a profile can stand on a GPU."""
+    return tuple(sharing for sharing in SHARINGS if model.use(sharing, profile=profile) is not None)
+
+
 def most(model: str, profile: str) -> int:
     """How many of one profile a GPU holds in same-size mode."""
     found = use(model, "same-size", profile)
@@ -224,29 +229,29 @@ def test_mixed_size_offsets_are_those_of_the_placement_table() -> None:
 
 
 def test_mixed_size_needs_ampere_or_later_and_a_sourced_placement_table() -> None:
-    assert "mixed-size" not in CATALOGUE.find("T4").sharings_for("T4-4Q")
-    assert "mixed-size" not in CATALOGUE.find("V100").sharings_for("V100-4Q")
+    assert "mixed-size" not in sharings_for(CATALOGUE.find("T4"), "T4-4Q")
+    assert "mixed-size" not in sharings_for(CATALOGUE.find("V100"), "V100-4Q")
     assert CATALOGUE.find("H200").mixed_size_supported
-    assert CATALOGUE.find("H200").sharings_for("H200-35C") == ("same-size",)
-    assert CATALOGUE.find("A40").sharings_for("A40-8Q") == ("same-size", "mixed-size")
+    assert sharings_for(CATALOGUE.find("H200"), "H200-35C") == ("same-size",)
+    assert sharings_for(CATALOGUE.find("A40"), "A40-8Q") == ("same-size", "mixed-size")
 
 
 def test_mig_backed_types_stand_on_the_instance_that_they_name() -> None:
     assert use("A100", "mig", "A100-2-10C") == use("A100", "mig", "2g.10gb")
     assert use("A30", "mig", "A30-2-12CME").caps == (("me", 1),)
-    assert CATALOGUE.find("A100").sharings_for("A100-2-10C") == ("mig",)
+    assert sharings_for(CATALOGUE.find("A100"), "A100-2-10C") == ("mig",)
     assert CATALOGUE.find("A100").use("mig", profile="A100-20C") is None
 
 
 def test_several_vgpus_inside_one_instance_are_refused() -> None:
     card = CATALOGUE.find("RTX PRO 6000 Blackwell Server Edition")
-    assert card.sharings_for("DC-1-24Q") == ("mig",)  # one to an instance
-    assert card.sharings_for("DC-1-12Q") == ()  # two to an instance
+    assert sharings_for(card, "DC-1-24Q") == ("mig",)  # one to an instance
+    assert sharings_for(card, "DC-1-12Q") == ()  # two to an instance
 
 
 def test_mig_geometry_without_sourced_starts_is_known_by_name_only_and_inferred_ones_say_so() -> None:
-    assert CATALOGUE.find("B300").sharings_for("1g.34gb") == ()
-    assert CATALOGUE.find("RTX PRO 4500 Blackwell Server Edition").sharings_for("DC-1-16C") == ()
+    assert sharings_for(CATALOGUE.find("B300"), "1g.34gb") == ()
+    assert sharings_for(CATALOGUE.find("RTX PRO 4500 Blackwell Server Edition"), "DC-1-16C") == ()
     inferred = {model.name for model in CATALOGUE.models if model.starts_inferred}
     assert inferred == {
         "B200",
@@ -300,7 +305,7 @@ def test_shares_are_thousandths_of_the_gpus_memory() -> None:
     assert use("H100", "mig", "7g.80gb").share_milli == 1000
     for model in CATALOGUE.models:
         for profile in model.profiles:
-            for sharing in model.sharings_for(profile.name):
+            for sharing in sharings_for(model, profile.name):
                 assert 1 <= use(model.name, sharing, profile.name).share_milli <= 1000
 
 
@@ -334,8 +339,8 @@ def test_a_site_adds_its_own_model_beside_ours(tmp_path: Path) -> None:
     path = tmp_path / "gpus.json"
     path.write_text(json.dumps(SITE))
     for more in (CATALOGUE.with_file(path), CATALOGUE.with_file(str(path)), CATALOGUE.with_file(SITE)):
-        assert more.find("lab").sharings_for("LAB-12Q") == ("same-size", "mixed-size")
-        assert more.find("Lab GPU").sharings_for("LAB-1-12C") == ("mig",)
+        assert sharings_for(more.find("lab"), "LAB-12Q") == ("same-size", "mixed-size")
+        assert sharings_for(more.find("Lab GPU"), "LAB-1-12C") == ("mig",)
         assert [model.name for model in more.profile_models("LAB-12Q")] == ["Lab GPU"]
         assert more.find("M60").known
     assert not CATALOGUE.find("LAB").known
