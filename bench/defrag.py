@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from bench.place import gpus_of, placed, run, shares
+from bench.place import LATE, gpus_of, placed, shares
+from bench.process import answered
 from bench.report import Line
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -35,7 +36,7 @@ def defrag(
     with tempfile.TemporaryDirectory() as folder:
         snapshot = Path(folder) / "placed.json"
         files = ["--nodes", str(nodes), "--pods", str(pods), "--placement", str(placement), "-o", str(snapshot)]
-        run(["import", "openb", *files], time_limit)
+        answered("import", "openb", *files, most_seconds=LATE)
         gpus, held = gpus_of(snapshot)
         for most in moves or MOVES:
             answer, line = placed(snapshot, "gpu_allocation", time_limit, "--moves", str(most))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,16 +19,15 @@ import click
 
 from bench.machine import about
 from bench.peers import proxlb
-from bench.peers.watch import Ended, watch
+from bench.process import MOST_MIB, Ended, answered, watch
 from bench.yard import Json, Yard
 from placer import verify
 from placer_models.document import dump
 from placer_models.plan import Move, Placements
 from placer_models.snapshot import Snapshot
 
-ROOT = Path(__file__).resolve().parents[1]
 WINDOW = "2026-11-20T20:00:00Z/2026-11-21T06:30:00Z"
-MOST_SECONDS, MOST_MIB = 120, 8192
+MOST_SECONDS = 120
 BALANCINESS = (3, 1)
 """Its default, and where it moves only for maintenance or broken rules."""
 STEP = re.compile(r"^- (\S+): (\S+) → (\S+)", re.MULTILINE)
@@ -116,19 +114,15 @@ def _there(snapshot: Snapshot) -> list[str]:
 
 
 def _line(peer: str, ended: Ended, **more: Any) -> dict[str, Any]:
-    figures = {"seconds": round(ended.seconds, 2), "cpu_seconds": round(ended.cpu_seconds, 2)}
-    return {"peer": peer, **more, **figures, "peak_rss_mib": ended.peak_rss_mib}
+    return {"peer": peer, **more, **ended.figures}
 
 
 def _placer(snapshot: Snapshot) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path, plan = Path(folder) / "snapshot.json", Path(folder) / "plan.json"
         path.write_text(dump(snapshot), encoding="utf-8")
-        command = [sys.executable, "-m", "placer", "evacuate", str(path), "--host", EMPTIED, "--window", WINDOW]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "models")))}
-        ended = _watched([*command, "-q", "-o", str(plan)], folder, environment)
-        if ended.code not in (0, 1):
-            raise click.ClickException(f"placer evacuate ended with {ended.code}: {ended.said}")
+        asked = (str(path), "--host", EMPTIED, "--window", WINDOW, "-q", "-o", str(plan))
+        ended = answered("evacuate", *asked, most_seconds=MOST_SECONDS)
         found = json.loads(plan.read_bytes())
     kinds = [step["kind"] for step in found["steps"]]
     emptied = any(freed["host"] == EMPTIED for freed in found["freed"])
@@ -147,7 +141,14 @@ def _proxlb(snapshot: Snapshot, peer: Path | None, balanciness: int) -> dict[str
         scenarios.mkdir()
         (scenarios / "scenario.yaml").write_text(scenario(snapshot, balanciness), encoding="utf-8")
         command = [str(program), "--scenarios", str(scenarios), "--markdown", str(report), "--quiet"]
-        ended = _watched(command, folder, proxlb.environment(os.environ))
+        ended = watch(
+            command,
+            Path(folder) / "errors",
+            most_seconds=MOST_SECONDS,
+            most_mib=MOST_MIB,
+            environment=proxlb.environment(os.environ),
+            folder=Path(folder),
+        )
         text = report.read_text(encoding="utf-8") if report.exists() else ""
     found = moves(text)
     faults = list(_faults(snapshot, found))
@@ -162,14 +163,3 @@ def _faults(snapshot: Snapshot, found: list[Move]) -> Iterator[str]:
     waits = [move.model_copy(update={"waits_for": (f"move-{number}",)}) for number, move in enumerate(found[1:], 1)]
     yield from verify(snapshot, Placements(status="feasible", moves=tuple(found[:1] + waits)))
     yield from (f"{vm} has not left" for vm in set(_there(snapshot)) - {move.vm for move in found})
-
-
-def _watched(command: list[str], folder: str, environment: Mapping[str, str]) -> Ended:
-    return watch(
-        command,
-        Path(folder) / "errors",
-        most_seconds=MOST_SECONDS,
-        most_mib=MOST_MIB,
-        environment=environment,
-        folder=Path(folder),
-    )

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from bench.machine import about
-from bench.peers.watch import watch
+from bench.process import answered
 from bench.yard import Json, Yard
 from placer_models.document import dump
 from placer_models.snapshot import Snapshot
@@ -125,10 +125,8 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
     """One night planned in a process of its own; a plan that is written has been judged. ClickException if none is."""
     snapshot, plan = folder / f"{name}.json", folder / f"{name}-plan.json"
     snapshot.write_text(dump(Snapshot.of(row.made(seed), name)), encoding="utf-8")
-    command = [sys.executable, "-m", "placer", "consolidate", str(snapshot), "-q", "--time-limit", str(seconds)]
-    ended = watch([*command, "-o", str(plan)], folder / f"{name}-said.txt", most_seconds=math.inf, most_mib=sys.maxsize)
-    if ended.code not in (0, 1):
-        raise click.ClickException(f"{name}: placer consolidate ended with {ended.code}: {ended.said}")
+    limits = ("-q", "--time-limit", str(seconds), "-o", str(plan))
+    ended = answered("consolidate", str(snapshot), *limits, most_seconds=math.inf, most_mib=sys.maxsize)
     found = json.loads(plan.read_bytes())
     return {
         "work": "night",
@@ -137,8 +135,6 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
         **{key: found[key] for key in ("score", "bound", "stopped")},
         "steps": len(found["steps"]),
         "runs": len(found["jobs"]),
-        "seconds": round(ended.seconds, 2),
-        "cpu_seconds": round(ended.cpu_seconds, 2),
-        "peak_rss_mib": ended.peak_rss_mib,
+        **ended.figures,
         **about("gpu-placer", "ortools"),
     }

@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 
 from bench.online import Trace, read_orders, until_full
-from bench.place import gpus_of, placed, run, shares
+from bench.place import LATE, gpus_of, placed, shares
+from bench.process import answered
 from bench.world import WHOLE
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -55,7 +56,7 @@ def _line(nodes: Path, pods: Path, time_limit: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         snapshot = Path(folder) / "openb.json"
         files = ["--nodes", str(nodes), "--pods", str(pods), "-o", str(snapshot)]
-        read = run(["import", "openb", *files], time_limit)
+        read = answered("import", "openb", *files, most_seconds=LATE)
         _, line = placed(snapshot, DECISION, time_limit)
         return {**shares(line, *gpus_of(snapshot)), "import_seconds": round(read.seconds, 2), **line}
 

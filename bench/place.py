@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench.machine import about
-from bench.peers.watch import Ended, watch
+from bench.process import answered
 from placer import verify
 from placer_models.decision import shipped_decision
 from placer_models.document import parse, read_json
@@ -20,21 +18,8 @@ from placer_models.gpus import Catalogue
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
-MOST_MIB = 4096
-"""Memory that a run may take."""
-
 LATE = 60.0
 """Seconds after its limit when a run that has not ended is ended."""
-
-
-def run(arguments: Sequence[str], seconds: float) -> Ended:
-    """One command of placer's. Raises ClickException where it fails; 1 (some stay off) is no failure."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "placer", *arguments]
-        ended = watch(command, Path(folder) / "said", most_seconds=seconds + LATE, most_mib=MOST_MIB)
-    if ended.killed or ended.code not in (0, 1):
-        raise click.ClickException(f"placer {arguments[0]} ended with {ended.code}: {ended.killed or ended.said}")
-    return ended
 
 
 def placed(
@@ -49,7 +34,7 @@ def placed(
         out = Path(folder) / "out.json"
         limits = ["--decision", decision, "--time-limit", str(seconds)]
         limits += [] if models is None else ["--gpu-models", str(models)]
-        ended = run(["place", str(snapshot), *limits, *options, "-o", str(out)], seconds)
+        ended = answered("place", str(snapshot), *limits, *options, "-o", str(out), most_seconds=seconds + LATE)
         answer = parse(Placements, read_json(out.read_bytes(), "the answer"), "the answer")
     faults = verify(asked, answer, shipped_decision(decision))
     if faults:
@@ -63,9 +48,7 @@ def placed(
         "moves": len(answer.moves),
         "stopped": answer.stopped,
         "time_limit": seconds,
-        "seconds": round(ended.seconds, 2),
-        "cpu_seconds": round(ended.cpu_seconds, 2),
-        "peak_rss_mib": ended.peak_rss_mib,
+        **ended.figures,
         **about("gpu-placer", "ortools", "pydantic"),
     }
 

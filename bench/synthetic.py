@@ -7,9 +7,7 @@ import and reading included; the gap is the largest one among the goals that cou
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +20,13 @@ from rich.table import Table
 from bench.clusters import KINDS
 from bench.clusters import synthetic as made
 from bench.machine import about
-from bench.peers.watch import watch
+from bench.process import placer
 from bench.report import console
 from placer import verify
 from placer_models.document import dump, parse, read_json
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 PLACING = ("placed", "gpu-milli")
 """Goals that count what is placed: how their labels begin."""
@@ -89,18 +86,10 @@ def measure(row: Row, seed: int, decision: str, moves: int = 0) -> Line:
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "snapshot.json", Path(folder) / "out.json"
         path.write_bytes(data)
-        ended = watch(
-            [
-                *(sys.executable, "-m", "placer", "place", str(path), "--quiet", "-o", str(out)),
-                *("--decision", decision, "--time-limit", str(row.seconds), "--moves", str(moves)),
-            ],
-            Path(folder) / "errors",
-            most_seconds=3 * row.seconds + 60,
-            most_mib=8192,
-            environment={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "models")))},
-        )
-        line |= {"seconds": round(ended.seconds, 2), "cpu_seconds": round(ended.cpu_seconds, 2)}
-        line |= {"peak_rss_mib": ended.peak_rss_mib}
+        limits = ("--decision", decision, "--time-limit", str(row.seconds), "--moves", str(moves))
+        most = 3 * row.seconds + 60
+        ended = placer("place", str(path), "--quiet", "-o", str(out), *limits, most_seconds=most)
+        line |= ended.figures
         if ended.code not in (0, 1):
             return {**line, "status": "none", "said": ended.killed or ended.said}
         answer = parse(Placements, read_json(out.read_bytes(), "placer's answer"), "placer's answer")

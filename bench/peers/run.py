@@ -24,7 +24,7 @@ from bench.machine import about
 from bench.peers import proxlb
 from bench.peers.child import GREEDY, SOLVERS
 from bench.peers.instance import Instance, NotFor
-from bench.peers.watch import Ended, watch
+from bench.process import Ended, environment, watch
 from bench.report import console, peers_table
 from placer import verify
 from placer_models.decision import shipped_decision
@@ -33,7 +33,6 @@ from placer_models.goals.gpu_milli import milli_of
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
-ROOT = Path(__file__).resolve().parents[2]
 DECISION = "gpu_allocation"
 PEERS = ("placer", *GREEDY, *SOLVERS, "proxlb")
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
@@ -74,8 +73,7 @@ class Race:
                 ended, told = self._ask(peer, Path(folder))
             except NotFor as reason:
                 return {**line, "status": "not-for", "said": str(reason)}
-        line |= {"seconds": round(ended.seconds, 3), "cpu_seconds": round(ended.cpu_seconds, 3)}
-        line["peak_rss_mib"] = ended.peak_rss_mib
+        line |= ended.figures
         crashed = ended.said if told.answer is None and not ended.killed else ""
         said = "; ".join(filter(None, (ended.killed, told.said, crashed)))
         line |= {"said": said, "bound": told.bound, "trace": told.trace}
@@ -162,14 +160,13 @@ class Race:
         choices = proxlb.choices(text, instance)
         return ended, Told(instance.answer(choices) if choices else None, said=f"says {proxlb.status(text)}")
 
-    def _watch(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Ended:
-        ours = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "models")))}
+    def _watch(self, command: Sequence[str], folder: Path, own: Mapping[str, str] | None = None) -> Ended:
         return watch(
             command,
             folder / "errors",
             most_seconds=1.5 * self.limit + 10,
             most_mib=self.memory_mib,
-            environment=ours if environment is None else environment,
+            environment=own or environment(),
             folder=folder,
         )
 

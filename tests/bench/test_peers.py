@@ -17,7 +17,7 @@ from bench.peers import greedy, proxlb
 from bench.peers.by_vm import ByVm, Outcome, cp_sat, math_opt
 from bench.peers.instance import Instance, NotFor
 from bench.peers.run import Race, Told
-from bench.peers.watch import Ended, watch
+from bench.process import Ended, watch
 from bench.report import peers_table, plot, read_lines, tables
 from bench.world import Choice
 from placer import verify

@@ -1,17 +1,24 @@
-"""Runs a process to its end or to its limits, and says what it took."""
+"""Runs a process to its end or to its limits, and says what it took: `watch` any, `placer` one of placer's."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
 POLL_SECONDS = 0.02
+MOST_MIB = 8192
+"""Memory that placer may take."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,41 @@ class Ended:
     killed: str | None
     said: str
     """The end of what it wrote to standard error."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What it took, as a JSON line says it."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "peak_rss_mib": self.peak_rss_mib,
+        }
+
+
+def environment() -> dict[str, str]:
+    """This process' environment, in which Python finds this checkout first, and keeps what it has compiled as it does
+    for users.
+    """
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "models")))}
+
+
+def placer(*arguments: str, most_seconds: float, most_mib: int = MOST_MIB) -> Ended:
+    """One command of this checkout's placer, Python's start and all imports included."""
+    command = [sys.executable, "-m", "placer", *arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        errors = Path(folder) / "errors"
+        return watch(command, errors, most_seconds=most_seconds, most_mib=most_mib, environment=environment())
+
+
+def answered(*arguments: str, most_seconds: float, most_mib: int = MOST_MIB) -> Ended:
+    """The same, where an answer must come: raises ClickException where it does not. 1 (some of it could not be done) is
+    an answer.
+    """
+    ended = placer(*arguments, most_seconds=most_seconds, most_mib=most_mib)
+    if ended.killed or ended.code not in (0, 1):
+        raise click.ClickException(f"placer {arguments[0]} ended with {ended.code}: {ended.killed or ended.said}")
+    return ended
 
 
 def watch(
