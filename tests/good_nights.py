@@ -186,7 +186,17 @@ def two_nights() -> Good:
         [host("h1"), host("h2")],
         [quick("a", on="h1", ready_by="2026-11-20T22:01:20Z"), quick("b", on="h2", may="suspend")],
         {"windows": [window(0, 100), window(150, 250)]},
-        [{"name": "fold", "cpus": 8, "hours": 0.02, "checkpointed": True, "deadline": "2026-11-20T22:04:00Z"}],
+        [
+            {
+                "name": "fold",
+                "cpus": 8,
+                "hours": 0.02,
+                "checkpointed": True,
+                "least_part_hours": 0.01,
+                "checkpoint_minutes": 0,
+                "deadline": "2026-11-20T22:04:00Z",
+            }
+        ],
     )
     steps = [
         step("m1", "migrate", 2, 12, vm="a", src="h1", to="h2"),

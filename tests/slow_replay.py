@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import permutations, product
 from typing import Any
 
@@ -287,15 +288,23 @@ class _Replay:
             done = sorted((r.job, r.host, second(r.start if begin else r.end)) for r in plan.jobs)
             need(said == done, f"{kind} steps and runs differ")
         for freed in plan.freed:
-            need(freed.host in self.cluster.hosts and second(freed.from_) < second(freed.until), "no freed interval")
+            begin, end = second(freed.from_), second(freed.until)
+            need(freed.host in self.cluster.hosts and begin < end, "no freed interval")
+            if isinstance(self.request, Consolidate) and begin >= self.begins:
+                need(any(a <= begin and end <= b for a, b in self.windows), f"{freed.host} is free outside the windows")
         least = self.request.limits.least_gain
         if isinstance(self.request, Consolidate) and least:
             named = self.request.free if isinstance(self.request.free, tuple) else ()
             for host in {freed.host for freed in plan.freed} - set(named):
                 later = any(f.host == host and second(f.until) > self.begins for f in plan.freed)
                 if later and any(host in thing.on for thing in self.things.values()):
-                    ids = {(run.job, run.instance) for run in plan.jobs if run.host == host}
-                    need(sum(jobs[job].value for job, _ in ids) >= least, f"{host} does not pay")
+                    gain = sum(jobs[run.job].value * self._share(run) for run in plan.jobs if run.host == host)
+                    need(gain >= least, f"{host} does not pay")
+
+    def _share(self, run: JobRun) -> Fraction:
+        """A run's part of all the time for which its instance runs."""
+        its = [one for one in self.plan.jobs if _name(one) == _name(run)]
+        return Fraction(second(run.end) - second(run.start), sum(second(one.end) - second(one.start) for one in its))
 
     def _pair_maintenance(self) -> None:
         self.shut_hosts: dict[str, list[tuple[int, float]]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
@@ -26,9 +26,13 @@ class Running(Document):
 class Job(Document):
     """Work that waits for freed hosts: `instances` times so many CPUs, so much memory and such GPUs for `hours`.
 
-    `whole_host`: an instance has a freed host to itself. `value` is what one finished instance is worth; one that is
-    `checkpointed` may be stopped in one night and go on in another. It starts no earlier than `not_before` and ends
-    by `deadline`.
+    `whole_host`: an instance has a freed host to itself. `value` is what one finished instance is worth. It starts no
+    earlier than `not_before` and ends by `deadline`.
+
+    One that is `checkpointed` may be stopped, and go on later on any freed host, in the same night or another: its
+    hours are then done in several runs. A run of less than `least_part_hours` (or than all of its hours, where these
+    are fewer) does nothing for it, and every run that goes on with what another has done spends its first
+    `checkpoint_minutes` on saving and loading that.
 
     `running` is for plans that go on in the midst of a night: the instances that run now, each until when (absent: they
     go as planned). An instance of which it is said is finished when it has run so long.
@@ -45,8 +49,18 @@ class Job(Document):
     not_before: AwareDatetime | None = None
     deadline: AwareDatetime | None = None
     checkpointed: bool = False
+    least_part_hours: float = Field(default=0.5, gt=0, le=24 * 366)
+    checkpoint_minutes: int = Field(default=10, ge=0, le=24 * 60)
     running: tuple[Running, ...] | None = None
     notes: str | None = None
+
+    def done(self, lengths: Iterable[float]) -> float:
+        """How many seconds of an instance runs of these lengths do, one after the other."""
+        if not self.checkpointed:
+            return max(lengths, default=0)
+        least = min(self.least_part_hours, self.hours) * 3600
+        parts = [length for length in lengths if length >= least]
+        return sum(parts) - 60 * self.checkpoint_minutes * max(0, len(parts) - 1)
 
 
 class Jobs(Document):

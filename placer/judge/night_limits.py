@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -180,7 +181,11 @@ def _freed(replay: TimedReplay) -> Iterator[str]:
     for presence in replay.history:
         if presence.stand.vm in replay.first.vms:
             there[presence.stand.host].append(presence)
+    windows = spans(replay.request.windows) if isinstance(replay.request, Consolidate) else [(EVER, NEVER)]
     for host, intervals in replay.timeline.freed.items():
+        for begin, end in intervals:
+            if begin >= replay.midway.at and not any(first <= begin and end <= last for first, last in windows):
+                yield f"{host}: is free from {told(begin)} until {told(end)}, which is not inside a window"
         for interval in _from(replay.midway.at, intervals):
             for presence in there[host]:
                 if _meet(presence, interval):
@@ -238,17 +243,25 @@ def _instances(replay: TimedReplay, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _gains(replay: TimedReplay) -> Iterator[str]:
-    """Freed hosts that VMs had to leave for less than the least gain."""
+    """Freed hosts that VMs had to leave for less than the least gain. An instance that runs on several hosts gives each
+    of them the part of its value that is the part of its time there.
+    """
     request = replay.request
     if not isinstance(request, Consolidate) or not request.limits.least_gain:
         return
     named = request.free if isinstance(request.free, tuple) else ()
     stood = {presence.stand.host for presence in replay.history if presence.start == EVER}
+    seconds: dict[str, int] = defaultdict(int)
+    for run in replay.timeline.runs:
+        seconds[run.vm] += run.end - run.start
+    gains: dict[str, Fraction] = defaultdict(Fraction)
+    for run in replay.timeline.runs:
+        gains[run.run.host] += Fraction(run.job.value * (run.end - run.start), seconds[run.vm])
     for host, intervals in replay.timeline.freed.items():
         if host in stood and host not in named and any(_from(replay.midway.at, intervals)):
-            gain = sum({run.vm: run.job.value for run in replay.timeline.runs if run.run.host == host}.values())
-            if gain < request.limits.least_gain:
-                yield f"{host}: is freed for a job value of {gain}, at least {request.limits.least_gain} is asked"
+            if gains[host] < request.limits.least_gain:
+                gain, least = float(gains[host]), request.limits.least_gain
+                yield f"{host}: is freed for a job value of {gain:g}, at least {least} is asked"
 
 
 def _way_back(replay: TimedReplay) -> Iterator[str]:

@@ -27,10 +27,11 @@ in the mode and sharing in which it found them.
 **Jobs.** A run of an instance stands on its host like a VM `job/<job>/<instance>`, whole-host runs alone. A run begins
 with one start-job step and ends with one stop-job step, keeps `not_before` and `deadline`, and lies in one freed
 interval of its host. An instance has one run of at least the job's hours; a checkpointed one may have several, one
-after the other, which may be too short (then it has no value).
+after the other, on whatever hosts; they may do too little of it (`Job.done`: then it has no value).
 
-**Freed.** No VM of the cluster stands on the host in the interval. With `least_gain`, a freed host that the request
-does not name, and that VMs had to leave, has runs of that much value.
+**Freed.** No VM of the cluster stands on the host in the interval, which on a consolidation lies wholly in a window.
+With `least_gain`, a freed host that the request does not name, and that VMs had to leave, has runs of that much value:
+of an instance with several runs as much as is their part of its time.
 
 **Rules** of `always` hold at every instant, the others whenever no step is under way and at the end: nothing is more
 broken than it was at the beginning.

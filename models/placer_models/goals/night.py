@@ -41,7 +41,8 @@ class NightGoal(Document):
 
 class JobValue(NightGoal):
     """The value of the instances that are finished: their run lasts as long as the job takes (of a checkpointed job:
-    their runs, taken together), and, where an instance is said to be running until later than that, until then.
+    their runs, taken together, without what saving and loading takes), and, where an instance is said to be running
+    until later than that, until then.
     """
 
     kind: Literal["job-value"] = "job-value"
@@ -63,8 +64,7 @@ def finished(job: Job, plan: Plan) -> list[int]:
     for instance, its in runs.items():
         ran = [(run.end - run.start).total_seconds() for run in its]
         last = max(run.end for run in its)
-        enough = (sum(ran) if job.checkpointed else max(ran)) >= job.hours * 3600
-        if enough and last >= until.get(instance, last):
+        if job.done(ran) >= job.hours * 3600 and last >= until.get(instance, last):
             done.append(instance)
     return done
 

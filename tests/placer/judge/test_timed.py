@@ -747,6 +747,26 @@ CASES = {
         [freed("h1", 10, 60)],
         [run("film", "h1", 10, 30)],
     ),
+    "an_instance_in_parts_pays_each_host_its_part": Case(
+        pair(
+            quick("a", on="h1"),
+            quick("b", on="h2"),
+            hosts=[host("h1"), host("h2"), host("h3")],
+            jobs=[{**JOB, "hours": 0.01, "value": 8, "checkpointed": True}],
+            request={"limits": {"least_gain": 3, "moves_at_once_per_host": 2}},
+        ),
+        [go("m", to="h3"), go("n", name="b", src="h2", to="h3")],
+        ["h2: is freed for a job value of 2, at least 3 is asked"],
+        [freed("h1", 10, 60), freed("h2", 10, 60)],
+        [run("film", "h1", 10, 40), run("film", "h2", 40, 50)],
+    ),
+    "a_host_is_free_within_a_window": Case(
+        pair(jobs=[JOB]),
+        [],
+        [f"h2: is free from {at(80)} until {at(101)}, which is not inside a window"],
+        [freed("h2", 80, 101)],
+        [run("film", "h2", 80, 101)],
+    ),
     "a_named_host_need_not_pay": Case(
         pair(jobs=[{**JOB, "value": 4}], request={"limits": {"least_gain": 5}, "free": ["h1"]}),
         [go()],
