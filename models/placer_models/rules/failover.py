@@ -161,7 +161,7 @@ class Failover:
         return site
 
     def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Stand, ...] | None:
-        """Stands for VMs of these kinds beside those who stand on a host; None: there are none."""
+        """Stands for VMs of these kinds, in their order, beside those who stand on a host; None: there are none."""
         if some not in site.takes:
             starting = [stand for stand in scene.on(site.host.name) if stand not in site.stands]
             with scene.lifted(*starting):
@@ -178,7 +178,7 @@ class Failover:
             return None
         with scene.trial(*first):
             taken = {stand.vm for stand in first}
-            last = next(vm for vm in vms if vm.name not in taken and self.kind(vm.name) == some[-1])
+            last = next(vm for vm in vms if vm.name not in taken)
             holds = next(seatings(scene, last, site.host), None)
         if holds is not None:
             return (*first, Stand(last.name, site.host.name, holds))
@@ -338,7 +338,7 @@ class _Search:
         if stands is None:
             return False
         if self._of.tied(kind):
-            holds = next(stand.holds for stand in stands if self._of.kind(stand.vm) == kind)
+            holds = stands[some.index(kind)].holds  # a VM that is looked at as another is of two kinds
             stand = Stand(self._names[kind][len(self._put[kind])], site.host.name, holds)
             self._scene.put(stand)
             if not self._of.legal_across(self._scene, stand):
