@@ -57,8 +57,9 @@ def rearrangement(hosts: int, moves: int, full: float = 0.9, seed: int = 1) -> R
     return Rearrangement(now, stands)
 
 
-def measured(asked: Rearrangement, at_once: int, work: float) -> Mapping[str, object]:
+def measured(asked: Rearrangement, at_once: int) -> Mapping[str, object]:
     """What the list needs, what is found by searching, and what no schedule beats: seconds of the night, and of CPU."""
+    from placer.solve.budget import Budget
     from placer.solve.motion import list_schedule
     from placer.solve.timing import busiest, sooner
     from placer.solve.traffic import Action
@@ -73,7 +74,8 @@ def measured(asked: Rearrangement, at_once: int, work: float) -> Mapping[str, ob
     began = time.process_time()
     listed = list_schedule(now, rules, actions, limits, {})
     then = time.process_time()
-    found = sooner(now, rules, listed, limits, work=work) if not listed.stuck else listed
+    budget = Budget(time.monotonic() + shipped_decision("consolidate").search.time_limit_seconds)
+    found = sooner(now, rules, listed, limits, budget) if not listed.stuck else listed
     return {
         "moves": len(actions),
         "stuck": len(listed.stuck),
@@ -91,10 +93,9 @@ def measured(asked: Rearrangement, at_once: int, work: float) -> Mapping[str, ob
 @click.option("--full", type=click.FloatRange(0, 1), default=0.9, show_default=True, help="Share of the cores in use.")
 @click.option("--at-once", type=click.IntRange(1), default=8, show_default=True, help="Migrations at once per host.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--work", type=float, default=20.0, show_default=True, help="Deterministic seconds of search at most.")
-def dense(hosts: int, moves: int, full: float, at_once: int, seed: int, work: float) -> None:
+def dense(hosts: int, moves: int, full: float, at_once: int, seed: int) -> None:
     """Time rearrangements of full clusters, from a list and searched for, as a JSON line."""
-    line = measured(rearrangement(hosts, moves, full, seed), at_once, work)
+    line = measured(rearrangement(hosts, moves, full, seed), at_once)
     click.echo(
         json.dumps(
             {"work": "dense", "seed": seed, "full": full, "at_once": at_once, **line, **about("gpu-placer", "ortools")}

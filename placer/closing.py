@@ -22,5 +22,5 @@ def closing(
         "score": scores,
         "bound": bounds,
         "gap": {label: gap_of(score, bounds[label]) for label, score in scores.items()},
-        "stopped": NOT_ALL_BOUNDED if stopped == "proven" and not proven else stopped,
+        "stopped": "proven" if proven else NOT_ALL_BOUNDED if stopped == "proven" else stopped,
     }

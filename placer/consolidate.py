@@ -18,6 +18,7 @@ from placer.night.staying import staying
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
 from placer.power_on import Progress
+from placer.spending import Spending
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.cluster import Vm
@@ -42,17 +43,23 @@ def consolidate(
     decision: Decision | None = None,
     *,
     progress: Progress | None = None,
+    since: float | None = None,
+    spending: Spending | None = None,
 ) -> Plan:
     """A plan for the night that `request` asks for, from its beginning on (`placer.go_on` goes on with one).
 
     `decision` (default: the shipped `consolidate`) names rules, goals in their order, and the budget. The plan is
     replayed by the judge before it is returned; Disagreement is raised where the judge refuses it (a bug).
+
+    The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
+    search, and the best plan so far is returned. `spending` is told where the time goes.
     """
     from placer.night.search import plan_night  # here, because ortools takes most of a second to load
+    from placer.solve.budget import Budget
 
     decision = decision or shipped_decision("consolidate")
     jobs = tuple(job.model_copy(update={"running": None}) for job in jobs)
-    deadline = time.monotonic() + decision.search.time_limit_seconds
+    begun = time.monotonic() if since is None else since
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
     spans = merged(span for window in request.windows for span in window.spans())
@@ -62,17 +69,20 @@ def consolidate(
     steps = Steps(cluster, Clock(spans[0][0]))
     scene, left = Scene.now(cluster), {job.name: job.instances for job in jobs}
     nights: list[tuple[Night, Result]] = []
-    for number, (begin, end) in enumerate(spans, 1):
-        clock = Clock(begin)
-        night = Night(clock, clock.seconds(end), scene, rules, request, errands(jobs, left, clock))
-        result = plan_night(night, goals, decision.search, deadline, progress)
-        nights.append((night, result))
-        write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
-        scene = result.back.dawn
-        for run in result.runs:
-            left[run.job] -= 1
+    with Budget(begun + decision.search.time_limit_seconds, spending) as budget:
+        for number, (begin, end) in enumerate(spans, 1):
+            clock = Clock(begin)
+            night = Night(clock, clock.seconds(end), scene, rules, request, errands(jobs, left, clock))
+            result = plan_night(night, goals, decision.search, budget, progress)
+            nights.append((night, result))
+            write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
+            scene = result.back.dawn
+            for run in result.runs:
+                left[run.job] -= 1
+        stopped = budget.why if budget.over() else "proven"
     outcomes = [for_every_plan(night, result.outcome) for night, result in nights]
-    unmoved, left_out = staying(nights)
+    with budget.spending.part("reasons"):
+        unmoved, left_out = staying(nights)
     plan = steps.plan(
         snapshot,
         decision,
@@ -80,10 +90,11 @@ def consolidate(
         spans,
         unmoved,
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],
-        next((outcome.stopped for outcome in outcomes if outcome.stopped != "proven"), "proven"),
-        sum(outcome.seconds for outcome in outcomes),
+        next((outcome.stopped for outcome in outcomes if outcome.stopped != "proven"), stopped),
+        budget.spending.work,
     ).model_copy(update={"left_out": tuple(left_out)})
-    replay = TimedReplay(cluster, rules, request, jobs, plan)
+    with budget.spending.part("judging"):
+        replay = TimedReplay(cluster, rules, request, jobs, plan)
     if replay.faults:
         raise Disagreement(replay.faults)
     named = len(request.free) if isinstance(request.free, tuple) else 0

@@ -5,6 +5,7 @@ judged.
 from __future__ import annotations
 
 from placer.power_on import Progress
+from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
 from placer_models.night import Evacuate
 from placer_models.plan import Plan
@@ -12,7 +13,13 @@ from placer_models.snapshot import Snapshot
 
 
 def evacuate(
-    snapshot: Snapshot, request: Evacuate, decision: Decision | None = None, *, progress: Progress | None = None
+    snapshot: Snapshot,
+    request: Evacuate,
+    decision: Decision | None = None,
+    *,
+    progress: Progress | None = None,
+    since: float | None = None,
+    spending: Spending | None = None,
 ) -> Plan:
     """A plan that empties the hosts that `request` names, `at_once` of them at a time, for as long as it says.
 
@@ -21,8 +28,11 @@ def evacuate(
     with the reason; the others are still done. `decision` (default: the shipped `evacuate`) names rules, goals in their
     order, and the budget. The plan is replayed by the judge before it is returned; Disagreement is raised where the
     judge refuses it (a bug). Raises Faults where the snapshot has not what the request names.
+
+    The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
+    search, and the best plan so far is returned. `spending` is told where the time goes.
     """
     from placer.rounds.planned import planned  # here, because ortools takes most of a second to load
     from placer.rounds.rolling import Rolling
 
-    return planned(Rolling, snapshot, request, decision or shipped_decision("evacuate"), progress)
+    return planned(Rolling, snapshot, request, decision or shipped_decision("evacuate"), progress, since, spending)

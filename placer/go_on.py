@@ -17,6 +17,7 @@ from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, told
 from placer.power_on import Progress
 from placer.rest import Rest, rest_of
+from placer.spending import Spending
 from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
@@ -27,6 +28,7 @@ from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from placer.night.midway import Keep
+    from placer.solve.budget import Budget
 
 
 def go_on(
@@ -37,6 +39,8 @@ def go_on(
     at: datetime | None = None,
     jobs: Sequence[Job] | None = None,
     progress: Progress | None = None,
+    since: float | None = None,
+    spending: Spending | None = None,
 ) -> Plan:
     """A plan for what is left of the night, given the cluster as it is `at` an instant (default: when the snapshot was
     taken).
@@ -50,10 +54,14 @@ def go_on(
     the judge before it is returned; Disagreement is raised where the judge refuses it (a bug). Raises Faults where the
     snapshot has not what the plan was asked for, where no window is left, where what is under way cannot be in this
     cluster, and where the rest of a change of GPU modes does not hold as it is: that is not planned anew.
+
+    The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
+    search, and the best plan so far is returned. `spending` is told where the time goes.
     """
     from placer.judge.verify import decision_of
+    from placer.solve.budget import Budget  # here, because ortools takes most of a second to load
 
-    begun = time.monotonic()
+    begun = time.monotonic() if since is None else since
     decision = decision_of(plan, decision)
     rest = rest_of(snapshot, plan, at, jobs)
     asked = rest.plan.asked
@@ -72,14 +80,16 @@ def go_on(
     goals, found = decision.night_goals(), list[tuple[Plan, TimedReplay]]()
     faults: list[str] = []
     rules = decision.rules_of(snapshot.rules)
-    for made in _ways(snapshot, rest, decision, begun, progress):
-        replay = TimedReplay(snapshot.content, rules, asked.request, asked.jobs, made)
-        if replay.faults:
-            faults = replay.faults
-            continue
-        found.append((made, replay))
-        if not (made is rest.plan and rest.said) and not _loses(goals, plan, made, replay):
-            break
+    with Budget(begun + decision.search.time_limit_seconds, spending) as budget:
+        for made in _ways(snapshot, rest, decision, budget, progress):
+            with budget.spending.part("judging"):
+                replay = TimedReplay(snapshot.content, rules, asked.request, asked.jobs, made)
+            if replay.faults:
+                faults = replay.faults
+                continue
+            found.append((made, replay))
+            if not (made is rest.plan and rest.said) and not _loses(goals, plan, made, replay):
+                break
     if not found and isinstance(asked.request, SetMode):
         raise Faults("the plan", [f"cannot be gone on with: {fault}" for fault in faults])
     if not found and any(step.vm and step.start < rest.at < step.end for step in rest.plan.steps):
@@ -87,7 +97,7 @@ def go_on(
     if not found:
         raise Disagreement(faults)
     best, replay = max(found, key=lambda one: _worth(goals, *one))  # of equals the first: it changes least
-    return with_figures(_finished(snapshot, decision, plan, rest, best, replay), replay)
+    return with_figures(_finished(snapshot, decision, plan, rest, best, replay, budget), replay)
 
 
 def _worth(goals: Sequence[NightGoal], plan: Plan, replay: TimedReplay) -> list[int]:
@@ -106,7 +116,7 @@ def _loses(goals: Sequence[NightGoal], old: Plan, plan: Plan, replay: TimedRepla
 
 
 def _ways(
-    snapshot: Snapshot, rest: Rest, decision: Decision, begun: float, progress: Progress | None
+    snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget, progress: Progress | None
 ) -> Iterator[Plan]:
     """What is left of the plan as it was; and planned again, each time with less of it kept."""
     yield rest.plan
@@ -114,18 +124,22 @@ def _ways(
     if isinstance(rest.plan.asked.request, Evacuate):
         from placer.rounds.midway import rolled_on
 
-        yield rolled_on(snapshot, rest, decision, begun + decision.search.time_limit_seconds, progress)
+        with budget.spending.part("rounds"):
+            made = rolled_on(snapshot, rest, decision, budget, progress)
+        yield made
     if isinstance(rest.plan.asked.request, Consolidate):
-        from placer.night.midway import planned_on  # here, because ortools takes most of a second to load
+        from placer.night.midway import planned_on
 
-        limit = decision.search.time_limit_seconds
         kept: Sequence[Keep] = ("targets", "most", "nothing") if rest.missed else ("targets", "nothing")
-        for number, keep in enumerate(kept, 1):
-            deadline = begun + limit * number / len(kept)
-            yield planned_on(snapshot, rest, decision, deadline, progress, keep)
+        for number, keep in enumerate(kept):
+            with budget.share(1 / (len(kept) - number)):
+                made = planned_on(snapshot, rest, decision, budget, progress, keep)
+            yield made
 
 
-def _finished(snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, plan: Plan, replay: TimedReplay) -> Plan:
+def _finished(
+    snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, plan: Plan, replay: TimedReplay, budget: Budget
+) -> Plan:
     """The plan with its scores and with what has become of the old one's steps; of its goals nothing is proven."""
     scores = {goal.label: replay.score[goal.kind] for goal in decision.night_goals()}
     rules = decision.rules_of(snapshot.rules)
@@ -137,6 +151,8 @@ def _finished(snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, pla
             "bound": dict.fromkeys(scores),
             "gap": dict.fromkeys(scores),
             "stopped": NOT_ALL_BOUNDED,
+            "seconds": round(sum(budget.spending.work.values()), 6),
+            "spent": budget.spending.work,
             "broken_now": tuple(b.said for found in broken(Scene.now(snapshot.content), rules) for b in found),
             "decision": decision.name,
             "seed": decision.search.seed,

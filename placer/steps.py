@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -192,9 +192,9 @@ class Steps:
         unmoved: Sequence[Unmoved],
         broken: Sequence[Breach],
         stopped: str,
-        seconds: float,
+        spent: Mapping[str, float],
     ) -> Plan:
-        """The plan before it is judged."""
+        """The plan before it is judged; `spent` are the search's deterministic seconds, by part."""
         return Plan(
             status="feasible",
             request=asked.request.kind,
@@ -206,7 +206,8 @@ class Steps:
             unmoved=tuple(unmoved),
             broken_now=tuple(breach.said for breach in broken),
             stopped=stopped,
-            seconds=round(seconds, 6),
+            seconds=round(sum(spent.values()), 6),
+            spent=spent,
             snapshot_sha256=snapshot.sha256,
             decision=decision.name,
             seed=decision.search.seed,

@@ -244,6 +244,8 @@ class Plan(Document):
 
     `before`, `meanwhile` and `after` are figures of the cluster: as the plan finds it, when most hosts are freed at
     once (and then most jobs run), and when all is done. `already` says what was asked and stands so without any step.
+    `seconds` and `spent` are the solver's deterministic seconds, in all and by part of the search: the same on every
+    machine.
     """
 
     format: Literal["placer.plan/1"] = "placer.plan/1"
@@ -268,6 +270,7 @@ class Plan(Document):
     assumed: tuple[str, ...] = ()
     stopped: str = ""
     seconds: float = 0.0
+    spent: Mapping[str, float] = Field(default_factory=dict)
     snapshot_sha256: str = ""
     decision: str = ""
     seed: int = 0

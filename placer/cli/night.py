@@ -14,6 +14,7 @@ from placer.cli.going_on import continue_options, decision_for, earlier_plan, in
 from placer.cli.night_options import LIMITS, checked, jobs_of, night_options, request_of
 from placer.cli.options import (
     decision_of,
+    memory_option,
     models_option,
     output_option,
     quiet_option,
@@ -21,8 +22,10 @@ from placer.cli.options import (
     snapshot_argument,
     snapshot_of,
 )
+from placer.cli.spent import Account
 
 if TYPE_CHECKING:
+    from placer_models.decision import Decision
     from placer_models.night import Job
     from placer_models.plan import Plan
     from placer_models.snapshot import Snapshot
@@ -46,6 +49,7 @@ NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
 @continue_options
 @night_options
 @partial(search_options, default="consolidate")
+@memory_option
 @models_option
 @quiet_option
 def consolidate_command(
@@ -78,7 +82,7 @@ def consolidate_command(
 
     request = request_of(Consolidate, cluster, snapshot, {**flags, "free": _free(free)})
     asked = checked(cluster, Asked(request=request, jobs=jobs_of(jobs, cluster)))
-    return planned(partial(consolidate, cluster, request, asked.jobs, decision), output, quiet=quiet)
+    return planned(partial(consolidate, cluster, request, asked.jobs, decision), decision, output, quiet=quiet)
 
 
 def gone_on(
@@ -95,7 +99,7 @@ def gone_on(
     decision, when = decision_for(earlier, wishes), instant(at)
     from placer.go_on import go_on
 
-    return planned(partial(go_on, snapshot, earlier, decision, at=when, jobs=jobs), output, quiet=quiet)
+    return planned(partial(go_on, snapshot, earlier, decision, at=when, jobs=jobs), decision, output, quiet=quiet)
 
 
 @click.command("evacuate")
@@ -108,6 +112,7 @@ def gone_on(
 @continue_options
 @night_options
 @partial(search_options, default="evacuate")
+@memory_option
 @models_option
 @quiet_option
 def evacuate_command(
@@ -138,18 +143,22 @@ def evacuate_command(
 
     request = request_of(Evacuate, cluster, snapshot, {**flags, "in_order": in_order or None})
     checked(cluster, Asked(request=request))
-    return planned(partial(evacuate, cluster, request, decision), output, quiet=quiet)
+    return planned(partial(evacuate, cluster, request, decision), decision, output, quiet=quiet)
 
 
-def planned(planner: Callable[..., Plan], output: str | None, *, quiet: bool) -> int:
+def planned(planner: Callable[..., Plan], decision: Decision, output: str | None, *, quiet: bool) -> int:
     """Let a planner work (it is told whom to say its progress), write its plan and show it; the exit code."""
     from placer.report.live import Live
     from placer_models.document import dump
 
+    account = Account(decision.search)
     with Live(quiet=quiet) as live:
-        plan = planner(progress=live.progress)
+        plan = planner(progress=live.progress, since=account.since, spending=account.spending)
     files.write(output, dump(plan))
-    return told(plan, live.seconds, quiet=quiet)
+    code = told(plan, live.seconds, quiet=quiet)
+    if not quiet:
+        account.say()
+    return code
 
 
 def told(plan: Plan, seconds: float, *, quiet: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -10,7 +9,6 @@ import click
 from placer.cli import files
 from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
 from placer.cli.options import (
-    begun,
     decision_of,
     memory_option,
     models_option,
@@ -20,6 +18,7 @@ from placer.cli.options import (
     snapshot_argument,
     snapshot_of,
 )
+from placer.cli.spent import Account
 
 
 @click.command("place")
@@ -43,25 +42,20 @@ def place_command(
     """Answer the power-on requests of a snapshot."""
     asked = snapshot_of(snapshot, gpu_models, output)
     decision = decision_of(**wishes)
-    from placer.memory import default_limit_mib
     from placer.power_on import place
     from placer.report.live import Live
     from placer.report.placements import print_placements
-    from placer.spending import Spending
     from placer_models.document import dump
 
-    spending = Spending()
-    reading = time.monotonic() - begun()
+    account = Account(decision.search)
     with Live(quiet=quiet) as live:
-        answer = place(asked, decision, moves=moves, progress=live.progress, since=begun(), spending=spending)
+        answer = place(
+            asked, decision, moves=moves, progress=live.progress, since=account.since, spending=account.spending
+        )
     files.write(output, dump(answer))
     if not quiet:
         print_placements(asked, answer, seconds=live.seconds)
-        parts = {"reading": reading, **spending.real}
-        took = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts.items() if seconds >= 0.05)
-        click.echo(f"time: {took or 'hardly any'}", err=True)
-        if decision.search.memory_limit_mib is None and (most := default_limit_mib()) is not None:
-            click.echo(f"memory: at most {most} MiB, half of what was free (--memory-limit says otherwise)", err=True)
+        account.say()
     if answer.stopped == "interrupted":
         click.echo("interrupted: this is the best answer so far, and the judge passed it", err=True)
         return INTERRUPTED

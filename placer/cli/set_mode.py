@@ -12,6 +12,7 @@ from placer.cli.night import NIGHT, gone_on, planned
 from placer.cli.night_options import checked, night_options, request_of
 from placer.cli.options import (
     decision_of,
+    memory_option,
     models_option,
     output_option,
     quiet_option,
@@ -35,6 +36,7 @@ SHARINGS = ("passthrough", "same-size", "mixed-size", "mig", "fraction")
 @continue_options
 @night_options
 @partial(search_options, default="set_mode")
+@memory_option
 @models_option
 @quiet_option
 def set_mode_command(
@@ -63,4 +65,4 @@ def set_mode_command(
 
     request = request_of(SetMode, cluster, snapshot, flags)
     checked(cluster, Asked(request=request))
-    return planned(partial(set_mode, cluster, request, decision), output, quiet=quiet)
+    return planned(partial(set_mode, cluster, request, decision), decision, output, quiet=quiet)

@@ -15,6 +15,7 @@ from placer.night.search import Result, plan_night
 from placer.night.staying import staying
 from placer.night.window import Night
 from placer.rest import Rest, job_steps
+from placer.solve.budget import Budget
 from placer.solve.run import Progress
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
@@ -28,7 +29,7 @@ Keep = Literal["targets", "most", "nothing"]
 
 
 def planned_on(
-    snapshot: Snapshot, rest: Rest, decision: Decision, deadline: float, progress: Progress | None, keep: Keep
+    snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget, progress: Progress | None, keep: Keep
 ) -> Plan:
     """What is left of a consolidation, planned again, before it is judged.
 
@@ -56,7 +57,7 @@ def planned_on(
         now.forbid(night)
         if keep != "nothing":
             now.keep(night, end, runs.to_free, loosely=keep == "most")
-        result = plan_night(night, goals, decision.search, deadline, progress)
+        result = plan_night(night, goals, decision.search, budget, progress)
         nights.append((night, result))
         result.runs = runs.numbered(result.runs)
         write(steps, night, result, offset, f"{mark}{number}")
@@ -76,7 +77,6 @@ def planned_on(
             "freed": tuple(runs.freed(steps.freed)),
             "unmoved": tuple(unmoved),
             "left_out": tuple(left_out),
-            "seconds": round(sum(result.outcome.seconds for _, result in nights), 6),
         }
     )
 

@@ -4,7 +4,6 @@ forbidden, and the search goes on.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from placer.night.back import Back, after, way_back
 from placer.night.flash import Flash, Flashing
 from placer.night.window import THERE_AND_BACK, Night
 from placer.night.work import work_of
+from placer.solve.budget import Budget
 from placer.solve.detours import Detours
 from placer.solve.jobs import Run
 from placer.solve.motion import Schedule, list_schedule
@@ -46,7 +46,7 @@ class Result:
 
 
 def plan_night(
-    night: Night, goals: Sequence[NightGoal], search: Search, deadline: float, progress: Progress | None
+    night: Night, goals: Sequence[NightGoal], search: Search, budget: Budget, progress: Progress | None
 ) -> Result:
     """A target, its schedule and its jobs; a target that cannot be carried out in time is forbidden, and another
     chosen. When that has happened often enough, or no time is left, what can be carried out of the last one is kept.
@@ -59,18 +59,18 @@ def plan_night(
     first: NightOutcome | None = None
     result: Result | None = None
     for _ in range(MOST_ROUNDS):
-        if result is not None and time.monotonic() >= deadline:
+        if result is not None and budget.over():
             break
         ask = _ask(night)
-        outcome, target = solve_target(night.scene, night.rules, goals, ask, search, deadline, progress)
+        outcome, target = _target(night, goals, ask, search, budget, progress)
         first = first or outcome
-        result = _carried_out(night, goals, ask, target, first)
+        result = _carried_out(night, goals, ask, target, first, budget)
         noted = _noted(night, result)
         kept = noted.notes == night.notes and _value(result) >= target.score("job-value", ask)
-        if not kept and not _drains(night, target) and time.monotonic() < deadline:
+        if not kept and not _drains(night, target) and not budget.over():
             sure = replace(ask, drain=True)
-            _, other = solve_target(night.scene, night.rules, goals, sure, search, deadline, progress)
-            drained = _carried_out(night, goals, sure, other, first)
+            _, other = _target(night, goals, sure, search, budget, progress)
+            drained = _carried_out(night, goals, sure, other, first, budget)
             if _better(night, goals, ask, drained, result):
                 result, noted = drained, _noted(night, drained)
         if noted.notes == night.notes:
@@ -79,11 +79,18 @@ def plan_night(
     assert first is not None
     assert result is not None
     while True:
-        result = _carried_out(night, goals, ask, _less(night, result.target), first)
+        result = _carried_out(night, goals, ask, _less(night, result.target), first, budget)
         noted = _noted(night, result)
         if noted.notes == night.notes:
             return result
         _note(night, noted)
+
+
+def _target(
+    night: Night, goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget, progress: Progress | None
+) -> tuple[NightOutcome, Target]:
+    with budget.spending.part("target"):
+        return solve_target(night.scene, night.rules, goals, ask, search, budget, progress)
 
 
 def _drains(night: Night, target: Target) -> bool:
@@ -141,9 +148,16 @@ def _ask(night: Night) -> NightAsk:
 
 
 def _carried_out(
-    night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: NightOutcome
+    night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: NightOutcome, budget: Budget
 ) -> Result:
     """When each step of a target runs, and each job."""
+    with budget.spending.part("times"):
+        return _in_time(night, goals, ask, target, outcome, budget)
+
+
+def _in_time(
+    night: Night, goals: Sequence[NightGoal], ask: NightAsk, target: Target, outcome: NightOutcome, budget: Budget
+) -> Result:
     scene, rules, limits = night.scene, night.rules, night.request.limits
     actions, rank = list(_actions(night, target, ask.ways)), _urgent(night, target)
     moves = sum(action.kind == "migrate" for action in actions)
@@ -163,7 +177,7 @@ def _carried_out(
             schedule = again
     result = _finished(night, target, schedule, rank, outcome)
     if all(action.kind == "migrate" for action in schedule.actions) and not (schedule.stuck or night.carried.homes):
-        faster = sooner(scene, rules, schedule, limits, target.emptied)
+        faster = sooner(scene, rules, schedule, limits, budget, target.emptied)
         if faster is not schedule:
             other = _finished(night, target, faster, rank, outcome)
             if _noted(night, other).notes <= _noted(night, result).notes and _value(other) >= _value(result):

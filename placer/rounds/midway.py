@@ -30,7 +30,7 @@ from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 
-def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, deadline: float, progress: Progress | None) -> Plan:
+def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget, progress: Progress | None) -> Plan:
     """What is left of an evacuation, planned again, before it is judged.
 
     First the hosts that are in maintenance come back, and the VMs that are away from home run there again; then the
@@ -40,11 +40,10 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, deadline: floa
     assert asked is not None
     assert asked.begun is not None
     assert isinstance(asked.request, Evacuate)
-    with Budget(deadline) as budget:
-        rolled = _Rolled(snapshot, rest, asked.request, decision, budget, progress)
-        rolled.close()
-        rolled.go_round()
-        rolled.come_home()
+    rolled = _Rolled(snapshot, rest, asked.request, decision, budget, progress)
+    rolled.close()
+    rolled.go_round()
+    rolled.come_home()
     rolling = rolled.rolling
     begun = asked.begun.model_copy(update={"excused": rolled.excused})
     return rest.plan.model_copy(
@@ -54,7 +53,6 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, deadline: floa
             "freed": tuple(rolling.steps.freed),
             "unmoved": tuple(rolling.unmoved),
             "left_out": tuple(rolling.left_out),
-            "seconds": round(budget.work, 6),
         }
     )
 

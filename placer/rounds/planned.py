@@ -14,6 +14,8 @@ from placer.judge.timed import TimedReplay
 from placer.power_on import Progress
 from placer.rounds.rounds import Rounds
 from placer.solve.budget import Budget
+from placer.solve.night import TOO_LARGE
+from placer.spending import Spending
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.decision import Decision
@@ -32,24 +34,26 @@ def planned(
     request: R,
     decision: Decision,
     progress: Progress | None,
+    since: float | None,
+    spending: Spending | None,
 ) -> Plan:
     """Plan the rounds of a request, window by window. Raises Faults where the snapshot has not what it names, and
     Disagreement where the judge refuses the plan (a bug).
     """
-    begun = time.monotonic()
+    begun = time.monotonic() if since is None else since
     misfits = snapshot.misfits(Asked(request=request))
     if misfits:
         raise Faults("the request", misfits)
     cluster, rules = snapshot.content, decision.rules_of(snapshot.rules)
     spans = merged(span for window in request.windows for span in window.spans())
     clock = Clock(spans[0][0])
-    with Budget(begun + decision.search.time_limit_seconds) as budget:
+    with Budget(begun + decision.search.time_limit_seconds, spending) as budget, budget.spending.part("rounds"):
         rounds = kind(snapshot, request, decision, Steps(cluster, clock), budget, progress)
         for begin, end in spans:
             rounds.window(clock.seconds(begin), clock.seconds(end))
-    stopped = "proven"
+    stopped = TOO_LARGE if rounds.too_large else "proven"
     if rounds.cut_short:
-        stopped = "interrupted" if budget.interrupted else "time limit"
+        stopped = budget.why
     plan = rounds.steps.plan(
         snapshot,
         decision,
@@ -58,9 +62,10 @@ def planned(
         rounds.unmoved,
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],
         stopped,
-        budget.work,
+        budget.spending.work,
     ).model_copy(update={"left_out": tuple(rounds.left_out), "already": tuple(rounds.so_already)})
-    replay = TimedReplay(cluster, rules, request, (), plan)
+    with budget.spending.part("judging"):
+        replay = TimedReplay(cluster, rules, request, (), plan)
     if replay.faults:
         raise Disagreement(replay.faults)
     return with_figures(_scored(plan, decision, replay.score, rounds), replay)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +10,11 @@ from placer.rounds.care import Care
 from placer.rounds.options import in_maintenance, options_of
 from placer.rounds.play import Means, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
+from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
 from placer.solve.detours import Detours
 from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
+from placer.solve.night import TOO_LARGE
 from placer.solve.run import Progress
 from placer.solve.target import Ways
 from placer.steps import Steps
@@ -55,8 +56,8 @@ class Rounds:
         self.always = list(self.rules)
         if not any(isinstance(rule, HostState) for rule in self.rules):  # the judge adds it likewise
             self.always.append(HostState())
-        self._deadline = self.budget.deadline
         self._rounds, self._moves = 0, 0
+        self.too_large = False
         self._options: dict[int, dict[str, Options | str]] = {}
 
     def begin_after(self, rounds: int, moves: int) -> None:
@@ -98,7 +99,7 @@ class Rounds:
     @property
     def over(self) -> bool:
         """Whether the search has to end now."""
-        return self.budget.interrupted or time.monotonic() >= self._deadline
+        return self.budget.over()
 
     @property
     def _trips(self) -> int:
@@ -140,7 +141,7 @@ class Rounds:
             }
             left = self.solve(scene, leavers, {**others, **able}, len(leavers), later, rounds_left)
         if not left.spots or (wholly and len(left.spots) < len(leavers)):
-            return NO_WAY
+            return TOO_LARGE if self.too_large else NO_WAY
         begin, end = span
         try:
             means = Means(self.always, self.request, self.first, self._detours(left, options))
@@ -182,9 +183,12 @@ class Rounds:
             most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
             store_mib=limits.store_mib,
         )
-        now = time.monotonic()
-        self.budget.deadline = now + (self._deadline - now) / max(1, rounds_left)
-        return solve_leaving(scene, self.always, self.goals, ask, self.decision.search, self.budget)
+        with self.budget.share(1 / max(1, rounds_left)):
+            try:
+                return solve_leaving(scene, self.always, self.goals, ask, self.decision.search, self.budget)
+            except TooLarge:
+                self.too_large = True
+                return Left()
 
     def _detours(self, left: Left, options: Mapping[str, Options | str]) -> Detours:
         """Ways round knots of moves: over hosts that are not left, or taken down meanwhile."""

@@ -7,12 +7,13 @@ in no other's way.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
+from placer.memory import affordable
+from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
 from placer.solve.night_board import NightBoard
 from placer.solve.run import solve_board
@@ -29,12 +30,15 @@ HOSTS = 25
 WORK = 0.5
 """Deterministic seconds that one goal of one block takes at most."""
 
+MOST_UNKNOWNS = 20_000
+"""Unknowns of a block's board at most."""
+
 
 def in_blocks(
     scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget
 ) -> Target:
     """A target in which VMs leave only hosts that are emptied, block by block. Blocks for which no time is left stay as
-    they are.
+    they are, and so do those whose board is too large for the memory that there is.
     """
     survey = Survey(scene.cluster, rules, ())
     blocks = dealt(scene, survey)
@@ -45,11 +49,15 @@ def in_blocks(
             break
         if part.most_freed is not None:  # what others could not free
             part = replace(part, most_freed=part.most_freed + left)
-        board = NightBoard(scene, rules, part, block, survey=survey)
+        most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
+        try:
+            board = NightBoard(scene, rules, part, block, survey=survey, most=most)
+        except TooLarge:
+            left = part.most_freed or 0
+            continue
         board.aims = [board.aim(goal.kind) for goal in goals]
-        one = Budget(time.monotonic() + budget.left / (len(blocks) - number))
-        solve_board(board, goals, search, one.deadline, budget=one, work=WORK, lns=False)
-        budget.work += one.work
+        with budget.share(1 / (len(blocks) - number)):
+            solve_board(board, goals, search, 0.0, budget=budget, work=WORK, lns=False)
         left = (part.most_freed or 0) - len(board.target.emptied)
         _carry_out(scene, board.target)
         whole = whole.with_(board.target)

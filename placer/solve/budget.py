@@ -9,8 +9,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -59,6 +60,16 @@ class Budget(Interruptible):
     def left(self) -> float:
         """Seconds that are left: none after Ctrl-C."""
         return 0.0 if self.interrupted else max(0.0, self.deadline - time.monotonic())
+
+    @contextmanager
+    def share(self, share: float) -> Iterator[None]:
+        """In the `with` block, no more than this share of the time that is left is there."""
+        end = self.deadline
+        self.deadline -= (1 - share) * self.left
+        try:
+            yield
+        finally:
+            self.deadline = end
 
     def over(self) -> bool:
         """Whether the search has to end now."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from placer.memory import affordable
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.movers import Movers
@@ -22,6 +23,9 @@ from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
 from placer_models.rules.rule import Rule, Term, Var
 from placer_models.scene import Scene, Stand
+
+MOST_UNKNOWNS = 300_000
+"""Unknowns of a board at most."""
 
 Down = Literal["suspend", "power-off"]
 Way = Literal["migrate", "suspend", "power-off"]
@@ -96,16 +100,18 @@ class Arrival(NamedTuple):
 
 
 class LeavingBoard(CountBoard):
-    """A board on which hosts and GPUs are left by their VMs."""
+    """A board on which hosts and GPUs are left by their VMs. Raises TooLarge where more than `most` unknowns would come
+    about.
+    """
 
-    def __init__(self, scene: Scene, rules: Sequence[Rule], ask: LeavingAsk) -> None:
+    def __init__(self, scene: Scene, rules: Sequence[Rule], ask: LeavingAsk, most: int | None = None) -> None:
         self._ask = ask
         self.left = Left()
         self._leaves: dict[str, tuple[Spot, ...]] = defaultdict(tuple)
         for spot, vms in ask.leavers.items():
             for vm in vms:
                 self._leaves[vm] += (spot,)
-        super().__init__(scene, rules, (), {}, ask.options.keys())
+        super().__init__(scene, rules, (), {}, ask.options.keys(), most=most)
         self._arrivals = [one for movers in self._movers for one in self._arriving(movers)]
         self._gone: dict[Spot, Var] = {}
         self._leave()
@@ -215,8 +221,10 @@ def solve_leaving(
     budget: Budget,
     progress: Progress | None = None,
 ) -> Left:
-    """The best way to leave what is asked that is found within `budget`, goal by goal."""
-    board = LeavingBoard(scene, rules, ask)
+    """The best way to leave what is asked that is found within `budget`, goal by goal. Raises TooLarge where the board
+    is too large for the memory that there is.
+    """
+    board = LeavingBoard(scene, rules, ask, affordable(search.memory_limit_mib, MOST_UNKNOWNS))
     board.aims = [board.aim(goal.kind) for goal in goals]
     solve_board(board, goals, search, budget.deadline, progress, budget=budget)
     return board.left

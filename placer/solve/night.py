@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from placer.memory import affordable
 from placer.solve.blocks import in_blocks
+from placer.solve.board import TooLarge
 from placer.solve.bound import Linear
 from placer.solve.budget import Budget
 from placer.solve.dive import FEW_UNKNOWNS
@@ -31,6 +32,12 @@ PLAIN_UNKNOWNS = 8_000
 MOST_UNKNOWNS = 30_000
 """Unknowns up to which the whole board is searched at all."""
 
+TOO_LARGE = "the whole board is too large for the memory that may be taken"
+"""Why a search stopped that could look at its parts alone, or at nothing."""
+
+MOST_BUILT = 300_000
+"""Unknowns up to which it is built: without it, only the blocks say what there is, and nothing is proven."""
+
 
 @dataclass
 class NightOutcome(Outcome):
@@ -47,38 +54,50 @@ def solve_target(
     goals: Sequence[NightGoal],
     ask: NightAsk,
     search: Search,
-    deadline: float,
+    budget: Budget,
     progress: Progress | None = None,
 ) -> tuple[NightOutcome, Target]:
-    """The best target found before `deadline` (of `time.monotonic`), goal by goal, and what is proven of each."""
-    board = NightBoard(scene, rules, ask)
-    board.aims = [board.aim(goal.kind) for goal in goals]
+    """The best target found within `budget`, goal by goal, and what is proven of each."""
+    board = _whole(scene, rules, goals, ask, search)
+    if board is None:
+        with budget.share(MOST):
+            target = in_blocks(scene, rules, goals, ask, search, budget)
+        tiers = [Tier(goal, target.score(goal.kind, ask), None) for goal in goals]
+        return NightOutcome("feasible", tiers=tiers, stopped=TOO_LARGE), target
     size = len(board.model.proto.variables)
-    always = _always(board, ask, search, deadline) if ask.work.spots else {}
+    always = _always(board, ask, search, budget) if ask.work.spots else {}
     gpus = any(host.gpus for host in scene.cluster.hosts.values())
     if size <= (FEW_UNKNOWNS if gpus else PLAIN_UNKNOWNS):
-        outcome = solve_board(board, goals, search, deadline, progress, lns=False, share=SHARE)
+        outcome = solve_board(board, goals, search, 0.0, progress, budget=budget, lns=False, share=SHARE)
         return NightOutcome(**vars(outcome), always=always), board.target
-    linear, budget = Linear(board, goals, Budget(deadline)), Budget(_part(deadline))
-    target = in_blocks(scene, rules, goals, ask, search, budget)
-    seconds = budget.work
+    linear = Linear(board, goals, budget)
+    with budget.share(SHARE):
+        target = in_blocks(scene, rules, goals, ask, search, budget)
     if size <= MOST_UNKNOWNS:
         if gpus:  # too much to search in any order
             board = NightBoard(scene, rules, replace(ask, drain=True))
             board.aims = [board.aim(goal.kind) for goal in goals]
         board.hint_target(target)
-        end = _part(deadline, MOST)
-        seconds += solve_board(board, goals, search, end, progress, lns=False, share=SHARE).seconds
+        with budget.share(MOST):
+            solve_board(board, goals, search, 0.0, progress, budget=budget, lns=False, share=SHARE)
         target = max(target, board.target, key=lambda one: _scores(goals, ask, one))
-    tiers = _relaxed(linear, goals, ask, target)
+    with budget.spending.part("bounds"):
+        tiers = _relaxed(linear, goals, ask, target)
     closed = all(tier.closed for tier in tiers)
-    status, stopped = ("optimal", "proven") if closed else ("feasible", "time limit")
-    return NightOutcome(status, tiers=tiers, stopped=stopped, seconds=seconds, always=always), target
+    status, stopped = ("optimal", "proven") if closed else ("feasible", budget.why)
+    return NightOutcome(status, tiers=tiers, stopped=stopped, always=always), target
 
 
-def _part(deadline: float, share: float = SHARE) -> float:
-    now = time.monotonic()
-    return now + share * max(0.0, deadline - now)
+def _whole(
+    scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search
+) -> NightBoard | None:
+    """The board of all hosts; None: it is too large for the memory that there is."""
+    try:
+        board = NightBoard(scene, rules, ask, most=affordable(search.memory_limit_mib, MOST_BUILT))
+    except TooLarge:
+        return None
+    board.aims = [board.aim(goal.kind) for goal in goals]
+    return board
 
 
 def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[int]:
@@ -98,19 +117,22 @@ def _relaxed(linear: Linear, goals: Sequence[NightGoal], ask: NightAsk, target: 
     return tiers
 
 
-def _always(board: NightBoard, ask: NightAsk, search: Search, deadline: float) -> dict[str, int]:
+def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) -> dict[str, int]:
     """How many hosts can be empty at once, and what jobs can bring then, whatever turns hosts take.
 
     The first is said to the board as a redundant cut: without it the bound on job value counts on parts of hosts.
     """
     terms, _ = board.aim("hosts-freed")
     aims, board.aims = board.aims, [(terms, 0)]
-    most = Linear(board, [HostsFreed()], Budget(_part(deadline))).bound(0, [])
-    if len(board.model.proto.variables) <= FEW_UNKNOWNS:
-        tiers = solve_board(board, [HostsFreed()], search, _part(deadline), lns=False).tiers
-        board.model.clear_objective()  # type: ignore[no-untyped-call]
-        board.model.clear_hints()  # type: ignore[no-untyped-call]
-        most = tiers[0].bound if tiers and tiers[0].bound is not None else most
+    with budget.spending.part("bounds"):
+        with budget.share(SHARE):
+            most = Linear(board, [HostsFreed()], budget).bound(0, [])
+        if len(board.model.proto.variables) <= FEW_UNKNOWNS:
+            with budget.share(SHARE):
+                tiers = solve_board(board, [HostsFreed()], search, 0.0, budget=budget, lns=False).tiers
+            board.model.clear_objective()  # type: ignore[no-untyped-call]
+            board.model.clear_hints()  # type: ignore[no-untyped-call]
+            most = tiers[0].bound if tiers and tiers[0].bound is not None else most
     board.aims = aims
     if most is None:
         return {}

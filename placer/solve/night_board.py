@@ -24,7 +24,7 @@ from placer_models.scene import Scene, Stand
 
 class NightBoard(CountBoard):
     """A board on which VMs may also be away, and hosts be emptied for jobs. `hosts` are those about which something is
-    decided (default: all).
+    decided (default: all). Raises TooLarge where more than `most` unknowns would come about.
     """
 
     def __init__(
@@ -35,12 +35,13 @@ class NightBoard(CountBoard):
         hosts: Collection[str] | None = None,
         *,
         survey: Survey | None = None,
+        most: int | None = None,
     ) -> None:
         self._ask = ask
         self._resources = resources_of(scene.cluster)
         self.target = Target()
         movable = {name for name, ways in ask.ways.items() if not ways.fixed}
-        super().__init__(scene, rules, (), {}, movable, hosts, survey=survey)
+        super().__init__(scene, rules, (), {}, movable, hosts, survey=survey, most=most)
         self._empty: dict[str, Var] = {}
         self._jobs: dict[tuple[str, str], Var] = {}
         self._free_hosts()

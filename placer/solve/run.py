@@ -122,10 +122,8 @@ def solve_board(
         solver.parameters.use_lns = lns
         if work is not None:
             solver.parameters.max_deterministic_time = work
-        end = budget.deadline
-        budget.deadline -= (1 - share) * budget.left
-        status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
-        budget.deadline = end
+        with budget.share(share):
+            status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             outcome.stopped = budget.why if status == cp_model.UNKNOWN else "no arrangement keeps every rule"
             break

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ortools.sat.python import cp_model
 
+from placer.solve.budget import Budget
 from placer.solve.least import PARTS, part_of, resources_of
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.traffic import Action, Key, Traffic
@@ -37,9 +38,8 @@ def sooner(
     rules: Sequence[Rule],
     schedule: Schedule,
     limits: Limits,
+    budget: Budget,
     hosts: Collection[str] | None = None,
-    *,
-    work: float = WORK,
 ) -> Schedule:
     """A schedule of the same steps in which these hosts are empty sooner (None: all is done sooner); the same one where
     none is found.
@@ -47,7 +47,7 @@ def sooner(
     least = busiest(now, schedule.actions, limits, hosts)
     if len(schedule.timed) > MOST_STEPS or done_at(schedule, hosts) <= least:
         return schedule
-    starts = Times(now, schedule.actions, limits, schedule.seconds).soonest(schedule, hosts, least, work)
+    starts = Times(now, schedule.actions, limits, schedule.seconds).soonest(schedule, hosts, least, budget)
     if starts is None:
         return schedule
     turns = {vm: number for number, (vm, leg) in enumerate(sorted(starts, key=lambda key: starts[key])) if leg == 0}
@@ -112,7 +112,7 @@ class Times:
         return cp_model.CpSolver().solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
     def soonest(
-        self, known: Schedule, hosts: Collection[str] | None, least: int, work: float
+        self, known: Schedule, hosts: Collection[str] | None, least: int, budget: Budget
     ) -> dict[tuple[str, int], int] | None:
         """When each step starts, by its key, so that these hosts are empty soonest (None: all is done), sooner than in
         a schedule that is known; None: no such times are found.
@@ -125,8 +125,8 @@ class Times:
                 self._model.add(start + one.action.seconds <= last)
         self._model.minimize(last)
         solver = cp_model.CpSolver()
-        solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, work
-        if solver.solve(self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK
+        if budget.solve(solver, self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         return {key: solver.value(start) for key, start in self._starts.items()}
 

@@ -18,6 +18,6 @@ def test_the_end_of_a_rearrangement_breaks_no_rule() -> None:
 
 
 def test_times_that_are_searched_for_are_sooner_than_those_from_a_list() -> None:
-    line = measured(rearrangement(20, 80, seed=1), 4, 1.0)
+    line = measured(rearrangement(20, 80, seed=1), 4)
     assert line["stuck"] == 0
     assert line["bound_seconds"] <= line["found_seconds"] < line["list_seconds"]  # type: ignore[operator]

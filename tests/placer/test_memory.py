@@ -5,15 +5,21 @@ from __future__ import annotations
 import pytest
 
 from placer import memory, place
+from placer.consolidate import consolidate
+from placer.evacuate import evacuate
 from placer_models.decision import Decision, shipped_decision
+from placer_models.night import Consolidate, Evacuate
 from placer_models.snapshot import Snapshot
+from tests.good_nights import quick
+from tests.nights import Night
 from tests.placer.solve.small import gpu_hosts, shares, snapshot
+from tests.worlds import host
 
 MADE: Snapshot = snapshot(gpu_hosts(3), shares(600, 500, 500, 400))
 
 
-def limited(mib: int | None) -> Decision:
-    decision = shipped_decision("power_on")
+def limited(mib: int | None, name: str = "power_on") -> Decision:
+    decision = shipped_decision(name)
     return decision.model_copy(update={"search": decision.search.model_copy(update={"memory_limit_mib": mib})})
 
 
@@ -38,3 +44,23 @@ def test_without_memory_for_any_board_the_first_answer_stands_and_is_judged() ->
     answer = place(MADE, limited(1))
     assert answer.score["placed"] == 4
     assert place(MADE, limited(100_000)).score["placed"] == 4
+
+
+def test_a_night_without_memory_for_any_board_frees_nothing_and_says_why() -> None:
+    night = Night(
+        [host("h1", cpus=8), host("h2", cpus=8)], [quick("w", on="h1"), quick("x", on="h2")], {"way_back": "none"}
+    )
+    assert isinstance(night.asked, Consolidate)
+    assert consolidate(night.snapshot, night.asked).score["hosts-freed"] == 1
+    plan = consolidate(night.snapshot, night.asked, (), limited(1, "consolidate"))
+    assert (plan.score["hosts-freed"], plan.bound["hosts-freed"]) == (0, None)
+    assert plan.stopped == "the whole board is too large for the memory that may be taken"
+
+
+def test_an_evacuation_without_memory_for_any_board_leaves_its_hosts_out() -> None:
+    night = Night([host("h1"), host("h2")], [quick("w", on="h1")], {"kind": "evacuate", "hosts": ["h1"], "minutes": 1})
+    assert isinstance(night.asked, Evacuate)
+    assert evacuate(night.snapshot, night.asked).left_out == ()
+    plan = evacuate(night.snapshot, night.asked, limited(1, "evacuate"))
+    assert [(one.host, one.reasons) for one in plan.left_out] == [("h1", (plan.stopped,))]
+    assert plan.stopped == "the whole board is too large for the memory that may be taken"

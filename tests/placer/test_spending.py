@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 
 from placer import place
+from placer.consolidate import consolidate
+from placer.evacuate import evacuate
 from placer.spending import Spending
 from placer_models.decision import shipped_decision
 from placer_models.document import dump
+from placer_models.night import Consolidate, Evacuate
+from tests.good_nights import quick
+from tests.nights import Night
 from tests.placer.solve.small import gpu_hosts, shares, snapshot
+from tests.worlds import host
 
 
 def test_what_is_spent_inside_a_part_of_a_part_counts_once() -> None:
@@ -31,3 +37,14 @@ def test_the_parts_add_up_and_two_runs_say_the_same() -> None:
     assert sum(answer.spent.values()) == pytest.approx(answer.seconds, abs=1e-5)
     assert {"looking", "first answers", "judging", "reasons"} <= set(spending.real)
     assert dump(answer) == dump(place(made, shipped_decision("power_on")))
+
+
+def test_the_parts_of_a_night_and_of_maintenance_add_up_too() -> None:
+    hosts = [host(f"h{i}", cpus=8) for i in range(4)]
+    vms = [quick(f"v{i}", on=f"h{i % 4}", cpus=1 + i % 3) for i in range(8)]
+    freed, rolled = Night(hosts, vms), Night(hosts, vms, {"kind": "evacuate", "hosts": ["h0", "h1"], "at_once": 1})
+    assert isinstance(freed.asked, Consolidate)
+    assert isinstance(rolled.asked, Evacuate)
+    for plan in (consolidate(freed.snapshot, freed.asked), evacuate(rolled.snapshot, rolled.asked)):
+        assert plan.seconds > 0
+        assert sum(plan.spent.values()) == pytest.approx(plan.seconds, abs=1e-5)

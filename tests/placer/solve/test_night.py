@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from placer.solve.budget import Budget
 from placer.solve.night import solve_target
 from placer.solve.run import Outcome
 from placer.solve.target import NightAsk, Target, Ways
@@ -43,7 +44,7 @@ def outcome_of(*, drain: bool) -> tuple[Outcome, Target]:
         [NIGHT_GOALS["hosts-freed"], NIGHT_GOALS["moves"]],
         NightAsk(ways, frozenset({"h1"}), drain=drain),
         Search(time_limit_seconds=20, seed=0, workers=1),
-        time.monotonic() + 60,
+        Budget(time.monotonic() + 60),
     )
 
 

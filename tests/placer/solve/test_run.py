@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from placer.solve.budget import Budget
 from placer.solve.night import solve_target
 from placer.solve.target import NightAsk, Ways
 from placer_models.decision import Search, shipped_decision
@@ -34,7 +35,7 @@ def test_the_fewest_moves_are_proven_though_there_are_no_jobs_and_no_stun() -> N
         [NIGHT_GOALS[kind] for kind in kinds],
         ask,
         Search(time_limit_seconds=20, seed=0, workers=1),
-        time.monotonic() + 60,
+        Budget(time.monotonic() + 60),
     )
     assert outcome.stopped == "proven"
     assert [(tier.score, tier.bound) for tier in outcome.tiers] == [(0, 0), (1, 1), (0, 0), (1, 1), (0, 0)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from placer.solve.budget import Budget
 from placer.solve.motion import list_schedule
 from placer.solve.timing import busiest, done_at, sooner
 from placer.solve.traffic import Action
@@ -15,6 +18,10 @@ from placer_models.snapshot import Snapshot
 RULES = shipped_decision("consolidate").rules_of([])
 Move = tuple[str, str, int]
 """A VM, where it goes, how long that takes."""
+
+
+def unhurried() -> Budget:
+    return Budget(time.monotonic() + 60)
 
 
 def scene(cpus: int, where: dict[str, str], racks: dict[str, str] | None = None) -> Scene:
@@ -55,7 +62,7 @@ def test_nothing_is_sooner_than_the_busiest_host_or_link(limits: Limits, least: 
     actions = moves(now, ("x", "b", 4), ("y", "b", 4), ("z", "c", 4))
     listed = list_schedule(now, RULES, actions, limits, {})
     assert busiest(now, actions, limits) == least
-    assert sooner(now, RULES, listed, limits).seconds == max(least, listed.seconds if least % 4 else least)
+    assert sooner(now, RULES, listed, limits, unhurried()).seconds == max(least, listed.seconds if least % 4 else least)
 
 
 def test_only_the_hosts_that_are_asked_about_are_emptied_sooner() -> None:
@@ -63,5 +70,5 @@ def test_only_the_hosts_that_are_asked_about_are_emptied_sooner() -> None:
     actions = moves(now, ("x", "c", 5), ("y", "c", 5))
     limits = Limits(moves_at_once_per_host=1)
     listed = list_schedule(now, RULES, actions, limits, {"b": 0})
-    assert (done_at(listed, ["a"]), done_at(sooner(now, RULES, listed, limits, ["a"]), ["a"])) == (10, 5)
+    assert (done_at(listed, ["a"]), done_at(sooner(now, RULES, listed, limits, unhurried(), ["a"]), ["a"])) == (10, 5)
     assert busiest(now, actions, limits, ["a"]) == 5
