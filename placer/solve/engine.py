@@ -434,6 +434,9 @@ class _Large:
         if not open_ or len(groups) > MOST_GROUPS or 2 * len(groups) > len(open_):
             return None
         waiting = survey.waiting(asked, list(asked))
+        pairs = len(groups) * len(waiting)
+        if affordable(self.settings.memory_limit_mib, pairs) < pairs:
+            return None
         self._tied = tying(hard, [self.cluster.vms[name] for name in asked])
         setting = Setting(scene, survey, local, self.goals, asked, self.budget, self.settings.workers)
         return Columns(setting, waiting, groups)

@@ -11,7 +11,7 @@ import pytest
 
 from placer.consolidate import consolidate
 from placer.judge.timed import TimedReplay
-from placer.night import search
+from placer.solve.night import solve_target
 from placer_models.decision import shipped_decision
 from placer_models.document import Faults, dump
 from placer_models.night import Consolidate
@@ -214,13 +214,12 @@ def test_a_plan_is_not_called_proven_where_a_goal_has_no_bound() -> None:
 
 def test_an_interrupt_ends_the_search_and_the_best_plan_so_far_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C when the target is found: it is still carried out."""
-    found = search.solve_target
 
     def interrupted(*args: Any) -> Any:
-        target = found(*args)
+        target = solve_target(*args)
         os.kill(os.getpid(), signal.SIGINT)
         return target
 
-    monkeypatch.setattr(search, "solve_target", interrupted)
+    monkeypatch.setattr("placer.night.search.solve_target", interrupted)
     _, plan = night([host("esx01"), host("esx02")], [desk("desk-1", "esx01"), desk("desk-2", "esx02")], [])
     assert (plan.score["hosts-freed"], plan.stopped) == (1, "interrupted")
