@@ -52,6 +52,8 @@ class Room:
 class Columns:
     """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what is given
     and may be given of CPUs and memory, how `full` each host is by that, and how many `times` it was looked at.
+    `by_gpu` is `gpus` the other way round, as it lies in memory: what is looked up for each GPU and then summed over a
+    host's few GPUs is summed over long rows.
     """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], rows: Rows) -> None:
@@ -64,7 +66,9 @@ class Columns:
             if left:
                 self.rooms.append(Room(rule, np.array(left, dtype=np.int64)))
         width = max((len(host.gpus) for host in self.hosts), default=0)
-        self.gpus: Ints = np.zeros((len(self.hosts), width), dtype=np.int64)
+        self.by_gpu: Ints = np.zeros((width, len(self.hosts)), dtype=np.int64)
+        self._tally: Ints = np.zeros(256, dtype=np.int64)
+        """How many GPUs of hosts that are up are in each state."""
         self.up: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self.given: Ints = np.zeros((len(self.hosts), 2), dtype=np.int64)
         self.most: Ints = np.ones((len(self.hosts), 2), dtype=np.int64)
@@ -73,12 +77,17 @@ class Columns:
         for number in range(len(self.hosts)):
             self._take(number)
 
+    @property
+    def gpus(self) -> Ints:
+        """The state of each GPU, a row for each host."""
+        return self.by_gpu.T
+
     def copy(self, scene: Scene) -> Columns:
         """The same figures for a scene of its own, in which the same VMs stand."""
         other = copy.copy(self)
         other.scene, other.hosts = scene, list(self.hosts)
         other.rooms = [Room(room.rule, room.left.copy()) for room in self.rooms]
-        for name in ("gpus", "up", "given", "most", "full"):
+        for name in ("by_gpu", "up", "given", "most", "full", "_tally"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -95,12 +104,24 @@ class Columns:
     def _take(self, number: int, states: Sequence[int] | None = None) -> None:
         host = self.hosts[number]
         use = self.scene.use(host.name)
-        self.gpus[number, : len(host.gpus)] = self.rows.of_host(self.scene, host) if states is None else states
+        self._count(number, -1)
+        self.by_gpu[: len(host.gpus), number] = self.rows.of_host(self.scene, host) if states is None else states
         self.up[number] = host.state == "up"
+        self._count(number, 1)
         self.given[number] = use.cpu_milli, use.gpu_vms_memory_mib + use.other_memory_mib
         self.most[number] = host.cpu_room_milli, host.memory_room_mib
         self.full[number] = fullness(self.scene, host)
         self.times[number] += 1
+
+    def _count(self, number: int, times: int) -> None:
+        if self.up[number]:
+            self._grow()
+            for state in self.by_gpu[:, number].tolist():
+                self._tally[state] += times
+
+    def _grow(self) -> None:
+        if len(self._tally) < len(self.rows.states):
+            self._tally = np.concatenate([self._tally, np.zeros(len(self.rows.states), dtype=np.int64)])
 
     def fuller(self, hosts: Ints, vm: Vm) -> Ints:
         """How full each of these hosts would be with a VM more, as goal `balance` counts it."""
@@ -112,4 +133,5 @@ class Columns:
     def lost(self) -> int:
         """What all GPUs of hosts that are up strand, times the weights."""
         losses = self.rows.losses()
-        return int((losses[self.gpus].sum(axis=1) * self.up).sum())
+        self._grow()
+        return int(losses @ self._tally[: len(losses)])

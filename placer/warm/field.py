@@ -15,7 +15,7 @@ import numpy as np
 from placer.warm.ahead import Ahead
 from placer.warm.asking import Asking, Unsure
 from placer.warm.columns import Bools, Columns
-from placer.warm.order import Look, in_order
+from placer.warm.order import Key, Look, in_order
 from placer.warm.rows import NEVER, Ints, Rows
 from placer.warm.seats import Seats, fewest, simple
 from placer_models.cluster import Cluster, Host, Vm
@@ -118,14 +118,14 @@ class Field:
         """The best place for a VM of the cluster that stands nowhere. Raises Unsure, and Disagreement (our bug)."""
         found, keys, ahead, off = self._look(vm)
         asking = self._asking(vm)
-        for at, left in in_order(keys, ahead, len(found)):
-            stand = asking.stand(self.columns.hosts[int(found[at])])
+        for best in in_order(keys, ahead, len(found)):
+            stand = asking.stand(self.columns.hosts[int(found[best.at])])
             if stand is not None:
-                score = self._scores_on(vm, {goal: int(values[at]) for goal, values in keys})
+                score = self._scores_on(vm, best.counts)
                 if self._better(off, score):
                     break
                 reasons = tuple(asking.reasons(MOST_NAMED))
-                return Pick(stand, score, len(found), left, reasons, len(asking.passed))
+                return Pick(stand, score, len(found), best.left, reasons, len(asking.passed))
         return Pick(None, off, len(found))
 
     def hopeless(self, vm: Vm) -> bool:
@@ -141,14 +141,14 @@ class Field:
         found, keys, ahead, _ = self._look(vm)
         asking = self._asking(vm)
         groups: dict[tuple[int, ...], list[str]] = {}
-        every = [*(values for _, values in keys), ahead(np.arange(len(found)))]
-        for at, _ in in_order(keys, ahead, len(found)):
-            host = self.columns.hosts[int(found[at])]
+        lost = ahead.lost(np.arange(len(found)))
+        for best in in_order(keys, ahead, len(found)):
+            host = self.columns.hosts[int(found[best.at])]
             if asking.stand(host) is not None:
-                groups.setdefault(tuple(int(values[at]) for values in every), []).append(host.name)
+                groups.setdefault((*best.counts.values(), int(lost[best.at])), []).append(host.name)
         return tuple(tuple(groups[key]) for key in sorted(groups))
 
-    def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Ints]], Look, dict[str, int]]:
+    def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Key]], Look, dict[str, int]]:
         """The hosts with room, what goals tell them apart by, the look ahead, and the scores where the VM stays off."""
         self._check_sayable(vm)
         self._ahead.ready()
@@ -164,9 +164,9 @@ class Field:
         """
         one = simple(vm) if vm.gpus else None
         if vm.gpus and one is None:
-            return lambda some: cost[some]
+            return _Known(cost)
         item, count = (None, 0) if one is None else (self.rows.item(one[0]), one[1])
-        return lambda some: self._ahead.lost(vm, item, count, found[some])
+        return self._ahead.look(vm, item, count, found)
 
     def _check_sayable(self, vm: Vm) -> None:
         if not vm.gpus:
@@ -222,18 +222,19 @@ class Field:
 
     # scores
 
-    def _keys(self, vm: Vm, found: Ints, cost: Ints, lost: int) -> list[tuple[str, Ints]]:
+    def _keys(self, vm: Vm, found: Ints, cost: Ints, lost: int) -> list[tuple[str, Key]]:
         """What tells hosts apart: the scores of those goals that do, in their order."""
-        keys: list[tuple[str, Ints]] = []
-        for goal in self.goals:
-            if goal.kind == "should":
-                keys.append((goal.kind, self._wishes(vm, found) + sum(self._broken)))
-            elif goal.kind == "stranded":
-                keys.append((goal.kind, (lost + cost) // max(1, self.rows.weight)))
-            elif goal.kind == "balance":
-                top = self.columns.full.max(initial=0)
-                keys.append((goal.kind, np.maximum(top, self.columns.fuller(found, vm))))
-        return keys
+        columns, weight = self.columns, max(1, self.rows.weight)
+
+        def balance(some: Ints) -> Ints:
+            return np.maximum(columns.full.max(initial=0), columns.fuller(found[some], vm))
+
+        keys: dict[str, Key] = {
+            "should": lambda some: self._wishes(vm, found[some]) + sum(self._broken),
+            "stranded": lambda some: (lost + cost[some]) // weight,
+            "balance": balance,
+        }
+        return [(goal.kind, keys[goal.kind]) for goal in self.goals if goal.kind in keys]
 
     def _wishes(self, vm: Vm, found: Ints) -> Ints:
         """How many more wishes would be broken on each host."""
@@ -277,6 +278,20 @@ class Field:
             return [-score[goal.label] if goal.sense == "most" else score[goal.label] for goal in self.goals]
 
         return key(one) < key(other)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A look at figures that are known of every host."""
+
+    values: Ints
+
+    def lost(self, some: Ints) -> Ints:
+        return self.values[some]
+
+    def least(self, some: Ints) -> Ints:
+        values = self.values[some]
+        return some[values == values.min()]
 
 
 def _amount(rule: Rule, scene: Scene, host: str | None) -> int:

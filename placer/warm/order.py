@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from placer.warm.rows import Ints
 
-Look = Callable[[Ints], Ints]
-"""What is lost of what is expected if a VM comes to some of the hosts that have room for it, by their places."""
+Key = Callable[[Ints], Ints]
+"""What a goal would count if a VM came to some of the hosts that have room for it, by their places among those."""
 
 
-def in_order(
-    keys: Sequence[tuple[str, Ints]], ahead: Look, count: int
-) -> Iterator[tuple[int, tuple[tuple[str, int], ...]]]:
-    """The hosts from the best on (of equals the first), each by its place in the keys, with how many each key left, and
-    last the look ahead.
+class Look(Protocol):
+    """What is lost of what is expected if a VM comes to some of the hosts that have room for it, by their places."""
+
+    def lost(self, some: Ints) -> Ints:
+        """On each of them."""
+
+    def least(self, some: Ints) -> Ints:
+        """Those of them on which least is lost."""
+
+
+class Best(NamedTuple):
+    """A host by its place, what each goal would count there, and (of the best) how many hosts each goal left, and last
+    the look ahead.
     """
+
+    at: int
+    counts: Mapping[str, int]
+    left: tuple[tuple[str, int], ...] = ()
+
+
+def in_order(keys: Sequence[tuple[str, Key]], ahead: Look, count: int) -> Iterator[Best]:
+    """The hosts from the best on (of equals the first). A goal is asked about those that the goals before it left."""
     if not count:
         return
     some = np.arange(count)
+    counts: dict[str, int] = {}
     left: list[tuple[str, int]] = []
-    for name, values in keys:
-        some = some[values[some] == values[some].min()]
+    for name, key in keys:
+        values = key(some)
+        counts[name] = int(values.min())
+        some = some[values == counts[name]]
         left.append((name, len(some)))
     if len(some) > 1:
-        lost = ahead(some)
-        some = some[lost == lost.min()]
+        some = ahead.least(some)
     first = int(some[0])
-    yield first, (*left, ("ahead", len(some)))
-    order = np.lexsort([ahead(np.arange(count)), *(values for _, values in reversed(keys))])
-    yield from ((int(at), ()) for at in order if at != first)
+    yield Best(first, counts, (*left, ("ahead", len(some))))
+    every = np.arange(count)
+    known = {name: key(every) for name, key in keys}
+    order = np.lexsort([ahead.lost(every), *reversed(known.values())])
+    for at in order.tolist():
+        if at != first:
+            yield Best(at, {name: int(values[at]) for name, values in known.items()})

@@ -78,9 +78,8 @@ class Rows:
         self._served: dict[Hashable, tuple[int, list[tuple[int, Item]]]] = {}
         self._losses: Ints | None = None
         self._free: Ints = np.zeros(0, dtype=np.int64)
-        self._asked: tuple[int, ...] = ()
-        self._answered: tuple[Ints, Ints]
-        """What `best` was asked last, and answered."""
+        self._answered: dict[int, tuple[tuple[int, ...], tuple[Ints, Ints]]] = {}
+        """What `best` answered about each item, and what was known then."""
         self._empties: dict[int, int] = {}
         self._shares: dict[int, int] = {}
         self.values: Callable[[], Ints] | None = None
@@ -267,10 +266,9 @@ class Rows:
         for number in self._visited[table.seen :]:
             table.take(number, self.turns(item, number))
         costs = self.costs()
-        asked = item, self.changes, table.seen, len(self.states)
-        if asked == self._asked:
-            return self._answered
-        self._asked = asked
+        asked = self.changes, table.seen, len(self.states)
+        if item in self._answered and self._answered[item][0] == asked:
+            return self._answered[item][1]
         found = np.full(len(self.states), NEVER, dtype=np.int64)
         after = np.arange(len(self.states))
         if table.sources:
@@ -283,8 +281,8 @@ class Rows:
                 first = places[np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])]
             found[sources[first]] = grown[first]
             after[sources[first]] = targets[first]
-        self._answered = found, after
-        return self._answered
+        self._answered[item] = asked, (found, after)
+        return found, after
 
     def warm_up(self) -> None:
         """Work out beforehand what each item that is known can make of each state in which GPUs are."""

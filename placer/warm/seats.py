@@ -122,15 +122,17 @@ class Seats:
         return ends
 
 
-_EASY = Needs(), Needs(cuda=True)
-
-
 def simple(vm: Vm) -> tuple[Item, int] | None:
     """The only item that a VM asks for, and on how many GPUs, one on each; None: its asks are more than that."""
-    if len(vm.wants) != 1 or vm.needs not in _EASY:
+    if len(vm.gpus) != 1 or _together(vm.needs):
         return None
     (ask,) = vm.wants
     return (item_of(ask, vm), ask.count) if ask.count == 1 or ask.profile is None else None
+
+
+def _together(needs: Needs) -> bool:
+    """Whether a VM's GPUs must be near each other."""
+    return needs.same_board or needs.same_numa_node or needs.nvlink
 
 
 def fewest(costs: Ints, count: int) -> Ints:

@@ -121,13 +121,14 @@ class GpuRule(Rule):
         """The same as the base says, by looking only at the VM and at the GPUs that it would hold."""
         held_ids = {hold.gpu for hold in stand.holds}
         gpus = [gpu for gpu in host.gpus if gpu.id in held_ids]
-        before = {breach.subject: breach.amount for breach in self._gpus_breaches(scene, host, gpus)}
         for breach in self._vms_breaches(scene.cluster, host, [stand]):
             return self.reason(scene, stand, breach)
         with scene.trial(stand):
-            for breach in self._gpus_breaches(scene, host, gpus):
-                if breach.amount > before.get(breach.subject, 0):
-                    return self.reason(scene, stand, breach)
+            after = list(self._gpus_breaches(scene, host, gpus))
+        before = {breach.subject: breach.amount for breach in self._gpus_breaches(scene, host, gpus)} if after else {}
+        for breach in after:
+            if breach.amount > before.get(breach.subject, 0):
+                return self.reason(scene, stand, breach)
         return None
 
     def say(self, reasons: Sequence[Reason]) -> str:

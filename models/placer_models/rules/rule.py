@@ -263,10 +263,12 @@ class Rule(Document):
         """Why this VM, not standing anywhere, cannot stand so: by putting it there and looking at what it breaks."""
         if not self.concerns(scene.cluster.vms[stand.vm]):
             return None
-        before = {breach.subject: breach.amount for breach in self.check(scene, (stand.host,))}
         with scene.trial(stand):
-            for breach in self.check(scene, (stand.host,)):
-                if breach.amount > before.get(breach.subject, 0):
+            after = list(self.check(scene, (stand.host,)))
+        before = {breach.subject: breach.amount for breach in self.check(scene, (stand.host,))} if after else {}
+        for breach in after:
+            if breach.amount > before.get(breach.subject, 0):
+                with scene.trial(stand):
                     return self.reason(scene, stand, breach)
         return None
 
