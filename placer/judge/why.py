@@ -224,6 +224,11 @@ class _Why:
                     question=f"why is {vm.name} {DOWN[act.step.kind]} and not moved ({what})",
                     because=self._why_down(vm, act),
                 )
+            elif act.step.leaves is not None and act.step.reaches != self.replay.home(vm):
+                yield Answer(
+                    question=f"why does {vm.name} leave {act.step.leaves} for {act.step.reaches} ({what})",
+                    because=(act.step.why or "the plan does not say",),
+                )
             waits = [by_id[name] for name in act.step.waits_for if name in by_id]
             for other in waits:
                 who = other.step.vm or other.step.job or other.step.host

@@ -142,6 +142,11 @@ def test_a_vm_is_suspended_because_no_host_has_room_or_because_it_may_not_move()
     assert why(made, "other")["why is other suspended and not moved"] == ("it may not be live-migrated",)
 
 
+def test_a_vm_that_leaves_at_once_and_for_good_says_what_for() -> None:
+    made = night(TWO, [desk("a", "esx01")], [], free=["esx01"], way_back="none")
+    assert why(made, "a") == {"why does a leave esx01 for esx02": ("frees esx01",)}
+
+
 def test_a_vm_that_stays_says_what_keeps_it_or_that_nothing_is_gained() -> None:
     made = night(TWO, [PINNED, desk("b", "esx02")], [], free=["esx02"])
     assert why(made, "cad-1")["why does cad-1 stay where it is"] == (
@@ -184,6 +189,7 @@ def test_of_every_story_everything_can_be_asked_and_nothing_is_unanswered(name: 
     names = [*story.snapshot.content.hosts, *story.snapshot.content.vms, *(job.name for job in plan.asked.jobs)]
     for one in names:
         found: PlanExplanation = explain_plan(story.snapshot, plan, one)
+        assert found.answers, one
         assert all(answer.because for answer in found.answers), (one, found)
 
 
