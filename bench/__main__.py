@@ -11,19 +11,28 @@ from bench.defrag import defrag
 from bench.dense import dense
 from bench.drain import drain
 from bench.fixtures import fixtures
+from bench.growth import growth
+from bench.machine import COMMAND, told
 from bench.night import night
 from bench.online import online
 from bench.openb import openb
 from bench.peers.run import peers
 from bench.report import report
 from bench.session import session
-from bench.synthetic import growth
 from bench.synthetic import synthetic as synthetic_command
 from placer_models.document import Faults, dump
 from placer_models.snapshot import Snapshot
 
 
-@click.group(invoke_without_command=True)
+class _Bench(click.Group):
+    """Keeps the call for the lines that come of it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[COMMAND] = told(args)
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Bench, invoke_without_command=True)
 @click.pass_context
 def bench(context: click.Context) -> None:
     """Measures placer. Without a command: lists what there is."""

@@ -13,7 +13,7 @@ import click
 
 from bench.place import LATE, gpus_of, placed, shares
 from bench.process import answered
-from bench.report import Line
+from bench.tables import Line
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOVES = (25, 50, 100, 200, 400)

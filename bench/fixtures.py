@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from bench.place import placed
-from bench.report import Line, console
+from bench.tables import TABLES, Line, console
 from placer_models.plan import Placements
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures"
@@ -29,7 +28,9 @@ def fixtures(folder: Path, time_limit: float, only: str) -> None:
             answer, line = _answered(snapshot, time_limit)
             lines.append({"work": "fixtures", "instance": name, "placed": len(answer.placed), **line})
             click.echo(json.dumps(lines[-1]))
-    console(stderr=True).print(_table(lines))
+    console(stderr=True).print(TABLES["fixtures"].table(lines))
+    proven = sum(line["status"] == "optimal" for line in lines)
+    click.echo(f"{len(lines)} snapshots, {proven} answers proven, all judged", err=True)
 
 
 def _answered(snapshot: Path, time_limit: float) -> tuple[Placements, dict[str, Any]]:
@@ -39,18 +40,3 @@ def _answered(snapshot: Path, time_limit: float) -> tuple[Placements, dict[str, 
     moves = ("--moves", str(wanted["moves"])) if wanted.get("moves") else ()
     decision = wanted.get("decision", "power_on")
     return placed(snapshot, decision, time_limit, *moves, models=models if models.exists() else None)
-
-
-def _table(lines: list[Line]) -> Table:
-    proven = sum(line["status"] == "optimal" for line in lines)
-    table = Table(title=f"{len(lines)} snapshots, {proven} answers proven, all judged", title_justify="left")
-    for head in ("instance", "placed", "unplaced", "moves", "status", "s", "CPU s", "MiB"):
-        table.add_column(head, justify="left" if head in ("instance", "status") else "right")
-    for line in lines:
-        numbers = (line[key] for key in ("seconds", "cpu_seconds", "peak_rss_mib"))
-        table.add_row(
-            line["instance"],
-            *(str(line[key]) for key in ("placed", "unplaced", "moves", "status")),
-            *map(str, numbers),
-        )
-    return table

@@ -24,7 +24,7 @@ import click
 from bench.fgd import Fgd, typical
 from bench.machine import about
 from bench.policies import SIMPLE
-from bench.report import console, online_table
+from bench.tables import console, online_table
 from bench.warm import WAYS, Warm
 from bench.world import WHOLE, Pod, Policy, World
 

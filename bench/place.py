@@ -41,6 +41,7 @@ def placed(
         raise click.ClickException(f"{snapshot.name}: the judge says: {faults[0]}")
     return answer, {
         "status": answer.status,
+        "judged": True,
         "score": dict(answer.score),
         "bound": dict(answer.bound),
         "gap": dict(answer.gap),

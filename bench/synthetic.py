@@ -7,7 +7,6 @@ import and reading included; the gap is the largest one among the goals that cou
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from bench.clusters import KINDS
 from bench.clusters import synthetic as made
 from bench.machine import about
 from bench.process import placer
-from bench.report import console
+from bench.tables import TABLES, console
 from placer import verify
+from placer_models.decision import shipped_decision
 from placer_models.document import dump, parse, read_json
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
@@ -67,42 +66,38 @@ ROWS = tuple(
     )
 )
 
-GROWTH = tuple(Row("loaded", hosts, 10 * hosts, 60) for hosts in (100, 200, 500, 1_000, 2_000, 5_000))
-"""The same kind of cluster from small to large."""
-
 
 def snapshot_of(row: Row, seed: int) -> bytes:
     """A row's cluster."""
     return dump(Snapshot.of(made(row.hosts, row.vms, seed, row.kind), row.name)).encode()
 
 
-def measure(row: Row, seed: int, decision: str, moves: int = 0) -> Line:
-    """Let placer answer a row as a whole process, judge what it says, and tell it as a JSON line."""
-    data = snapshot_of(row, seed)
-    snapshot = Snapshot.load(data)
-    line: Line = {"work": "synthetic", "row": row.name, "kind": row.kind, "hosts": row.hosts, "vms": row.vms}
+def measure(row: Row, seed: int, data: bytes, snapshot: Snapshot, decision: str) -> Line:
+    """Let placer answer a row's snapshot as a whole process, and judge what it says."""
+    line: Line = {"row": row.name, "kind": row.kind, "hosts": row.hosts, "vms": row.vms}
     line |= {"asked": len(snapshot.requests), "seed": seed, "decision": decision, "time_limit": row.seconds}
-    line |= {"snapshot_sha256": snapshot.sha256, **about(*PACKAGES)}
+    line |= {"snapshot_sha256": snapshot.sha256}
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "snapshot.json", Path(folder) / "out.json"
         path.write_bytes(data)
-        limits = ("--decision", decision, "--time-limit", str(row.seconds), "--moves", str(moves))
+        limits = ("--decision", decision, "--time-limit", str(row.seconds))
         most = 3 * row.seconds + 60
         ended = placer("place", str(path), "--quiet", "-o", str(out), *limits, most_seconds=most)
         line |= ended.figures
         if ended.code not in (0, 1):
             return {**line, "status": "none", "said": ended.killed or ended.said}
         answer = parse(Placements, read_json(out.read_bytes(), "placer's answer"), "placer's answer")
-    return {**line, **judged(snapshot, answer)}
+    return {**line, **judged(snapshot, answer, decision)}
 
 
-def judged(snapshot: Snapshot, answer: Placements) -> Line:
+def judged(snapshot: Snapshot, answer: Placements, decision: str) -> Line:
     """What an answer says, once the judge has looked at it."""
-    faults = verify(snapshot, answer)
+    faults = verify(snapshot, answer, shipped_decision(decision))
     if faults:
         return {"status": "refused", "said": f"{len(faults)} faults: {faults[0]}"}
     return {
         "status": answer.status,
+        "judged": True,
         "said": answer.stopped,
         "score": dict(answer.score),
         "bound": dict(answer.bound),
@@ -123,88 +118,30 @@ def gap_percent(answer: Placements) -> float | None:
     return 0.0
 
 
-def table(lines: Iterable[Line]) -> Table:
-    """The lines as a table: medians over seeds."""
-    rows: dict[tuple[str, str], list[Line]] = {}
-    for line in lines:
-        rows.setdefault((line["row"], line["decision"]), []).append(line)
-    found = Table(title="whole process, medians over seeds", title_justify="left")
-    for head in ("cluster", "decision", "seeds", "asked", "off", "gap %", "s", "CPU s", "MiB", "status"):
-        found.add_column(head, justify="left" if head in ("cluster", "decision", "status") else "right")
-    for (name, decision), some in rows.items():
-        gaps = [line.get("gap_percent") for line in some]
-        known = [gap for gap in gaps if gap is not None]
-        found.add_row(
-            name,
-            decision,
-            str(len(some)),
-            _median(some, "asked"),
-            _median(some, "unplaced"),
-            f"{statistics.median(known):.3f}" if len(known) == len(gaps) else "",
-            _median(some, "seconds", 1),
-            _median(some, "cpu_seconds", 1),
-            _median(some, "peak_rss_mib"),
-            ", ".join(sorted({line["status"] for line in some})),
-        )
-    return found
-
-
-def _median(lines: Sequence[Line], key: str, places: int = 0) -> str:
-    values = [line[key] for line in lines if key in line]
-    return f"{statistics.median(values):.{places}f}" if values else ""
-
-
-def growth_of(lines: Sequence[Line]) -> dict[str, float]:
-    """The powers of the number of VMs with which seconds and memory grow: least squares on logarithms."""
-    import numpy as np
-
-    sizes = np.log([line["vms"] for line in lines])
-    found = {}
-    for key in ("cpu_seconds", "peak_rss_mib"):
-        found[key] = float(np.polyfit(sizes, np.log([max(line[key], 1e-3) for line in lines]), 1)[0])
-    return found
-
-
-def plot_growth(lines: Sequence[Line], path: Path) -> None:
-    """Draw time and memory against size. Needs matplotlib (extra `bench`)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    powers = growth_of(lines)
-    figure, left = pyplot.subplots(figsize=(9, 5))
-    right = left.twinx()
-    sizes = [line["vms"] for line in lines]
-    for axes, key, colour, says in (
-        (left, "cpu_seconds", "C0", "CPU seconds"),
-        (right, "peak_rss_mib", "C1", "peak memory, MiB"),
-    ):
-        axes.loglog(sizes, [line[key] for line in lines], "o-", color=colour)
-        axes.set_ylabel(f"{says} (grows as VMs^{powers[key]:.2f})", color=colour)
-    left.set_xlabel("VMs")
-    left.set_title(f"{lines[0]['kind']} clusters, {lines[0]['decision']}: whole process")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-
-
-def _measured(rows: Iterable[Row], seeds: Sequence[int], decision: str, output: Path | None) -> Iterator[Line]:
+def measured(
+    work: str, rows: Iterable[Row], seeds: Sequence[int], repeat: int, decision: str, output: Path | None
+) -> Iterator[Line]:
+    """Measure rows, and write a line for each run as it ends. Raises ClickException where placer gives no answer, or
+    one that the judge refuses.
+    """
     for row in rows:
         for seed in seeds:
-            line = measure(row, seed, decision)
-            text = json.dumps(line)
-            if output is None:
-                click.echo(text)
-            else:
-                with output.open("a", encoding="utf-8") as file:
-                    file.write(text + "\n")
-            yield line
-            if line["status"] in ("refused", "none"):
-                raise click.ClickException(f"{row.name}: {line['said']}")
+            data = snapshot_of(row, seed)
+            snapshot = Snapshot.load(data)
+            for run in range(1, repeat + 1):
+                line = {"work": work, "run": run, **measure(row, seed, data, snapshot, decision), **about(*PACKAGES)}
+                text = json.dumps(line)
+                if output is None:
+                    click.echo(text)
+                else:
+                    with output.open("a", encoding="utf-8") as file:
+                        file.write(text + "\n")
+                yield line
+                if line["status"] in ("refused", "none"):
+                    raise click.ClickException(f"{row.name}: {line['said']}")
 
 
-def _row(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> list[Row]:
+def asked_rows(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> list[Row]:
     """Rows by name, or any others as KIND-HOSTS-VMS-SECONDS."""
     known = {row.name: row for row in ROWS}
     found = []
@@ -223,27 +160,14 @@ OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("synthetic")
-@click.option("--row", "rows", multiple=True, callback=_row, help="A row by name, or KIND-HOSTS-VMS-SECONDS. [all]")
+@click.option(
+    "--row", "rows", multiple=True, callback=asked_rows, help="A row by name, or KIND-HOSTS-VMS-SECONDS. [all]"
+)
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True)
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each row.")
 @click.option("--decision", default="gpu_allocation", show_default=True)
 @click.option("-o", "--output", type=OUTPUT, help="A file to which JSON lines are added (default: stdout).")
-def synthetic(rows: Sequence[Row], seeds: Sequence[int], decision: str, output: Path | None) -> None:
+def synthetic(rows: Sequence[Row], seeds: Sequence[int], repeat: int, decision: str, output: Path | None) -> None:
     """Place synthetic clusters of 100 to 5,000 hosts as whole processes, and judge what comes out."""
-    console(stderr=True).print(table(list(_measured(rows or ROWS, seeds, decision, output))))
-
-
-@click.command()
-@click.option("--row", "rows", multiple=True, callback=_row, help="Rows, at least two. [loaded, 100 to 5,000 hosts]")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--decision", default="gpu_allocation", show_default=True)
-@click.option("--plot", "picture", type=OUTPUT, help="Also draw a picture (PNG, SVG).")
-@click.option("-o", "--output", type=OUTPUT, help="A file to which JSON lines are added (default: stdout).")
-def growth(rows: Sequence[Row], seed: int, decision: str, picture: Path | None, output: Path | None) -> None:
-    """Fit time and memory against size."""
-    lines = list(_measured(rows or GROWTH, (seed,), decision, output))
-    console(stderr=True).print(table(lines))
-    powers = growth_of(lines)
-    says = f"CPU time grows as VMs^{powers['cpu_seconds']:.2f}, memory as VMs^{powers['peak_rss_mib']:.2f}"
-    click.echo(says, err=True)
-    if picture is not None:
-        plot_growth(lines, picture)
+    lines = list(measured("synthetic", rows or ROWS, seeds, repeat, decision, output))
+    console(stderr=True).print(TABLES["synthetic"].table(lines))

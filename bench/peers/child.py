@@ -17,8 +17,12 @@ from typing import Any
 from bench.peers import greedy
 from bench.peers.instance import Instance, NotFor
 from bench.world import Choice
+from placer_models.decision import shipped_decision
+from placer_models.document import dump
 from placer_models.snapshot import Snapshot
 
+DECISION = "gpu_allocation"
+"""What all peers are judged by: most GPU, then most VMs."""
 GREEDY = {"best-fit": greedy.best_fit, "first-fit-decreasing": greedy.first_fit_decreasing, "fgd": greedy.fgd}
 SOLVERS = ("cp-sat", "highs", "scip")
 
@@ -53,6 +57,9 @@ def write(out: Path, told: Mapping[str, Any]) -> None:
 
 def run(peer: str, snapshot: Snapshot, out: Path, started: float, limit: float, seed: int) -> None:
     """Let a peer answer; what it says is in the file `out`."""
+    if peer == "placer":
+        _place(snapshot, out, started, limit, seed)
+        return
     try:
         answers = Answers(out, started, Instance.of(snapshot))
     except NotFor as reason:
@@ -72,6 +79,25 @@ def run(peer: str, snapshot: Snapshot, out: Path, started: float, limit: float, 
         outcome = by_vm.math_opt("highs" if peer == "highs" else "scip", answers.instance, left, seed, answers.tell)
     answers.told |= {"bound": outcome.bound, "optimal": outcome.optimal}
     answers.write()
+
+
+def _place(snapshot: Snapshot, out: Path, started: float, limit: float, seed: int) -> None:
+    """placer, asked as `placer place` asks it; what it says of its progress is kept too."""
+    from placer import place
+
+    decision = shipped_decision(DECISION)
+    search = decision.search.model_copy(update={"time_limit_seconds": limit, "seed": seed})
+    scores: dict[str, int] = {}
+    trace: list[list[float | int | None]] = []
+
+    def tell(label: str, score: int, bound: int | None) -> None:
+        scores[label] = score
+        vms = [count for goal, count in scores.items() if goal.startswith("placed")]
+        at = round(time.monotonic() - started, 3)
+        trace.append([at, scores.get("gpu-milli"), sum(vms) if vms else None, bound])
+
+    answer = place(snapshot, decision.model_copy(update={"search": search}), progress=tell, since=started)
+    write(out, {"answer": json.loads(dump(answer)), "trace": trace})
 
 
 def main(arguments: list[str]) -> None:

@@ -22,18 +22,18 @@ import click
 
 from bench.machine import about
 from bench.peers import proxlb
-from bench.peers.child import GREEDY, SOLVERS
+from bench.peers.child import DECISION, GREEDY, SOLVERS
 from bench.peers.instance import Instance, NotFor
+from bench.pictures import draw_peers
 from bench.process import Ended, environment, watch
-from bench.report import console, peers_table
+from bench.tables import console, peers_table
 from placer import verify
 from placer_models.decision import shipped_decision
-from placer_models.document import Faults, parse, read_json
+from placer_models.document import Faults, parse
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
-DECISION = "gpu_allocation"
 PEERS = ("placer", *GREEDY, *SOLVERS, "proxlb")
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 
@@ -85,7 +85,7 @@ class Race:
         cluster = self.snapshot.content
         milli = sum(milli_of(cluster, cluster.vms[placed.vm]) for placed in told.answer.placed)
         status = "optimal" if told.optimal else "feasible"
-        return {**line, "status": status, "gpu_milli": milli, "vms": len(told.answer.placed)}
+        return {**line, "status": status, "judged": True, "gpu_milli": milli, "vms": len(told.answer.placed)}
 
     def _line(self, peer: str) -> dict[str, Any]:
         return {
@@ -96,6 +96,7 @@ class Race:
             "asked": len(self.snapshot.content.asked),
             "peer": peer,
             "status": "none",
+            "judged": False,
             "gpu_milli": 0,
             "vms": 0,
             "bound": None,
@@ -110,8 +111,6 @@ class Race:
         }
 
     def _ask(self, peer: str, folder: Path) -> tuple[Ended, Told]:
-        if peer == "placer":
-            return self._placer(folder / "out.json", folder)
         if peer == "proxlb":
             return self._proxlb(folder)
         out = folder / "out.json"
@@ -123,21 +122,17 @@ class Race:
         found = json.loads(out.read_text(encoding="utf-8"))
         if "not_for" in found:
             raise NotFor(found["not_for"])
+        if "answer" in found:
+            return ended, self._ours(parse(Placements, found["answer"], "placer's answer"), found["trace"])
         choices = {vm: (node, tuple(devices)) for vm, (node, devices) in found["choices"].items()}
         answer = Instance.of(self.snapshot).answer(choices) if found["trace"] else None
         return ended, Told(answer, found["bound"], found["optimal"], found["trace"])
 
-    def _placer(self, out: Path, folder: Path) -> tuple[Ended, Told]:
-        command = [sys.executable, "-m", "placer", "place", str(self.path.resolve()), "--quiet", "-o", str(out)]
-        command += ["--decision", DECISION, "--time-limit", str(self.limit), "--seed", str(self.seed)]
-        ended = self._watch(command, folder)
-        if not out.exists():
-            return ended, Told(None)
-        answer = parse(Placements, read_json(out.read_bytes(), "placer's answer"), "placer's answer")
+    def _ours(self, answer: Placements, trace: Sequence[Sequence[float | int | None]]) -> Told:
         by_gpu = answer.score.get("gpu-milli", 0) or answer.bound.get("gpu-milli")
         labels = [label for label in answer.bound if (label == "gpu-milli") is bool(by_gpu)]
         bound = answer.bound[labels[0]] if labels else None
-        return ended, Told(answer, bound, answer.status == "optimal", said=answer.stopped)
+        return Told(answer, bound, answer.status == "optimal", trace, answer.stopped)
 
     def _proxlb(self, folder: Path) -> tuple[Ended, Told]:
         assert self.proxlb is not None, "run() looks first whether it is there"
@@ -183,6 +178,13 @@ class Race:
 @click.option(
     "--install-proxlb", "target", type=click.Path(file_okay=False, path_type=Path), help="Install it and stop."
 )
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each peer.")
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also draw score against time (PNG, SVG).",
+)
 def peers(
     snapshot: Path | None,
     names: Sequence[str],
@@ -191,6 +193,8 @@ def peers(
     memory_limit: int,
     folder: Path | None,
     target: Path | None,
+    repeat: int,
+    picture: Path | None,
 ) -> None:
     """Let placer and its peers place the VMs of SNAPSHOT: a JSON line for each, then a table with ratios."""
     if target is not None:
@@ -207,7 +211,10 @@ def peers(
     except Faults as faults:
         raise click.ClickException(str(faults)) from faults
     lines = []
-    for name in names or PEERS:
-        lines.append(race.run(name))
-        click.echo(json.dumps(lines[-1]))
+    for run in range(1, repeat + 1):
+        for name in names or PEERS:
+            lines.append({"run": run, **race.run(name)})
+            click.echo(json.dumps(lines[-1]))
     console(stderr=True).print(peers_table(lines))
+    if picture is not None:
+        draw_peers(lines, picture)

@@ -17,8 +17,10 @@ from bench.peers import greedy, proxlb
 from bench.peers.by_vm import ByVm, Outcome, cp_sat, math_opt
 from bench.peers.instance import Instance, NotFor
 from bench.peers.run import Race, Told
+from bench.pictures import draw_peers
 from bench.process import Ended, watch
-from bench.report import peers_table, plot, read_lines, tables
+from bench.report import read_lines
+from bench.tables import peers_table, tables
 from bench.world import Choice
 from placer import verify
 from placer_models.decision import shipped_decision
@@ -311,7 +313,7 @@ def test_the_table_shows_the_best_first_and_ratios_to_it() -> None:
     table = peers_table(LINES)
     cells = [list(column.cells) for column in table.columns]
     assert cells[0] == ["cp-sat", "best-fit", "scip"]
-    assert cells[3] == ["1.0000", "0.8000", ""]
+    assert cells[4] == ["1.0000", "0.8000", ""]
     assert cells[-1] == ["optimal", "feasible", "none; ended after 25 s"]
 
 
@@ -333,7 +335,7 @@ def test_shipped_results_can_be_shown() -> None:
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
-    plot(LINES, tmp_path / "run.svg")
+    draw_peers(LINES, tmp_path / "run.svg")
     drawn = (tmp_path / "run.svg").read_text(encoding="utf-8")
     assert "<!-- cp-sat -->" in drawn
     assert "<!-- scip -->" not in drawn
@@ -342,4 +344,4 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
 def test_a_picture_of_two_instances_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
     with pytest.raises(ValueError, match="several instances"):
-        plot([*LINES, {**LINES[0], "instance": "other"}], tmp_path / "run.svg")
+        draw_peers([*LINES, {**LINES[0], "instance": "other"}], tmp_path / "run.svg")

@@ -1,0 +1,105 @@
+"""`python -m bench growth`: how time and memory grow with size, the same kind of cluster from small to large.
+
+What is fitted is a power of the number of hosts, by least squares on logarithms, to the medians of each size. How far
+the worst size is off the fit is said: a whole process also pays for Python's start and imports, which do not grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from bench.pictures import axes
+from bench.synthetic import OUTPUT, Row, asked_rows, measured
+from bench.tables import TABLES, Line, console, grouped, middle
+
+FITTED = (("seconds", "time", "s"), ("cpu_seconds", "CPU time", "s"), ("peak_rss_mib", "peak memory", "MiB"))
+GROWTH = tuple(Row("loaded", hosts, 10 * hosts, 60) for hosts in (100, 200, 500, 1_000, 2_000, 5_000))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`factor` x size^`power`; the values are at most `off` (a share of the fit) away from it."""
+
+    power: float
+    factor: float
+    off: float
+
+    @classmethod
+    def of(cls, sizes: Sequence[float], values: Sequence[float]) -> Fit:
+        """Least squares on logarithms."""
+        power, level = np.polyfit(np.log(sizes), np.log(values), 1)
+        off = np.abs(np.array(values) / (np.exp(level) * np.array(sizes, dtype=float) ** power) - 1)
+        return cls(float(power), float(np.exp(level)), float(off.max()))
+
+    def at(self, size: float) -> float:
+        """What it says for a size."""
+        return float(self.factor * size**self.power)
+
+
+def points(lines: Sequence[Line], key: str) -> list[float]:
+    """The median of a figure for each size, small ones first."""
+    by_size = sorted(grouped(lines, "hosts").items())
+    return [value for _, some in by_size if (value := middle(some, key)) is not None]
+
+
+def sentence(lines: Sequence[Line]) -> str:
+    """Growth in a sentence."""
+    hosts, vms = points(lines, "hosts"), points(lines, "vms")
+    parts = []
+    for key, name, unit in FITTED:
+        values = points(lines, key)
+        fit, places = Fit.of(hosts, values), 0 if unit == "MiB" else 1
+        few, most = (f"{value:.{places}f}" for value in (values[0], values[-1]))
+        off = f"fit off by {100 * fit.off:.0f} % at most"
+        parts.append(f"{name} as hosts^{fit.power:.2f} ({few} to {most} {unit}, {off})")
+    return (
+        f"From {hosts[0]:,.0f} hosts with {vms[0]:,.0f} VMs to {hosts[-1]:,.0f} with {vms[-1]:,.0f}, "
+        f"a whole process grows: {parts[0]}, {parts[1]}, {parts[2]}."
+    )
+
+
+def draw_growth(lines: Sequence[Line], path: Path) -> None:
+    """Time and memory against size, both logarithmic: medians, and what was fitted."""
+    sizes = points(lines, "hosts")
+    with axes(path) as left:
+        right = left.twinx()
+        for (key, name, _), on, colour in zip(FITTED, (left, left, right), ("C0", "C2", "C1"), strict=True):
+            values = points(lines, key)
+            fit = Fit.of(sizes, values)
+            on.loglog(sizes, values, "o", color=colour)
+            on.loglog(sizes, [fit.at(size) for size in sizes], "--", color=colour, linewidth=0.8)
+            left.plot([], [], "o--", color=colour, label=f"{name}: grows as hosts^{fit.power:.2f}")
+        left.set_ylabel("seconds")
+        right.set_ylabel("peak memory, MiB", color="C1")
+        left.set_xlabel("hosts")
+        left.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        left.legend(loc="upper left")
+        left.set_title(f"{lines[0]['kind']} clusters, {lines[0]['decision']}: whole process (dashed: fitted)")
+
+
+@click.command()
+@click.option(
+    "--row", "rows", multiple=True, callback=asked_rows, help="Rows, at least two. [loaded, 100 to 5,000 hosts]"
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True, help="Runs of each row.")
+@click.option("--decision", default="gpu_allocation", show_default=True)
+@click.option("--plot", "picture", type=OUTPUT, help="Also draw a picture (PNG, SVG).")
+@click.option("-o", "--output", type=OUTPUT, help="A file to which JSON lines are added (default: stdout).")
+def growth(
+    rows: Sequence[Row], seed: int, repeat: int, decision: str, picture: Path | None, output: Path | None
+) -> None:
+    """Fit time and memory against size, and say it in a sentence."""
+    chosen = rows or GROWTH
+    if len({row.hosts for row in chosen}) < 2:
+        raise click.UsageError("a fit needs rows of at least two sizes")
+    lines = list(measured("growth", chosen, (seed,), repeat, decision, output))
+    console(stderr=True).print(TABLES["growth"].table(lines))
+    click.echo(sentence(lines), err=True)
+    if picture is not None:
+        draw_growth(lines, picture)
