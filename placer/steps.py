@@ -19,7 +19,7 @@ from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from placer.night.flash import Flash
-    from placer.solve.jobs import Run
+    from placer.solve.errands import Run
     from placer.solve.motion import Timed
     from placer.solve.traffic import Action
 

@@ -288,10 +288,11 @@ class _Replay:
             done = sorted((r.job, r.host, second(r.start if begin else r.end)) for r in plan.jobs)
             need(said == done, f"{kind} steps and runs differ")
         for freed in plan.freed:
-            begin, end = second(freed.from_), second(freed.until)
-            need(freed.host in self.cluster.hosts and begin < end, "no freed interval")
-            if isinstance(self.request, Consolidate) and begin >= self.begins:
-                need(any(a <= begin and end <= b for a, b in self.windows), f"{freed.host} is free outside the windows")
+            first, last = second(freed.from_), second(freed.until)
+            need(freed.host in self.cluster.hosts and first < last, "no freed interval")
+            if isinstance(self.request, Consolidate) and first >= self.begins:
+                within = any(a <= first and last <= b for a, b in self.windows)
+                need(within, f"{freed.host} is free outside the windows")
         least = self.request.limits.least_gain
         if isinstance(self.request, Consolidate) and least:
             named = self.request.free if isinstance(self.request.free, tuple) else ()

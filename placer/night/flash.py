@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.night.window import Night
-from placer.solve.jobs import Errand, FreedHosts, Run
+from placer.solve.errands import Errand, Run, slots_of, value_of
+from placer.solve.freed import FreedHosts
+from placer.solve.jobs import taken
 from placer.solve.survey import Survey
 from placer.solve.target import Target
 from placer_models.cluster import Cluster, Gpu, Host, Mode, firmware_mode
@@ -85,13 +87,17 @@ class Flashing:
         key = self._survey.host(name), errand.name
         if key not in self._at_once:
             hosts = [self.night.scene.cluster.hosts[name], *(host for _, host in self.ways(name) if errand.vm.gpus)]
-            plain, *others = (self._alone(host, (0, errand.seconds)).at_once(errand, name) for host in hosts)
+            plain, *others = (self._alone(host, (0, errand.seconds)).at_once(errand) for host in hosts)
             self._at_once[key] = plain, max(others, default=0)
         return self._at_once[key]
 
     def _alone(self, host: Host, hours: tuple[int, int]) -> FreedHosts:
         """A host by itself, free from when until when."""
-        return FreedHosts(_with(self.night.scene.cluster, [host]), self.night.rules, {host.name: hours})
+        return self._free(_with(self.night.scene.cluster, [host]), {host.name: hours})
+
+    def _free(self, cluster: Cluster, hours: Mapping[str, tuple[int, int]], dusk: Scene | None = None) -> FreedHosts:
+        """Hosts that are free from when until when."""
+        return FreedHosts(cluster, self.night.rules, slots_of(cluster, hours, dusk))
 
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
         """The modes in which GPUs of a host could be put for the night, and the host then: all of them, or fewer where
@@ -118,16 +124,16 @@ class Flashing:
     def runs(self, target: Target, hours: Mapping[str, tuple[int, int]], dusk: Scene) -> tuple[list[Run], list[Flash]]:
         """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
         night, cluster = self.night, self.night.scene.cluster
-        runs = FreedHosts(cluster, night.rules, hours, dusk).take(night.errands, target.jobs)
+        runs = taken(self._free(cluster, hours, dusk), night.errands, target.jobs)
         flashed = {host: way for host in hours if (way := self._best(host, hours[host], target)) is not None}
         if not flashed:
             return runs, []
         left = {host: self.shorter(its) if host in flashed else its for host, its in hours.items()}
         then, others = self._taken(
             [then for _, then in flashed.values()],
-            lambda then: FreedHosts(then, night.rules, left, dusk).take(night.errands, target.jobs),
+            lambda then: taken(self._free(then, left, dusk), night.errands, target.jobs),
         )
-        if _value(others) <= _value(runs):
+        if value_of(others) <= value_of(runs):
             return runs, []
         return others, [flash for host, (mode, _) in flashed.items() for flash in self._flash(host, mode, then, others)]
 
@@ -153,7 +159,7 @@ class Flashing:
             return then, runs
         fewer = _with(first, some)
         again = take(fewer)
-        return (then, runs) if _value(again) < _value(runs) else (fewer, again)
+        return (then, runs) if value_of(again) < value_of(runs) else (fewer, again)
 
     def _best(self, host: str, hours: tuple[int, int], target: Target) -> tuple[Mode, Host] | None:
         """The way in which a host brings most of what the target wants of it; None: as it is."""
@@ -161,12 +167,12 @@ class Flashing:
         if not any(self._gains(errand, host) for errand in wanted):
             return None
         jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
-        rules, left = self.night.rules, {host: self.shorter(hours)}
+        left = {host: self.shorter(hours)}
         best: tuple[Mode, Host] | None = None
-        most = _value(self._alone(self.night.scene.cluster.hosts[host], hours).take(wanted, jobs))
+        most = value_of(taken(self._alone(self.night.scene.cluster.hosts[host], hours), wanted, jobs))
         for mode, flashed in self.ways(host):
-            _, runs = self._taken([flashed], lambda then: FreedHosts(then, rules, left).take(wanted, jobs))
-            value = _value(runs)
+            _, runs = self._taken([flashed], lambda then: taken(self._free(then, left), wanted, jobs))
+            value = value_of(runs)
             if value > most:
                 best, most = (mode, flashed), value
         return best
@@ -183,14 +189,12 @@ class Flashing:
 
 
 def in_turn(errand: Errand, hours: tuple[int, int]) -> int:
-    """How many instances of a job could run one after the other in some hours."""
-    length = min(hours[1], errand.latest) - max(hours[0], errand.earliest)
-    return max(0, length // errand.seconds)
+    """How many instances of a job could run one after the other in some hours, or for how many seconds if it is done in
+    parts.
+    """
+    earliest, latest = errand.within(hours)
+    return max(0, latest - earliest) // errand.unit
 
 
 def _with(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:
     return replace(cluster, hosts={**cluster.hosts, **{host.name: host for host in hosts}})
-
-
-def _value(runs: Sequence[Run]) -> int:
-    return sum(run.errand.value for run in runs)

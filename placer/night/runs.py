@@ -10,7 +10,9 @@ from placer.consolidate import errands
 from placer.night.back import after
 from placer.night.search import Result
 from placer.night.window import Night
-from placer.solve.jobs import Errand, FreedHosts, Run
+from placer.solve.errands import Errand, Run, slots_of
+from placer.solve.freed import FreedHosts
+from placer.solve.jobs import taken
 from placer_models.clock import Clock
 from placer_models.goals.night import finished
 from placer_models.night import Job
@@ -81,7 +83,9 @@ class Runs:
             self._open[host] = self._open[host].model_copy(update={"until": end})
         hours = {host: (busy[host], until[host]) for host in sorted(self.taken) if busy[host] < until[host]}
         dusk = after(night.scene, result.schedule.actions)
-        more = FreedHosts(night.scene.cluster, night.rules, hours, dusk).take(self.errands(night.clock), {})
+        cluster = night.scene.cluster
+        free = FreedHosts(cluster, night.rules, slots_of(cluster, hours, dusk))
+        more = taken(free, self.errands(night.clock), {})
         return self.numbered(more)
 
     def freed(self, new: Sequence[Freed]) -> Iterator[Freed]:

@@ -4,7 +4,6 @@ forbidden, and the search goes on.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,7 @@ from placer.night.window import THERE_AND_BACK, Night
 from placer.night.work import work_of
 from placer.solve.budget import Budget
 from placer.solve.detours import Detours
-from placer.solve.jobs import Run
+from placer.solve.errands import Run, gains_of, value_of
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import NightOutcome, solve_target
 from placer.solve.run import Progress
@@ -112,7 +111,7 @@ def _better(night: Night, goals: Sequence[NightGoal], ask: NightAsk, drained: Re
 
 def _value(result: Result) -> int:
     """What the jobs bring that run."""
-    return sum(run.errand.value for run in result.runs)
+    return value_of(result.runs)
 
 
 def _noted(night: Night, result: Result) -> Night:
@@ -211,9 +210,7 @@ def _trouble(night: Night, result: Result) -> None:
     night.fixed.update(back.late)
     if back.begin is not None and back.begin < schedule.seconds:
         _too_short(night, result)
-    gains: dict[str, int] = defaultdict(int)
-    for run in result.runs:
-        gains[run.host] += run.errand.value
+    gains = gains_of(result.runs)
     for host in target.emptied if not schedule.stuck else ():
         if host not in _named(night) and gains[host] < night.request.limits.least_gain and night.scene.on(host):
             night.closed[host] = "would bring less than the least gain"
@@ -272,7 +269,7 @@ def _less(night: Night, target: Target) -> Target:
 
 def _urgent(night: Night, target: Target) -> dict[str, int]:
     """The emptied hosts, those whose jobs need most of their time first: 0, 1, ..., alike where they need as much."""
-    seconds = {errand.name: errand.seconds for errand in night.errands}
+    seconds = {errand.name: errand.unit for errand in night.errands}
     need: dict[str, int] = dict.fromkeys(target.emptied, 0)
     for (job, host), count in target.jobs.items():
         need[host] += count * seconds[job]

@@ -17,7 +17,7 @@ from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
 if TYPE_CHECKING:
-    from placer.solve.jobs import Errand
+    from placer.solve.errands import Errand
     from placer.solve.target import Way, Ways
     from placer.solve.traffic import Kind
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from placer.night.flash import Flashing
 from placer.night.window import Night
-from placer.solve.jobs import Errand
+from placer.solve.errands import Errand
 from placer.solve.least import Resource, resources_of
 from placer.solve.survey import Survey
 from placer.solve.target import JobOn, Work
@@ -24,11 +24,13 @@ def work_of(night: Night, may_free: frozenset[str]) -> Work:
     amounts: dict[tuple[str, str], Mapping[str, int]] = {}
     rooms: dict[str, Mapping[str, int]] = {}
     kinds: dict[int, Mapping[str, Mapping[str, int]]] = {}
+    hours: list[tuple[int, int]] = []
     for name in sorted(may_free):
         host, kind = cluster.hosts[name], survey.host(name)
         opens, closes = night.free_at_most(name)
         if closes <= opens:
             continue
+        hours.append((opens, closes))
         if kind not in kinds:
             kinds[kind] = {errand.name: _takes(errand, host, resources) for errand in night.errands}
         rooms[name] = {key: amount * (closes - opens) for key, amount in _room(host, resources).items()}
@@ -43,6 +45,8 @@ def work_of(night: Night, may_free: frozenset[str]) -> Work:
         spots=spots,
         amounts=amounts,
         rooms=rooms,
+        parts={errand.name: errand.seconds for errand in night.errands if errand.least},
+        longest={errand.name: _longest(errand, hours) for errand in night.errands},
         pools={name: f"hosts of kind {survey.host(name)}" for name in rooms} if len(spots) > MANY_SPOTS else {},
     )
 
@@ -53,8 +57,17 @@ def _room(host: Host, resources: Sequence[Resource]) -> dict[str, int]:
 
 
 def _takes(errand: Errand, host: Host, resources: Sequence[Resource]) -> Mapping[str, int]:
-    """What an instance of a job takes of a host, times its seconds."""
+    """What an instance of a job takes of a host, times its seconds (done in parts: what it takes in a second)."""
     takes = {resource.name: resource.amount(errand.vm) for resource in resources}
     if errand.whole_host:
         takes = _room(host, resources)
-    return {key: amount * errand.seconds for key, amount in takes.items()}
+    return {key: amount * errand.unit for key, amount in takes.items()}
+
+
+def _longest(errand: Errand, hours: Sequence[tuple[int, int]]) -> int:
+    """For how many seconds an instance can run on hosts that are free from when until when."""
+    longest, last = 0, errand.earliest
+    for begin, end in sorted(errand.within(one) for one in hours):
+        longest += max(0, end - max(begin, last))
+        last = max(last, end)
+    return longest

@@ -3,212 +3,181 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
-from placer.judge.check import broken, worse
+from placer.solve.errands import Errand, Run, value_of
+from placer.solve.freed import FreedHosts
 from placer.solve.hours import MOST_INTERVALS, Begun, Choice, best_hours
-from placer.solve.least import resources_of
-from placer_models.cluster import Cluster, Vm
-from placer_models.rules.rule import Rule
-from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import stand_on
+from placer.solve.parts import Stretch, covered, paired
+
+Wanted = Mapping[tuple[str, str], int]
+"""What a target wants of an errand on a host: instances, or seconds of one that is done in parts."""
+
+Way = Callable[[Errand, int], Sequence[Run]]
+"""Runs for an instance of an errand; nothing: there is no such way."""
 
 
-@dataclass(frozen=True)
-class Errand:
-    """A job in whole seconds from the window's start: what one instance is, how many are left to do (numbered from
-    `first`), how long each runs, and when it may.
+def taken(freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted, promised: int | None = None) -> list[Run]:
+    """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where that is
+    worth less than what is promised (default: by the target), other ways are tried, and the hours searched for. An
+    instance runs as a whole, or not at all.
     """
-
-    name: str
-    vm: Vm
-    instances: int
-    first: int
-    seconds: int
-    value: int
-    earliest: int
-    latest: int
-    whole_host: bool
-
-
-@dataclass(frozen=True)
-class Run:
-    """One instance on a freed host from `start` to `end`, with the GPUs that it holds."""
-
-    errand: Errand
-    instance: int
-    host: str
-    start: int
-    end: int
-    holds: tuple[Hold, ...] = ()
-
-    @property
-    def job(self) -> str:
-        """The job's name."""
-        return self.errand.name
-
-    @property
-    def name(self) -> str:
-        """The instance's name, as it stands on the host."""
-        return f"job/{self.errand.name}/{self.instance}"
-
-    @property
-    def whole_host(self) -> bool:
-        """Whether it has the host to itself."""
-        return self.errand.whole_host
+    deal = _Deal(freed, errands, wanted)
+    if promised is None:
+        promised = deal.promised()
+    runs = deal.in_turn()
+    if value_of(runs) < promised and any(errand.least for errand in errands):
+        runs = max(runs, deal.packed(), key=value_of)
+    if value_of(runs) < promised and len(freed.slots) * len(errands) <= MOST_INTERVALS:
+        runs = max(runs, deal.searched(runs), key=value_of)
+    return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
 
 
-class FreedHosts:
-    """The freed hosts with their hours, and the runs that are on them so far.
+class _Deal:
+    """One round of dealing out what freed hosts have; each way of it begins anew."""
 
-    `night` says who stands where in the meantime: runs must leave what rules at rest keep for those VMs (a reserve).
-    """
+    def __init__(self, freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted) -> None:
+        self._freed = freed
+        self._every = range(len(freed.slots))
+        self._by_end = sorted(errands, key=lambda one: (one.latest, -one.value / one.seconds, one.name))
+        self._by_worth = sorted(errands, key=lambda one: (-one.value / one.seconds, one.latest, one.name))
+        self._wanted = wanted
+        self._done: dict[str, int] = defaultdict(int)
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        rules: Sequence[Rule],
-        hours: Mapping[str, tuple[int, int]],
-        night: Scene | None = None,
-    ) -> None:
-        self._cluster = cluster
-        self._always = [rule for rule in rules if rule.always]
-        self._hours = hours
-        self._resources = resources_of(cluster)
-        self._runs: dict[str, list[Run]] = defaultdict(list)
-        self._night = night
-        self._resting = [] if night is None else [rule for rule in rules if not rule.always]
-        self._broken_now = [] if night is None else broken(night, self._resting)
+    def promised(self) -> int:
+        """What the target's counts are worth."""
+        return sum(errand.value * self._instances(errand) for errand in self._by_end)
 
-    def fit(self, errand: Errand, host: str, instance: int) -> Run | None:
-        """The earliest run of an instance on a host, added to it; None: there is none."""
-        opens, closes = self._hours[host]
-        latest = min(closes, errand.latest) - errand.seconds
-        starts = sorted({max(opens, errand.earliest), *(run.end for run in self._runs[host])})
-        for start in starts:
-            if max(opens, errand.earliest) <= start <= latest:
-                run = self._at(errand, host, instance, start)
-                if run is not None:
-                    self._runs[host].append(run)
-                    return run
-        return None
+    def _instances(self, errand: Errand) -> int:
+        """How many instances the target's counts are, on all hosts together."""
+        return sum(n for (name, _), n in self._wanted.items() if name == errand.name) * errand.unit // errand.seconds
 
-    def _at(self, errand: Errand, host: str, instance: int, start: int) -> Run | None:
-        end = start + errand.seconds
-        beside = [run for run in self._runs[host] if run.start < end and start < run.end]
-        if beside and (errand.whole_host or any(run.whole_host for run in beside)):
-            return None
-        holds = self._seat(errand, host, beside)
-        run = None if holds is None else Run(errand, instance, host, start, end, holds)
-        return run if run is not None and self._leaves_enough(run) else None
+    def in_turn(self) -> list[Run]:
+        """What is wanted, who must end first coming first; then whatever else fits."""
+        runs = list(self._unbroken())
+        for errand in self._by_end:
+            for _ in range(self._instances(errand) if errand.least else 0):
+                runs += self._next(errand, self._whole, self._in_pieces)
+        return runs + list(self._fill())
 
-    def _leaves_enough(self, run: Run) -> bool:
-        """Whether rules at rest hold beside all runs that are under way during this one."""
-        if self._night is None or not self._resting:
-            return True
-        others = [other for runs in self._runs.values() for other in runs]
-        runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
-        vms = {one.name: one.errand.vm.model_copy(update={"name": one.name}) for one in runs}
-        cluster = replace(self._cluster, vms={**self._cluster.vms, **vms})
-        stands = [*self._night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
-        return not worse(self._resting, self._broken_now, broken(Scene(cluster, stands), self._resting))
+    def packed(self) -> list[Run]:
+        """Likewise, but what is done in parts fills hosts to the end, one after the other."""
+        runs = list(self._unbroken())
+        for errand in self._by_worth:
+            ways = (self._beside, self._paired, self._whole, self._in_pieces) if errand.least else ()
+            while pieces := self._next(errand, *ways):
+                runs += pieces
+        return runs + list(self._fill())
 
-    def _seat(self, errand: Errand, host: str, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
-        """The GPUs that one more instance could have beside these runs; None: there is no room."""
-        new, one = errand.vm.name, self._cluster
-        vms = {run.name: run.errand.vm.model_copy(update={"name": run.name}) for run in beside} | {new: errand.vm}
-        alone = Cluster(one.name, one.platform, {host: one.hosts[host]}, vms, {}, one.catalogue)
-        scene = Scene(alone, [Stand(run.name, host, run.holds) for run in beside])
-        stand = stand_on(scene, errand.vm, alone.hosts[host])
-        if stand is None:
-            return None
-        scene.put(stand)
-        wrong = worse(self._always, [[] for _ in self._always], broken(scene, self._always))
-        return None if wrong else stand.holds
+    def _unbroken(self) -> Iterator[Run]:
+        """What is wanted of errands that are not done in parts, on hosts on which nothing runs yet."""
+        self._freed.clear()
+        self._done.clear()
+        for number, slot in enumerate(self._freed.slots):
+            for errand in self._by_end:
+                for _ in range(self._wanted.get((errand.name, slot.host.name), 0) if not errand.least else 0):
+                    yield from self._next(errand, self._on(number))
 
-    def at_once(self, errand: Errand, host: str) -> int:
-        """How many instances of a job could run at the same time on an empty host."""
-        most = 1 if errand.whole_host else errand.instances
-        runs: list[Run] = []
-        while len(runs) < most:
-            holds = self._seat(errand, host, runs)
-            if holds is None:
-                break
-            runs.append(Run(errand, len(runs), host, 0, errand.seconds, holds))
-        return len(runs)
-
-    def take(self, errands: Sequence[Errand], wanted: Mapping[tuple[str, str], int]) -> list[Run]:
-        """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where
-        that is worth less than what the target wants, the hours are searched for.
-        """
-        runs = self._in_turn(errands, wanted)
-        value = {errand.name: errand.value for errand in errands}
-        promised = sum(value.get(job, 0) * count for (job, _), count in wanted.items())
-        if _value(runs) < promised and len(self._hours) * len(errands) <= MOST_INTERVALS:
-            begun = best_hours(
-                list(self._choices(errands)),
-                {
-                    host: [resource.room(self._cluster.hosts[host]) for resource in self._resources]
-                    for host in self._hours
-                },
-                {errand.name: errand.instances for errand in errands},
-                value,
-                [Begun(run.start, run.job, run.host) for run in runs],
-            )
-            better = [] if begun is None else self._as_begun(errands, begun)
-            runs = max(runs, better, key=_value)
-        return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
-
-    def _choices(self, errands: Sequence[Errand]) -> Iterator[Choice]:
-        """Each job on each host that could run it."""
-        for host, (opens, closes) in self._hours.items():
-            every = [resource.room(self._cluster.hosts[host]) for resource in self._resources]
-            for errand in errands:
-                earliest, latest = max(opens, errand.earliest), min(closes, errand.latest)
-                turns = max(0, latest - earliest) // errand.seconds
-                most = min(errand.instances, self.at_once(errand, host) * turns) if turns else 0
-                takes = every if errand.whole_host else [resource.amount(errand.vm) for resource in self._resources]
-                if most > 0:
-                    yield Choice(errand.name, host, most, errand.seconds, earliest, latest, takes)
-
-    def _as_begun(self, errands: Sequence[Errand], begun: Sequence[Begun]) -> list[Run]:
-        """The runs with their GPUs; then whatever else fits."""
-        self._runs.clear()
-        by_name, done = {errand.name: errand for errand in errands}, dict[str, int]()
-        runs: list[Run] = []
-        for one in begun:
-            errand, number = by_name[one.job], done.get(one.job, 0)
-            run = self._at(errand, one.host, errand.first + number, one.start)
-            if run is not None:
-                self._runs[one.host].append(run)
-                runs.append(run)
-                done[one.job] = number + 1
-        return runs + list(self._fill(errands, done))
-
-    def _in_turn(self, errands: Sequence[Errand], wanted: Mapping[tuple[str, str], int]) -> list[Run]:
-        done: dict[str, int] = defaultdict(int)
-        runs: list[Run] = []
-        order = sorted(errands, key=lambda errand: (errand.latest, -errand.value / errand.seconds, errand.name))
-        for host in self._hours:
-            for errand in order:
-                for _ in range(wanted.get((errand.name, host), 0)):
-                    run = self.fit(errand, host, errand.first + done[errand.name])
-                    if run is None:
-                        break
-                    runs.append(run)
-                    done[errand.name] += 1
-        return runs + list(self._fill(errands, done))
-
-    def _fill(self, errands: Sequence[Errand], done: Mapping[str, int]) -> Iterator[Run]:
+    def _fill(self) -> Iterator[Run]:
         """Whatever is left to do and still fits, the most valuable first."""
-        for errand in sorted(errands, key=lambda errand: (-errand.value / errand.seconds, errand.latest, errand.name)):
-            number = done.get(errand.name, 0)
-            for host in self._hours:
-                while number < errand.instances and (run := self.fit(errand, host, errand.first + number)) is not None:
-                    yield run
-                    number += 1
+        for errand in self._by_worth:
+            for number in self._every:
+                while runs := self._next(errand, self._on(number)):
+                    yield from runs
+            while errand.least and (runs := self._next(errand, self._in_pieces)):
+                yield from runs
+
+    def _next(self, errand: Errand, *ways: Way) -> Sequence[Run]:
+        """The runs of an errand's next instance in the first of some ways that there is; nothing: there is none."""
+        done = self._done[errand.name]
+        for way in ways if done < errand.instances else ():
+            if runs := way(errand, errand.first + done):
+                self._done[errand.name] += 1
+                return runs
+        return ()
+
+    def _on(self, number: int) -> Way:
+        """In one run, in this slot."""
+        return lambda errand, instance: self._first_fit(errand, instance, (number,))
+
+    def _whole(self, errand: Errand, instance: int) -> Sequence[Run]:
+        """In one run, in the first slot that has room."""
+        return self._first_fit(errand, instance, self._every)
+
+    def _beside(self, errand: Errand, instance: int) -> Sequence[Run]:
+        """In one run, in the first slot with room that has runs already."""
+        return self._first_fit(errand, instance, self._used())
+
+    def _used(self) -> list[int]:
+        return [number for number in self._every if self._freed.runs[number]]
+
+    def _first_fit(self, errand: Errand, instance: int, slots: Sequence[int]) -> Sequence[Run]:
+        found = (self._freed.fit(errand, number, instance) for number in slots)
+        run = next((run for run in found if run is not None), None)
+        return () if run is None else (run,)
+
+    def _paired(self, errand: Errand, instance: int) -> Sequence[Run]:
+        """At the end of a slot that has runs already, and before that at the beginning of another."""
+        used = self._used()
+        tails = self._stretches(errand, used)
+        heads = tails + self._stretches(errand, [number for number in self._every if number not in used])
+        pieces = paired(tails, heads, errand.seconds, errand.least, errand.again)
+        return self._freed.put(errand, instance, pieces)
+
+    def _in_pieces(self, errand: Errand, instance: int) -> Sequence[Run]:
+        """In pieces, as soon as may be."""
+        pieces = covered(self._stretches(errand, self._every), errand.seconds, errand.least, errand.again)
+        return self._freed.put(errand, instance, pieces)
+
+    def _stretches(self, errand: Errand, slots: Sequence[int]) -> list[Stretch]:
+        return [stretch for number in slots for stretch in self._freed.stretches(errand, number)]
+
+    def searched(self, runs: Sequence[Run]) -> list[Run]:
+        """The most valuable hours, if they are better than these; then whatever else fits. Of an instance that is left
+        without a part none runs.
+        """
+        begun = best_hours(
+            list(self._choices()),
+            [[resource.room(slot.host) for resource in self._freed.resources] for slot in self._freed.slots],
+            {errand.name: errand.instances for errand in self._by_end},
+            {errand.name: errand.value for errand in self._by_end},
+            [Begun(run.start, run.errand.name, run.slot, run.end, run.instance - run.errand.first) for run in runs],
+        )
+        if begun is None:
+            return []
+        self._freed.clear()
+        self._done.clear()
+        by_name = {errand.name: errand for errand in self._by_end}
+        pieces: dict[tuple[str, int], list[Stretch]] = defaultdict(list)
+        for one in begun:
+            pieces[one.job, one.instance].append(Stretch(one.slot, one.start, one.end))
+        found: list[Run] = []
+        for (name, _), its in pieces.items():
+            trimmed = _no_longer(by_name[name], its)
+            found += self._next(by_name[name], partial(self._freed.put, pieces=trimmed))
+        return found + list(self._fill())
+
+    def _choices(self) -> Iterator[Choice]:
+        """Each job in each slot that could run it."""
+        for number, slot in enumerate(self._freed.slots):
+            every = [resource.room(slot.host) for resource in self._freed.resources]
+            for errand in self._by_end:
+                earliest, latest = errand.within(slot.hours)
+                if latest - earliest < (errand.least or errand.seconds):
+                    continue
+                turns = (latest - earliest) // errand.seconds if not errand.least else 1
+                most = min(errand.instances, self._freed.at_once(errand, number) * turns)
+                amounts = [resource.amount(errand.vm) for resource in self._freed.resources]
+                takes = every if errand.whole_host else amounts
+                if most > 0:
+                    hours = errand.seconds, earliest, latest
+                    yield Choice(errand.name, number, most, *hours, takes, errand.least, errand.again)
 
 
-def _value(runs: Sequence[Run]) -> int:
-    return sum(run.errand.value for run in runs)
+def _no_longer(errand: Errand, pieces: Sequence[Stretch]) -> list[Stretch]:
+    """The pieces of an instance, the last of which ends when all is done."""
+    *most, last = pieces
+    spent = sum(end - start for _, start, end in pieces) - errand.again * len(most)
+    over = min(spent - errand.seconds, last.end - last.start - errand.least)
+    return [*most, last._replace(end=last.end - over)] if errand.least else list(pieces)

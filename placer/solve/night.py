@@ -14,7 +14,7 @@ from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Progress, Tier, solve_board
 from placer.solve.target import NightAsk, Target
-from placer.solve.value import most_value
+from placer.solve.value import Supply, most_value
 from placer_models.decision import Search
 from placer_models.goals.night import HostsFreed, NightGoal
 from placer_models.rules.rule import Rule
@@ -138,4 +138,4 @@ def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) ->
         return {}
     board.at_most(terms, most, eased=False)
     kinds = {name: board.survey.host(name) for name in ask.work.rooms}
-    return {"hosts-freed": most, "job-value": most_value(ask.work, kinds, most)}
+    return {"hosts-freed": most, "job-value": most_value([Supply(ask.work, kinds, most)])}

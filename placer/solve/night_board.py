@@ -4,7 +4,7 @@ The board of class x host counts, with two things more: a class may also be *awa
 host may be *emptied*. Jobs are counted by host (`z` instances over the night): what they take of an emptied host,
 times how long they run, is at most what the host has, times how long it is free. That is a relaxation of their
 schedule (exact for jobs that want whole hosts), so the bound on job value holds for every plan; `jobs.py` then gives
-them their hours.
+them their hours. Of a job that may be done in parts the seconds are counted by host, and the instances in all.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class NightBoard(CountBoard):
         super().__init__(scene, rules, (), {}, movable, hosts, survey=survey, most=most)
         self._empty: dict[str, Var] = {}
         self._jobs: dict[tuple[str, str], Var] = {}
+        self._done: dict[str, list[Term]] = {}
         self._free_hosts()
         self.leaders = list(self._empty.values())
         if ask.drain:
@@ -119,11 +120,12 @@ class NightBoard(CountBoard):
             taken: dict[str, list[Term]] = defaultdict(list)
             gains: list[Term] = []
             for job, some in mine.items():
-                most = min(sum(spot.most for spot in some), work.instances[job])
+                most = sum(spot.most for spot in some)
+                most = most if job in work.parts else min(most, work.instances[job])
                 count = self._jobs[(job, pool)] = self.integer(most, f"{job} on {pool}")
                 self.at_most([(1, count), *((-spot.most, hosts[spot.host]) for spot in some)], 0, eased=False)
                 by_job[job].append((1, count))
-                gains.append((-work.value[job], count))
+                gains.append((-self._gain_of(job), count))
                 for resource, amount in work.amounts[(job, some[0].host)].items():
                     taken[resource].append((amount, count))
             for resource, terms in taken.items():
@@ -133,9 +135,30 @@ class NightBoard(CountBoard):
                 self.at_most([*parts, *rooms], 0, eased=False)
             self._gain(hosts, gains)
         for job, terms in by_job.items():
-            self.at_most(terms, work.instances[job], eased=False)
+            if job in work.parts:
+                self._in_parts(job, [count for _, count in terms])
+            else:
+                self._done[job] = terms
+                self.at_most(terms, work.instances[job], eased=False)
         offered = {spot.host for spot in work.spots}
         self._gain({host: empty for host, empty in self._empty.items() if host not in offered}, [])
+
+    def _in_parts(self, job: str, seconds: Sequence[Var]) -> None:
+        """Instances of which all seconds are done somewhere; none of them runs for longer than there is time."""
+        work, each = self._ask.work, self._ask.work.parts[job]
+        most = work.instances[job] if each <= work.longest[job] else 0
+        done = self.integer(most, f"{job} done")
+        self._done[job] = [(1, done)]
+        self.at_most([(each, done), *((-1, count) for count in seconds)], 0, eased=False)
+
+    def _gain_of(self, job: str) -> int:
+        """What one count of a job brings its host, in thousandths where jobs are done in parts."""
+        work = self._ask.work
+        return -(-work.value[job] * self._thousand // work.parts.get(job, 1))
+
+    @property
+    def _thousand(self) -> int:
+        return 1000 if self._ask.work.parts else 1
 
     def _pools(self) -> dict[str, list[JobOn]]:
         """The spots on hosts that may be emptied, pool by pool."""
@@ -148,7 +171,9 @@ class NightBoard(CountBoard):
     def _gain(self, hosts: Mapping[str, Var], gains: Sequence[Term]) -> None:
         """Emptied hosts bring at least the least gain, all together (those that are named need not)."""
         loss: list[Term] = [
-            (self._ask.least_gain, empty) for host, empty in hosts.items() if host not in self._ask.named
+            (self._thousand * self._ask.least_gain, empty)
+            for host, empty in hosts.items()
+            if host not in self._ask.named
         ]
         if self._ask.least_gain and loss:
             self.at_most([*gains, *loss], 0, eased=False)
@@ -177,7 +202,7 @@ class NightBoard(CountBoard):
         """One of the night's goals on this board (`soonest` is a matter of the schedule: nothing here)."""
         work = self._ask.work
         if kind == "job-value":
-            return [(work.value[job], count) for (job, _), count in self._jobs.items()], 0
+            return [(work.value[job] * n, count) for job, terms in self._done.items() for n, count in terms], 0
         if kind == "named-freed":
             return [(1, empty) for host, empty in self._empty.items() if host in self._ask.named], 0
         if kind == "hosts-freed":
@@ -216,6 +241,9 @@ class NightBoard(CountBoard):
             jobs[job, self._ask.work.pool(host)] += many
         for spot, count in self._jobs.items():
             self._hint(count, jobs[spot])
+        for job, each in self._ask.work.parts.items():
+            for _, done in self._done.get(job, ()):
+                self._hint(done, sum(count for (name, _), count in jobs.items() if name == job) // each)
 
     def _hint(self, count: Var, value: int) -> None:
         if not isinstance(count, int):

@@ -39,7 +39,7 @@ class Ways:
 @dataclass(frozen=True)
 class JobOn:
     """One job on one host, once that is empty: how many instances could be done there at most in the time that there
-    is.
+    is (of a job that is done in parts: how many seconds).
     """
 
     job: str
@@ -52,6 +52,9 @@ class Work:
     """The jobs as the target sees them. `amounts` says what one instance takes of a host's resources, times its
     seconds, and `rooms` what a host has of each, times the seconds for which it can be free. `pools` names for hosts
     that no job tells apart (all take as much of them) the pool in which they are added up; others are their own.
+
+    Jobs in `parts` may be done in parts, here and there: of them the seconds are counted, and said is how many an
+    instance needs. `longest` is for how many seconds an instance can run in all.
     """
 
     value: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +63,8 @@ class Work:
     amounts: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     rooms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     pools: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     def pool(self, host: str) -> str:
         """The name of a host's pool."""
@@ -125,7 +130,7 @@ class NightAsk:
 @dataclass
 class Target:
     """The night's target: the stands of migrated VMs, who is away and how, which hosts are empty, how many of which
-    job on each.
+    job on each (of a job that is done in parts: how many seconds).
     """
 
     stands: list[Stand] = field(default_factory=list)
@@ -147,7 +152,10 @@ class Target:
         carries = [ask.ways[stand.vm].carry for stand in self.stands]
         match kind:
             case "job-value":
-                return sum(ask.work.value[job] * count for (job, _), count in self.jobs.items())
+                counts: dict[str, int] = defaultdict(int)
+                for (job, _), count in self.jobs.items():
+                    counts[job] += count
+                return sum(ask.work.value[job] * (n // ask.work.parts.get(job, 1)) for job, n in counts.items())
             case "named-freed":
                 return len(ask.named.intersection(self.emptied))
             case "hosts-freed":

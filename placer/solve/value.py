@@ -1,56 +1,94 @@
-"""What jobs can bring at most, whatever turns the hosts take at being empty.
+"""What jobs can bring at most in one night or several, whatever turns the hosts take at being empty.
 
 At each instant at most so many hosts are empty, so all of them together are empty for at most so many times the night.
 What the runs on hosts of one kind take, times their seconds, is at most what such a host has, times the seconds for
-which they are empty. Nothing is said of when each run is: so it holds for every plan.
+which they are empty. Nothing is said of when each run is: so it holds for every plan. Of a job that is done in parts
+the seconds are counted, of all nights together; an instance has no more of a night than that is long.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
 from placer.solve.target import Work
 
 WORK = 1.0
-"""Deterministic seconds for the bound at most."""
+"""Deterministic seconds for the bound at most, for each night."""
 
 
-def most_value(work: Work, kinds: Mapping[str, int], most_empty: int) -> int:
-    """No plan's jobs bring more, if no more than `most_empty` hosts are ever empty at once; `kinds` numbers the hosts,
-    alike where no job tells them apart.
+@dataclass(frozen=True)
+class Supply:
+    """What a night has for jobs: what they could do on each host, the kind of each host (alike where no job tells them
+    apart), how many are ever empty at once, and what can be had of this night alone, where that is known.
     """
-    longest = max((room["time"] for room in work.rooms.values()), default=0)
-    hosts: dict[int, list[str]] = defaultdict(list)
-    for host in work.rooms:
-        hosts[kinds[host]].append(host)
+
+    work: Work
+    kinds: Mapping[str, int]
+    most_empty: int
+    alone: int | None = None
+
+
+def most_value(nights: Sequence[Supply]) -> int:
+    """No plan's jobs bring more, if no more hosts are ever empty at once than is said of each night. A job has the same
+    name, value, instances and parts in all of them.
+    """
     model = cp_model.CpModel()
-    done: dict[str, list[cp_model.IntVar]] = defaultdict(list)
-    empty: list[cp_model.IntVar] = []
-    for names in hosts.values():
-        amounts = {job: amounts for (job, host), amounts in work.amounts.items() if host in names}
-        seconds = model.new_int_var(0, sum(work.rooms[host]["time"] for host in names), "seconds")
-        empty.append(seconds)
-        counts = {job: model.new_int_var(0, work.instances[job], job) for job in amounts}
-        for job, count in counts.items():
-            done[job].append(count)
-        room = work.rooms[names[0]]
-        for what in room:
-            factors = [amounts[job].get(what, 0) for job in counts]
-            has = room[what] // room["time"]
-            unit = math.gcd(has, *factors) or 1
-            taken = cp_model.LinearExpr.weighted_sum(list(counts.values()), [factor // unit for factor in factors])
-            model.add(taken <= has // unit * seconds)
-    model.add(sum(empty) <= most_empty * longest)
-    for job, every in done.items():
-        model.add(sum(every) <= work.instances[job])
-    model.maximize(sum(work.value[job] * count for job, every in done.items() for count in every))
+    ran: dict[str, list[cp_model.IntVar]] = defaultdict(list)
+    value, instances, parts = dict[str, int](), dict[str, int](), dict[str, int]()
+    for night in nights:
+        value |= night.work.value
+        instances |= night.work.instances
+        parts |= night.work.parts
+    done = {job: model.new_int_var(0, many, job) for job, many in instances.items()}
+    for night in nights:
+        counts = _night(model, night)
+        for job, every in counts.items():
+            ran[job] += every
+            if job in parts:
+                model.add(sum(every) <= night.work.longest[job] * done[job])
+        if night.alone is not None and not parts.keys() & counts.keys():
+            model.add(sum(value[job] * count for job, every in counts.items() for count in every) <= night.alone)
+    for job, count in done.items():
+        model.add(parts.get(job, 1) * count <= sum(ran[job]))
+    model.maximize(sum(value[job] * count for job, count in done.items()))
     solver = cp_model.CpSolver()
-    solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK
-    every_job = sum(work.value[job] * work.instances[job] for job in done)
+    solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK * len(nights)
+    every_job = sum(value[job] * instances[job] for job in done)
     if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return every_job
     return min(every_job, math.floor(solver.best_objective_bound + 1e-6))
+
+
+def _night(model: cp_model.CpModel, night: Supply) -> dict[str, list[cp_model.IntVar]]:
+    """How many instances of each job (done in parts: seconds) run this night on hosts of each kind."""
+    work = night.work
+    longest = max((room["time"] for room in work.rooms.values()), default=0)
+    hosts: dict[int, list[str]] = defaultdict(list)
+    most: dict[tuple[int, str], int] = defaultdict(int)
+    for host in work.rooms:
+        hosts[night.kinds[host]].append(host)
+    for spot in work.spots:
+        most[night.kinds[spot.host], spot.job] += spot.most
+    counts: dict[str, list[cp_model.IntVar]] = defaultdict(list)
+    empty: list[cp_model.IntVar] = []
+    for kind, names in hosts.items():
+        amounts = {job: amounts for (job, host), amounts in work.amounts.items() if host in names}
+        seconds = model.new_int_var(0, sum(work.rooms[host]["time"] for host in names), "seconds")
+        empty.append(seconds)
+        mine = {job: model.new_int_var(0, most[kind, job], job) for job in amounts}
+        for job, count in mine.items():
+            counts[job].append(count)
+        room = work.rooms[names[0]]
+        for what in room:
+            factors = [amounts[job].get(what, 0) for job in mine]
+            has = room[what] // room["time"]
+            unit = math.gcd(has, *factors) or 1
+            taken = cp_model.LinearExpr.weighted_sum(list(mine.values()), [factor // unit for factor in factors])
+            model.add(taken <= has // unit * seconds)
+    model.add(sum(empty) <= night.most_empty * longest)
+    return counts

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from placer.solve import hours
+from placer.solve.errands import Errand, slots_of
+from placer.solve.freed import FreedHosts
 from placer.solve.hours import Begun, Choice, best_hours
-from placer.solve.jobs import Errand, FreedHosts
+from placer.solve.jobs import taken
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
 from placer_models.snapshot import Snapshot
 
-ROOM = {"h": (4,)}
+ROOM = [(4,)]
 
 
 def choice(job: str, seconds: int, takes: int = 4, *, most: int = 1, earliest: int = 0, latest: int = 10) -> Choice:
-    return Choice(job, "h", most, seconds, earliest, latest, (takes,))
+    return Choice(job, 0, most, seconds, earliest, latest, (takes,))
 
 
 def value_of(found: list[Begun] | None, value: dict[str, int]) -> int:
@@ -23,7 +25,7 @@ def value_of(found: list[Begun] | None, value: dict[str, int]) -> int:
 def test_two_jobs_that_fill_the_night_beat_the_one_that_is_worth_more_a_second() -> None:
     value = {"a": 7, "b": 5}
     choices = [choice("a", 6), choice("b", 5, most=2)]
-    found = best_hours(choices, ROOM, {"a": 1, "b": 2}, value, [Begun(0, "a", "h")])
+    found = best_hours(choices, ROOM, {"a": 1, "b": 2}, value, [Begun(0, "a", 0, 6, 0)])
     assert value_of(found, value) == 10
     assert found is not None
     assert [begun.start for begun in found] == [0, 5]
@@ -33,13 +35,13 @@ def test_who_may_not_begin_at_once_leaves_the_first_hours_to_others() -> None:
     value = {"late": 3, "early": 2}
     choices = [choice("late", 5, earliest=5), choice("early", 5, latest=5)]
     assert best_hours(choices, ROOM, {"late": 1, "early": 1}, value, []) == [
-        Begun(0, "early", "h"),
-        Begun(5, "late", "h"),
+        Begun(0, "early", 0, 5, 0),
+        Begun(5, "late", 0, 10, 0),
     ]
 
 
 def test_nothing_is_said_where_nothing_is_better() -> None:
-    assert best_hours([choice("a", 6, most=2)], ROOM, {"a": 2}, {"a": 1}, [Begun(0, "a", "h")]) is None
+    assert best_hours([choice("a", 6, most=2)], ROOM, {"a": 2}, {"a": 1}, [Begun(0, "a", 0, 6, 0)]) is None
 
 
 def test_too_many_intervals_are_not_searched() -> None:
@@ -58,8 +60,8 @@ def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> Non
     cluster = Snapshot.of(document, "hours").content
     small = Errand("small", Vm(name="small", power="off", cpus=2, memory_mib=1), 2, 0, 5, 4, 0, 10, False)
     night = Errand("night", Vm(name="night", power="off", cpus=2, memory_mib=1), 1, 0, 10, 5, 0, 20, False)
-    freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), {"h": (0, 10)})
-    runs = freed.take([small, night], {("small", "h"): 2, ("night", "h"): 1})
+    freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), slots_of(cluster, {"h": (0, 10)}))
+    runs = taken(freed, [small, night], {("small", "h"): 2, ("night", "h"): 1})
     assert sorted((run.job, run.instance, run.end - run.start) for run in runs) == [
         ("night", 0, 10),
         ("small", 0, 5),

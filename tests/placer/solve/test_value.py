@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from placer.solve.target import JobOn, Work
-from placer.solve.value import most_value
+from placer.solve.value import Supply, most_value
 
 KINDS = {"a": 0, "b": 0, "c": 1}
 
@@ -16,17 +18,32 @@ def work(instances: int = 99, **takes: int) -> Work:
 
 
 def test_a_job_that_wants_hosts_to_itself_is_done_twice_on_each_that_can_be_empty_at_once() -> None:
-    assert [most_value(work(time=1), KINDS, many) for many in (1, 2, 3)] == [6, 12, 18]
+    assert [most_value([Supply(work(time=1), KINDS, many)]) for many in (1, 2, 3)] == [6, 12, 18]
 
 
 def test_the_largest_hosts_are_the_ones_that_take_all_turns() -> None:
-    assert most_value(work(cpus=4), KINDS, 1) == 4 * 3
-    assert most_value(work(cpus=4), KINDS, 2) == (4 + 2) * 3
+    assert most_value([Supply(work(cpus=4), KINDS, 1)]) == 4 * 3
+    assert most_value([Supply(work(cpus=4), KINDS, 2)]) == (4 + 2) * 3
 
 
 def test_no_job_is_done_more_often_than_is_asked() -> None:
-    assert most_value(work(instances=3, cpus=1), KINDS, 3) == 9
+    assert most_value([Supply(work(instances=3, cpus=1), KINDS, 3)]) == 9
 
 
 def test_without_hosts_jobs_bring_nothing() -> None:
-    assert most_value(Work({"x": 3}, {"x": 2}), {}, 3) == 0
+    assert most_value([Supply(Work({"x": 3}, {"x": 2}), {}, 3)]) == 0
+
+
+def test_what_one_night_has_begun_another_ends() -> None:
+    night = work(instances=1, time=1)
+    split = replace(night, amounts={spot: {"time": 1} for spot in night.amounts}, parts={"x": 12}, longest={"x": 10})
+    split = replace(split, spots=[JobOn("x", host, 10) for host in KINDS])
+    assert most_value([Supply(split, KINDS, 3)]) == 0
+    assert most_value([Supply(split, KINDS, 3), Supply(replace(split, longest={"x": 1}), KINDS, 3)]) == 0
+    assert most_value([Supply(split, KINDS, 3), Supply(replace(split, longest={"x": 2}), KINDS, 3)]) == 3
+
+
+def test_two_nights_bring_no_more_than_each_can_alone() -> None:
+    night = Supply(work(time=1), KINDS, 3, alone=9)
+    assert most_value([night, replace(night, alone=6)]) == 15
+    assert most_value([night, replace(night, alone=None)]) == 9 + 18

@@ -1,0 +1,133 @@
+"""The freed hosts with their hours, and where they have room for one more run of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from placer.judge.check import broken, worse
+from placer.solve.errands import Errand, Run, Slot
+from placer.solve.least import resources_of
+from placer.solve.parts import Stretch
+from placer_models.cluster import Cluster
+from placer_models.plan import Breach
+from placer_models.rules.rule import Rule
+from placer_models.scene import Hold, Scene, Stand
+from placer_models.seating import stand_on
+
+
+class FreedHosts:
+    """The freed hosts with their hours, and the runs that are on them so far.
+
+    Runs must leave what rules at rest keep for the VMs of a slot's night (a reserve).
+    """
+
+    def __init__(self, cluster: Cluster, rules: Sequence[Rule], slots: Sequence[Slot]) -> None:
+        self._cluster = cluster
+        self._always = [rule for rule in rules if rule.always]
+        self.slots = slots
+        self.resources = resources_of(cluster)
+        self.runs: list[list[Run]] = [[] for _ in slots]
+        self._resting = [rule for rule in rules if not rule.always]
+        self._broken_now: dict[int, list[list[Breach]]] = {}
+        self._stretched: dict[tuple[str, int], tuple[int, list[Stretch]]] = {}
+
+    def fit(self, errand: Errand, number: int, instance: int) -> Run | None:
+        """The earliest run of an instance in a slot, added to it; None: there is none."""
+        opens, closes = errand.within(self.slots[number].hours)
+        latest = closes - errand.seconds
+        starts = sorted({opens, *(run.end for run in self.runs[number])})
+        for start in starts:
+            if opens <= start <= latest:
+                run = self._at(errand, number, instance, start, start + errand.seconds)
+                if run is not None:
+                    self.runs[number].append(run)
+                    return run
+        return None
+
+    def _at(self, errand: Errand, number: int, instance: int, start: int, end: int) -> Run | None:
+        slot = self.slots[number]
+        beside = [run for run in self.runs[number] if run.start < end and start < run.end]
+        if beside and (errand.whole_host or any(run.whole_host for run in beside)):
+            return None
+        holds = self._seat(errand, slot, beside)
+        run = None if holds is None else Run(errand, instance, slot.host.name, start, end, holds, number)
+        return run if run is not None and self._leaves_enough(run, slot) else None
+
+    def _leaves_enough(self, run: Run, slot: Slot) -> bool:
+        """Whether rules at rest hold beside all runs that are under way during this one."""
+        if slot.night is None or not self._resting:
+            return True
+        others = [other for runs in self.runs for other in runs]
+        runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
+        vms = {one.name: one.errand.vm.model_copy(update={"name": one.name}) for one in runs}
+        cluster = replace(self._cluster, vms={**self._cluster.vms, **vms})
+        stands = [*slot.night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
+        now = self._broken_now.setdefault(id(slot.night), broken(slot.night, self._resting))
+        return not worse(self._resting, now, broken(Scene(cluster, stands), self._resting))
+
+    def _seat(self, errand: Errand, slot: Slot, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
+        """The GPUs that one more instance could have beside these runs; None: there is no room."""
+        new, one, host = errand.vm.name, self._cluster, slot.host
+        vms = {run.name: run.errand.vm.model_copy(update={"name": run.name}) for run in beside} | {new: errand.vm}
+        alone = Cluster(one.name, one.platform, {host.name: host}, vms, {}, one.catalogue)
+        scene = Scene(alone, [Stand(run.name, host.name, run.holds) for run in beside])
+        stand = stand_on(scene, errand.vm, host)
+        if stand is None:
+            return None
+        scene.put(stand)
+        wrong = worse(self._always, [[] for _ in self._always], broken(scene, self._always))
+        return None if wrong else stand.holds
+
+    def at_once(self, errand: Errand, number: int = 0) -> int:
+        """How many instances of a job could run at the same time on an empty host."""
+        slot = self.slots[number]
+        most = 1 if errand.whole_host else errand.instances
+        runs: list[Run] = []
+        while len(runs) < most:
+            holds = self._seat(errand, slot, runs)
+            if holds is None:
+                break
+            runs.append(Run(errand, len(runs), slot.host.name, 0, errand.seconds, holds))
+        return len(runs)
+
+    def stretches(self, errand: Errand, number: int) -> list[Stretch]:
+        """When a slot has room for one more run of an errand, from when until when at the longest."""
+        seen = sum(map(len, self.runs)) if self._resting else len(self.runs[number])
+        known = self._stretched.get((errand.name, number))
+        if known is None or known[0] != seen:
+            known = seen, list(self._found_stretches(errand, number))
+            self._stretched[errand.name, number] = known
+        return known[1]
+
+    def _found_stretches(self, errand: Errand, number: int) -> Iterator[Stretch]:
+        opens, closes = errand.within(self.slots[number].hours)
+        there = self.runs[number]
+        starts = sorted({opens, *(run.end for run in there if opens < run.end < closes)})
+        ends = sorted({*(run.start for run in there if opens < run.start < closes), closes})
+        last = opens
+        for start in starts:
+            longest = start
+            for end in (end for end in ends if end > start):
+                if self._at(errand, number, 0, start, end) is None:
+                    break
+                longest = end
+            if longest > last:
+                last = longest
+                yield Stretch(number, start, longest)
+
+    def put(self, errand: Errand, instance: int, pieces: Sequence[Stretch]) -> Sequence[Run]:
+        """Add runs of an instance for all of these pieces, which do not overlap; nothing: one of them has no room."""
+        runs = [self._at(errand, number, instance, start, end) for number, start, end in pieces]
+        found = [run for run in runs if run is not None]
+        if len(found) < len(pieces):
+            return ()
+        for run in found:
+            self.runs[run.slot].append(run)
+        return found
+
+    def clear(self) -> None:
+        """Take all runs away."""
+        for runs in self.runs:
+            runs.clear()
+        self._stretched.clear()
