@@ -26,7 +26,7 @@ OPEN = 2**62
 MOST_UNKNOWNS = 200_000
 """Unknowns of a relaxation at most."""
 
-PARTS = 10**6
+PARTS = 10**9
 """Duals are rounded to whole numbers of this part, so that the bound is exact."""
 
 Row = tuple[list[int], list[int], int, int]
