@@ -95,9 +95,13 @@ def solve(
             whole = _Boards(large, movable, most_moves, forbidden)
             with part("the whole board"):
                 outcome = whole.solve()
-            if outcome.stopped == "proven" or (forbidden and outcome.tiers):
+            done = outcome.stopped == "proven" or (forbidden and outcome.tiers)
+            if done and outcome.status == "optimal":
                 return outcome
             large.take(outcome)
+            if done and not large.beats(outcome):
+                found = large.outcome()
+                return found if found.status == "optimal" else replace(found, stopped=outcome.stopped)
         with part("neighbourhoods"):
             return large.search(() if forbidden else movable, most_moves)
 
@@ -237,6 +241,12 @@ class _Large:
             self._bound(number, tier.bound)
             if self._open(number):
                 return
+
+    def beats(self, outcome: Outcome) -> bool:
+        """Whether better is known, or found at once, than what was taken from a board: it may allow less than rules."""
+        self.improver.fill(self._by(self._size), tight)
+        plain = _plain(self.goals)
+        return self.answer.counted()[:plain] != [tier.score for tier in outcome.tiers[:plain]]
 
     def _bound(self, number: int, bound: int | None) -> None:
         """Keep a goal's bound where it says more than the one that is known (all before it are closed)."""

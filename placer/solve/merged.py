@@ -84,6 +84,12 @@ class MergedBoard(CountBoard):
         return list(rows.values())
 
 
+class FreeSlots(MergedBoard):
+    """The same where anybody may choose slots: it allows all that managers do with several vGPUs of a VM, and more."""
+
+    slot_choice = "chosen"
+
+
 class Alone:
     """How many VMs of each kind each host takes at most, were there no others."""
 
@@ -131,9 +137,10 @@ class Merged:
         alone = Alone(scene, survey, figures)
         groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host], alone)
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
-        self._board = MergedBoard(
-            alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=most
-        )
+        for kind in (MergedBoard, FreeSlots):
+            self._board = kind(alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=most)
+            if not self._board.narrow:
+                break
         self._goals, self._search, self._budget = goals, search, budget
         self._linear = Linear(self._board, goals, budget)
 

@@ -110,6 +110,6 @@ def test_a_large_board_is_careful_and_proves_no_bound(monkeypatch: pytest.Monkey
 def test_what_would_let_a_vm_in_is_looked_for_where_it_is_tied_to_others_after_a_loss() -> None:
     hosts = [host("h1"), host("h2", gpu("A100", sharing="mig"), memory_gib=128)]
     vms = [off(name, whole("A100", count=8), memory_gib=128, may=AGAIN) for name in ("v0", "v1")]
-    rules = [{"kind": "reserve"}, {"kind": "limit", "most_hosts": 1}, {"kind": "together", "vms": ["v1"]}]
+    rules: list[Json] = [{"kind": "reserve"}, {"kind": "limit", "most_hosts": 1}, {"kind": "together", "vms": ["v1"]}]
     answer = place(Snapshot.of(values(hosts, vms, rules=rules)))
     assert [(one.vm, one.change) for one in answer.unplaced] == [("v0", None), ("v1", None)]

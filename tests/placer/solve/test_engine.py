@@ -10,6 +10,7 @@ import pytest
 
 from placer import place
 from placer.solve import engine, improve
+from placer_models.cluster import Platform
 from placer_models.document import dump
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
@@ -137,3 +138,16 @@ def test_neighbourhood_that_is_too_large_is_made_smaller(monkeypatch: pytest.Mon
     monkeypatch.setattr(improve, "MOST_UNKNOWNS", 1)
     answer = search_as_if_large(UNLIKE, monkeypatch)
     assert answer.placed  # the first answer stands
+
+
+def two_vgpus(name: str, *profiles: str) -> dict[str, Any]:
+    return {"name": name, "cpus": 1, "gpus": [{"profile": profile} for profile in profiles]}
+
+
+def test_vm_with_two_vgpus_starts_where_the_manager_picks_slots_and_that_is_proven() -> None:
+    """A board offers such VMs only what fits in any order; room that is there is used all the same."""
+    hosts = [{"name": "h0", "cpus": 8, "gpus": [{"id": "g0", "model": "H100XM", "sharing": "mig"}]}]
+    made = snapshot(hosts, [two_vgpus(name, "H100XM-1-10C", "H100XM-2-20C") for name in ("a", "b", "c")])
+    managed = made.with_parts(platform=Platform(kind="vsphere", version="8.0.3"))
+    answer = place(managed)
+    assert (answer.score["placed"], answer.bound["placed"]) == (2, 2)
