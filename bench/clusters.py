@@ -238,6 +238,9 @@ KINDS: Mapping[str, Kind] = {
     "over-subscribed": Kind(
         "three classes of hosts, half of the VMs run; meant for 15 VMs a host", (A40, L40S, T4), 0.5
     ),
+    "shared": Kind(
+        "GPUs shared by thousandths or given whole, which all peers know; half of the VMs run", (T4, V100), 0.5
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """`python -m bench growth`: how time and memory grow with size, the same kind of cluster from small to large.
 
-What is fitted is a power of the number of hosts, by least squares on logarithms, to the medians of each size. How far
-the worst size is off the fit is said: a whole process also pays for Python's start and imports, which do not grow.
+What is fitted is a power of the number of hosts, by least squares on logarithms, to the medians of each size. A whole
+process also pays for Python's start and imports, which do not grow, so a fit over all sizes flatters: the power between
+the two largest sizes is said beside it, and how far the worst size is off the fit.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ def sentence(lines: Sequence[Line]) -> str:
         values = points(lines, key)
         fit, places = Fit.of(hosts, values), 0 if unit == "MiB" else 1
         few, most = (f"{value:.{places}f}" for value in (values[0], values[-1]))
-        off = f"fit off by {100 * fit.off:.0f} % at most"
-        parts.append(f"{name} as hosts^{fit.power:.2f} ({few} to {most} {unit}, {off})")
+        last = Fit.of(hosts[-2:], values[-2:]).power
+        said = f"{few} to {most} {unit}; hosts^{last:.2f} at the large end; fit off by {100 * fit.off:.0f} % at most"
+        parts.append(f"{name} as hosts^{fit.power:.2f} ({said})")
     return (
         f"From {hosts[0]:,.0f} hosts with {vms[0]:,.0f} VMs to {hosts[-1]:,.0f} with {vms[-1]:,.0f}, "
         f"a whole process grows: {parts[0]}, {parts[1]}, {parts[2]}."
@@ -74,10 +76,16 @@ def draw_growth(lines: Sequence[Line], path: Path) -> None:
             on.loglog(sizes, values, "o", color=colour)
             on.loglog(sizes, [fit.at(size) for size in sizes], "--", color=colour, linewidth=0.8)
             left.plot([], [], "o--", color=colour, label=f"{name}: grows as hosts^{fit.power:.2f}")
+        for on, keys in ((left, ("seconds", "cpu_seconds")), (right, ("peak_rss_mib",))):
+            values = [value for key in keys for value in points(lines, key)]
+            on.set_ylim(min(values) / 2, 3 * max(values))  # no line is drawn under the legend
+            on.yaxis.set_major_formatter("{x:,g}")
+            on.yaxis.set_minor_formatter("")
         left.set_ylabel("seconds")
         right.set_ylabel("peak memory, MiB", color="C1")
         left.set_xlabel("hosts")
         left.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        left.set_xticks([], minor=True)
         left.legend(loc="upper left")
         left.set_title(f"{lines[0]['kind']} clusters, {lines[0]['decision']}: whole process (dashed: fitted)")
 

@@ -47,9 +47,9 @@ def test_one_slow_run_of_a_size_moves_nothing() -> None:
 def test_growth_is_a_sentence() -> None:
     assert sentence(LINES) == (
         "From 10 hosts with 100 VMs to 1,000 with 10,000, a whole process grows: "
-        "time as hosts^1.00 (20.0 to 2000.0 s, fit off by 0 % at most), "
-        "CPU time as hosts^2.00 (300.0 to 3000000.0 s, fit off by 0 % at most), "
-        "peak memory as hosts^0.50 (158 to 1581 MiB, fit off by 0 % at most)."
+        "time as hosts^1.00 (20.0 to 2000.0 s; hosts^1.00 at the large end; fit off by 0 % at most), "
+        "CPU time as hosts^2.00 (300.0 to 3000000.0 s; hosts^2.00 at the large end; fit off by 0 % at most), "
+        "peak memory as hosts^0.50 (158 to 1581 MiB; hosts^0.50 at the large end; fit off by 0 % at most)."
     )
 
 
