@@ -227,7 +227,8 @@ class Field:
         columns, weight = self.columns, max(1, self.rows.weight)
 
         def balance(some: Ints) -> Ints:
-            return np.maximum(columns.full.max(initial=0), columns.fuller(found[some], vm))
+            fullest: Ints = np.maximum(columns.full.max(initial=0), columns.fuller(found[some], vm))
+            return fullest
 
         keys: dict[str, Key] = {
             "should": lambda some: self._wishes(vm, found[some]) + sum(self._broken),
@@ -291,7 +292,8 @@ class _Known:
 
     def least(self, some: Ints) -> Ints:
         values = self.values[some]
-        return some[values == values.min()]
+        found: Ints = some[values == values.min()]
+        return found
 
 
 def _amount(rule: Rule, scene: Scene, host: str | None) -> int:

@@ -43,7 +43,7 @@ class Size(NamedTuple):
     """A VM's size: so many of one item (None: it asks for no GPU), each on another GPU, CPUs and memory."""
 
     item: int | None
-    count: int
+    gpus: int
     cpu_milli: int
     memory_mib: int
 
@@ -133,13 +133,13 @@ class Serving:
             return _Seated(states[:0], states[:0], free.sum(axis=0))
         costs, after = self._rows.best(size.item)
         on_each = 1024 * costs[states] + free  # of equals the fullest, as they are seated
-        if size.count == 1:
+        if size.gpus == 1:
             gpus = on_each.argmin(axis=0)[None]
         else:
-            gpus = np.argpartition(on_each, size.count - 1, axis=0)[: size.count]
+            gpus = np.argpartition(on_each, size.gpus - 1, axis=0)[: size.gpus]
         old = states[gpus, np.arange(len(hosts))]
         self.worth.learn()
-        return _Seated(old, after[old], free.sum(axis=0) - size.count * self._rows.share(size.item))
+        return _Seated(old, after[old], free.sum(axis=0) - size.gpus * self._rows.share(size.item))
 
     def _at_least(self, size: Size, hosts: Ints, seated: _Seated) -> Ints:
         """What is lost at the least: what is lost of a host's worth at the price at which it is worth least now."""
