@@ -9,6 +9,9 @@ from placer_models.plan import gap_of
 NOT_ALL_BOUNDED = "the search ended by itself; some goals have no bound"
 """Why a search stopped that left nothing to try, where not every goal's bound is known."""
 
+NOT_ALL_PROVEN = "the search ended by itself; some goals are not at their bound"
+"""Likewise, where they are all known."""
+
 
 def closing(
     scores: Mapping[str, int], bounds: Mapping[str, int | None], status: str, stopped: str
@@ -22,5 +25,11 @@ def closing(
         "score": scores,
         "bound": bounds,
         "gap": {label: gap_of(score, bounds[label]) for label, score in scores.items()},
-        "stopped": "proven" if proven else NOT_ALL_BOUNDED if stopped == "proven" else stopped,
+        "stopped": _why(proven, None in bounds.values(), stopped),
     }
+
+
+def _why(proven: bool, unbounded: bool, stopped: str) -> str:
+    if proven and stopped != "interrupted":
+        return "proven"
+    return (NOT_ALL_BOUNDED if unbounded else NOT_ALL_PROVEN) if stopped == "proven" else stopped

@@ -14,6 +14,7 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
+from placer.night.soonest import soonest
 from placer.night.staying import staying
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
@@ -98,7 +99,9 @@ def consolidate(
     if replay.faults:
         raise Disagreement(replay.faults)
     named = len(request.free) if isinstance(request.free, tuple) else 0
-    most = {"job-value": sum(job.value * job.instances for job in jobs), "named-freed": named}
+    most: dict[str, int | None] = {"job-value": sum(job.value * job.instances for job in jobs), "named-freed": named}
+    seconds = [(steps.clock.seconds(begin), steps.clock.seconds(end)) for begin, end in spans]
+    most["soonest"] = soonest(nights[0][0], goals, replay.score, seconds)
     return with_figures(_scored(plan, goals, replay.score, outcomes, most), replay)
 
 
@@ -118,13 +121,13 @@ def _scored(
     goals: Sequence[NightGoal],
     score: Mapping[str, int],
     outcomes: Sequence[Outcome],
-    most: Mapping[str, int],
+    most: Mapping[str, int | None],
 ) -> Plan:
     """The plan with the judge's scores and the search's bounds.
 
     A bound holds given the scores of the goals before it: so the first goal of which the plan has less than its
     target promised is the last one with a bound. Of several nights, and of what only the clock tells (downtime beyond
-    none, soonest), the search proves nothing: there is no more than was asked for (`most`), and no less than nothing.
+    none, soonest), the search proves nothing: there is what no plan beats (`most`), and no less than nothing.
     """
     tiers = {tier.goal.kind: tier for tier in outcomes[0].tiers} if len(outcomes) == 1 else {}
     bounds: dict[str, int | None] = {}

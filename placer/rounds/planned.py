@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 from placer.closing import closing
@@ -12,6 +12,7 @@ from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
 from placer.power_on import Progress
+from placer.rounds.bounds import bounds_of
 from placer.rounds.rounds import Rounds
 from placer.solve.budget import Budget
 from placer.solve.night import TOO_LARGE
@@ -68,23 +69,10 @@ def planned(
         replay = TimedReplay(cluster, rules, request, (), plan)
     if replay.faults:
         raise Disagreement(replay.faults)
-    return with_figures(_scored(plan, decision, replay.score, rounds), replay)
-
-
-def _scored(plan: Plan, decision: Decision, score: Mapping[str, int], rounds: Rounds) -> Plan:
-    """The plan with the judge's scores, and bounds where they can be had: no more is done than nothing speaks against;
-    where so much is done, with no less downtime than those VMs have that cannot be live-migrated. A bound holds given
-    the scores of the goals before it.
-    """
-    least = {**rounds.most, "downtime": rounds.least_downtime()}
-    bounds: dict[str, int | None] = {}
-    closed = True
-    for goal in decision.night_goals():
-        bound = least.get(goal.kind, 0 if goal.sense == "least" and score[goal.kind] == 0 else None)
-        bounds[goal.label] = bound if closed else None
-        closed = closed and bound == score[goal.kind]
-    scores = {goal.label: score[goal.kind] for goal in decision.night_goals()}
-    update = closing(scores, bounds, "feasible", plan.stopped)
+    goals, score = decision.night_goals(), replay.score
+    scores = {goal.label: score[goal.kind] for goal in goals}
+    windows = [(clock.seconds(begin), clock.seconds(end)) for begin, end in spans]
+    update = closing(scores, bounds_of(rounds, goals, score, windows), "feasible", plan.stopped)
     if plan.stopped != "proven" and not plan.steps:
         update["status"] = "unknown"
-    return plan.model_copy(update=update)
+    return with_figures(plan.model_copy(update=update), replay)

@@ -9,7 +9,8 @@ from placer.rounds.care import Care, Stage
 from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
-from placer.solve.leaving import Spot
+from placer.solve.leaving import Options, Spot
+from placer.solve.soonest import Emptying, within
 from placer_models.night import Evacuate
 from placer_models.plan import LeftOut
 from placer_models.scene import Stand
@@ -40,7 +41,7 @@ class Rolling(Rounds):
                 self.never[name] = (f"is {host.state} already",)
             elif any(isinstance(self.options[stand.vm], str) for stand in self.scene.on(name)):
                 self._keep(name)
-        self._possible = len(self._asked) - len(self.never)
+        self._possible = [host for host in self._asked if host not in self.never]
 
     @property
     def _asked(self) -> list[str]:
@@ -60,11 +61,24 @@ class Rolling(Rounds):
 
     @property
     def most(self) -> Mapping[str, int]:
-        return {"named-freed": self._possible}
+        return {"named-freed": len(self._possible)}
 
-    def least_downtime(self) -> int:
+    @property
+    def ways(self) -> Mapping[str, Options | str]:
+        return self.options
+
+    def leaving(self) -> Mapping[str, int]:
         left = [stand for stand in self.first.stands() if stand.host in self.done]
-        return sum(self.downtimes(left, self.options, lambda name: None))
+        return self.downtimes(left, self.options, lambda name: None)
+
+    def leavers(self) -> Mapping[str, Sequence[Stand]]:
+        return {host: list(self.first.on(host)) for host in self._possible}
+
+    def soonest(self, emptying: Emptying, spans: Sequence[tuple[int, int]], *, known: bool) -> int | None:
+        many = len(self.done)
+        turns = -(-many // (self.request.at_once or many or 1)) - 1
+        last = within(spans, emptying.soonest(1)) + turns * care_seconds(self.request)  # the last enters then
+        return max(within(spans, emptying.soonest(many)), last) if many else None
 
     def window(self, begin: int, end: int) -> None:
         clock, self.later = begin, {}
@@ -145,7 +159,7 @@ class Rolling(Rounds):
         left, played = found
         self.done += [spot.host for spot in left.spots]
         if self.progress is not None:
-            self.progress("named-freed", len(self.done), self._possible)
+            self.progress("named-freed", len(self.done), len(self._possible))
         return played
 
     def _care(self, spots: Sequence[Spot]) -> Care:

@@ -16,6 +16,7 @@ from placer.solve.detours import Detours
 from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
 from placer.solve.night import TOO_LARGE
 from placer.solve.run import Progress
+from placer.solve.soonest import Emptying
 from placer.solve.target import Ways
 from placer.steps import Steps
 from placer_models.cluster import Host
@@ -90,8 +91,23 @@ class Rounds:
         """The score of the request's own goal that nobody can beat, by its kind."""
         raise TypeError(f"{type(self).__name__} has no bound")
 
-    def least_downtime(self) -> int:
-        """How long VMs are down at least, given what is done."""
+    @property
+    def ways(self) -> Mapping[str, Options | str]:
+        """What may be done to each VM, or why nothing may."""
+        raise TypeError(f"{type(self).__name__} does not say what may be done to VMs")
+
+    def leaving(self) -> Mapping[str, int]:
+        """The VMs that have to leave, given what is done, each with how long it is down at least."""
+        raise TypeError(f"{type(self).__name__} has no bound")
+
+    def leavers(self) -> Mapping[str, Sequence[Stand]]:
+        """Who is to leave each of the hosts that could be done."""
+        raise TypeError(f"{type(self).__name__} has no bound")
+
+    def soonest(self, emptying: Emptying, spans: Sequence[tuple[int, int]], *, known: bool) -> int | None:
+        """No sooner is as much done as is, given what it takes to empty the hosts, in windows of so many seconds.
+        `known`: all is done that could be.
+        """
         raise TypeError(f"{type(self).__name__} has no bound")
 
     # what they share
@@ -102,7 +118,7 @@ class Rounds:
         return self.budget.over()
 
     @property
-    def _trips(self) -> int:
+    def trips(self) -> int:
         """How often a VM migrates that does so for a host that is left."""
         return 2 if self.request.way_back == "same-host" else 1
 
@@ -179,7 +195,7 @@ class Rounds:
             most=most,
             barred=frozenset(spot.host for spot in leavers if spot.gpu is not None),
             later=later,
-            trips=self._trips,
+            trips=self.trips,
             most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
             store_mib=limits.store_mib,
         )
@@ -198,7 +214,7 @@ class Rounds:
         moves_left = None
         if limits.most_moves is not None:
             migrating = sum(one.way == "migrate" for one in left.goings)
-            moves_left = limits.most_moves - self._moves - self._trips * migrating
+            moves_left = limits.most_moves - self._moves - self.trips * migrating
         return Detours(cluster, self.always, limits, ways, [goal.kind for goal in self.goals], hosts, moves_left)
 
     def _judged(self, steps: Steps) -> list[str]:
@@ -219,20 +235,20 @@ class Rounds:
 
     def downtimes(
         self, stands: Iterable[Stand], options: Mapping[str, Options | str], own: Callable[[str], Host | None]
-    ) -> Iterator[int]:
-        """How long each of these VMs is down at least, once it has to leave. It is seated on no host that has no seat
-        for it beside those VMs that nothing may be done to. `own`: what of its own host it could start on at once.
+    ) -> dict[str, int]:
+        """How long each of these VMs is down at least, once it has to leave. Nobody is seated on a host that has no
+        seat for it beside those VMs that nothing may be done to. `own`: what of its own host it could start on at once.
         """
         cluster = self.snapshot.content
         stuck = (stand for stand in self.first.stands() if isinstance(options[stand.vm], str))
-        kept = Scene(cluster, stuck)
+        kept, found = Scene(cluster, stuck), dict[str, int]()
         for stand in stands:
             may, vm = options[stand.vm], cluster.vms[stand.vm]
             if not isinstance(may, Options):
                 continue
             seats = [unreachable(cluster, stand, host) is None for host in self._seats(kept, stand, any_one=may.live)]
             if may.live and any(seats):
-                yield 0
+                found[vm.name] = 0
                 continue
             here = own(stand.host)
             near = here is not None and stand_on(kept, vm, here) is not None
@@ -241,8 +257,9 @@ class Rounds:
                 if near:
                     least.append(seconds)
                 elif any(seats) or (down == "power-off" and seats):
-                    least.append(self._trips * seconds)
-            yield min(least, default=0)
+                    least.append(self.trips * seconds)
+            found[vm.name] = min(least, default=0)
+        return found
 
     def _seats(self, kept: Scene, stand: Stand, *, any_one: bool) -> Iterator[Host]:
         """The other hosts that have a seat for a VM in a scene, up to the first that it can be moved to (`any_one`)."""

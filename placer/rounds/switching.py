@@ -16,6 +16,7 @@ from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Options, Spot
+from placer.solve.soonest import Emptying, within
 from placer_models.cluster import Cluster, Gpu, Host, firmware_mode
 from placer_models.motion import SHARING_SECONDS, flash_seconds
 from placer_models.night import SetMode
@@ -99,15 +100,25 @@ class Switching(Rounds):
     def most(self) -> Mapping[str, int]:
         return {"modes-set": self._possible}
 
-    def least_downtime(self) -> int:
+    @property
+    def ways(self) -> Mapping[str, Options | str]:
+        return self.options_now(self._seconds(self._flashed))
+
+    def leaving(self) -> Mapping[str, int]:
         rest = [gpu for gpu in self._host.gpus if gpu.id not in self.done]
         own = None if self._flashed else self._host.model_copy(update={"gpus": tuple(rest)})
-        left = [
-            stand
-            for stand in self.first.on(self._host.name)
-            if self._flashed or any(hold.gpu in self.done for hold in stand.holds)
-        ]
-        return sum(self.downtimes(left, self.options_now(self._seconds(self._flashed)), lambda name: own))
+        left = self.leavers()[self._host.name]
+        return self.downtimes(left, self.ways, lambda name: own)
+
+    def leavers(self) -> Mapping[str, Sequence[Stand]]:
+        name = self._host.name
+        flashed = self._flashed
+        here = self.first.on(name)
+        return {name: [one for one in here if flashed or any(hold.gpu in self.done for hold in one.holds)]}
+
+    def soonest(self, emptying: Emptying, spans: Sequence[tuple[int, int]], *, known: bool) -> int | None:
+        empty = within(spans, emptying.soonest(1))
+        return empty + self._seconds(self._flashed) if known and self.done else None
 
     def window(self, begin: int, end: int) -> None:
         clock, self.later = begin, {}

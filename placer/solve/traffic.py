@@ -67,7 +67,7 @@ class Traffic:
         self._at: dict[Key, int] = defaultdict(int)
         self._links: dict[str, int] = {}
         for link in limits.links:
-            most = _bears(link, limits)
+            most = bears(link, limits)
             self._links[link.label] = min(most, self._links.get(link.label, most))
 
     def uses(self, action: Action) -> list[tuple[Key, int]]:
@@ -115,7 +115,7 @@ class Traffic:
         return None if most is None else most - self._at[STORE]
 
 
-def _bears(link: LinkLimit, limits: Limits) -> int:
+def bears(link: LinkLimit, limits: Limits) -> int:
     """How many migrations a link bears at once."""
     most = [10**9]
     if link.moves_at_once is not None:

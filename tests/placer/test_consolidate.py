@@ -18,6 +18,11 @@ from placer_models.night import Consolidate
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
 
+
+def at(day: int) -> str:
+    return f"2026-11-{day}T22:00:00+01:00"
+
+
 WINDOW = {"from": "2026-11-20T22:00:00+01:00", "until": "2026-11-21T06:30:00+01:00"}
 
 
@@ -206,8 +211,12 @@ def test_a_way_back_before_the_window_is_refused_in_a_sentence() -> None:
         night([host("esx01")], [desk("desk", "esx01")], [], ready_by="2026-11-20T20:00:00+01:00")
 
 
-def test_a_plan_is_not_called_proven_where_a_goal_has_no_bound() -> None:
-    _, plan = night([host("esx01"), host("esx02")], [desk("desk-1", "esx01"), desk("desk-2", "esx02")], [])
+def test_a_plan_is_proven_only_where_every_goal_is_at_its_bound() -> None:
+    hosts, vms = [host("esx01"), host("esx02")], [desk("desk-1", "esx01"), desk("desk-2", "esx02")]
+    _, plan = night(hosts, vms, [])
+    assert plan.score["soonest"] == plan.bound["soonest"] == 19, "as long as the only migration takes"
+    assert (plan.status, plan.stopped) == ("optimal", "proven")
+    _, plan = night(hosts, vms, [], windows=[WINDOW, {**WINDOW, "from": at(21), "until": at(22)}])
     assert None in plan.bound.values()
     assert (plan.status, plan.stopped) == ("feasible", "the search ended by itself; some goals have no bound")
 
