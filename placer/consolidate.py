@@ -4,7 +4,6 @@ one plan, judged.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +21,6 @@ from placer.power_on import Progress
 from placer.spending import Spending
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
-from placer_models.cluster import Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults
 from placer_models.goals.night import NightGoal
@@ -33,7 +31,6 @@ from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from placer.night.search import Result
-    from placer.solve.jobs import Errand
     from placer.solve.run import Outcome
 
 
@@ -55,7 +52,7 @@ def consolidate(
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
     """
-    from placer.night.search import plan_night  # here, because ortools takes most of a second to load
+    from placer.night.several import plan_nights  # here, because ortools takes most of a second to load
     from placer.solve.budget import Budget
 
     decision = decision or shipped_decision("consolidate")
@@ -68,18 +65,12 @@ def consolidate(
         began = f"expected a time after the window has begun ({spans[0][0].isoformat()})"
         raise Faults("the request", [f"ready_by: found {request.ready_by.isoformat()}, {began}"])
     steps = Steps(cluster, Clock(spans[0][0]))
-    scene, left = Scene.now(cluster), {job.name: job.instances for job in jobs}
-    nights: list[tuple[Night, Result]] = []
     with Budget(begun + decision.search.time_limit_seconds, spending) as budget:
-        for number, (begin, end) in enumerate(spans, 1):
-            clock = Clock(begin)
-            night = Night(clock, clock.seconds(end), scene, rules, request, errands(jobs, left, clock))
-            result = plan_night(night, goals, decision.search, budget, progress)
-            nights.append((night, result))
-            write(steps, night, result, steps.clock.seconds(begin), f"n{number}-" if len(spans) > 1 else "")
-            scene = result.back.dawn
-            for run in result.runs:
-                left[run.job] -= 1
+        scene, search = Scene.now(cluster), decision.search
+        nights, most_of = plan_nights(scene, spans, request, rules, goals, jobs, search, budget, progress)
+        for number, (night, result) in enumerate(nights, 1):
+            offset = steps.clock.seconds(night.clock.origin)
+            write(steps, night, result, offset, f"n{number}-" if len(nights) > 1 else "")
         stopped = budget.why if budget.over() else "proven"
     outcomes = [for_every_plan(night, result.outcome) for night, result in nights]
     with budget.spending.part("reasons"):
@@ -100,6 +91,7 @@ def consolidate(
         raise Disagreement(replay.faults)
     named = len(request.free) if isinstance(request.free, tuple) else 0
     most: dict[str, int | None] = {"job-value": sum(job.value * job.instances for job in jobs), "named-freed": named}
+    most |= most_of
     seconds = [(steps.clock.seconds(begin), steps.clock.seconds(end)) for begin, end in spans]
     most["soonest"] = soonest(nights[0][0], goals, replay.score, seconds)
     return with_figures(_scored(plan, goals, replay.score, outcomes, most), replay)
@@ -142,24 +134,3 @@ def _scored(
         holds = holds and tier is not None and tier.score == score[goal.kind]
     scores = {goal.label: score[goal.kind] for goal in goals}
     return plan.model_copy(update=closing(scores, bounds, "feasible", plan.stopped))
-
-
-def errands(jobs: Sequence[Job], left: Mapping[str, int], clock: Clock) -> list[Errand]:
-    """The jobs of which instances are left to do: of each the last so many."""
-    from placer.solve.jobs import Errand
-
-    return [
-        Errand(
-            name=job.name,
-            vm=Vm(name=job.name, power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus),
-            instances=left[job.name],
-            first=job.instances - left[job.name],
-            seconds=math.ceil(job.hours * 3600),
-            value=job.value,
-            earliest=0 if job.not_before is None else max(0, -(-clock.seconds(job.not_before) // 1)),
-            latest=10**9 if job.deadline is None else clock.seconds(job.deadline),
-            whole_host=job.whole_host,
-        )
-        for job in jobs
-        if left[job.name]
-    ]

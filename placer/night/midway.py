@@ -12,6 +12,7 @@ from placer.night.carried import Carried
 from placer.night.present import Present
 from placer.night.runs import Runs
 from placer.night.search import Result, plan_night
+from placer.night.several import ahead, what_is_left
 from placer.night.staying import staying
 from placer.night.window import Night
 from placer.rest import Rest, job_steps
@@ -48,18 +49,19 @@ def planned_on(
     now.carried.taken = frozenset(runs.taken)
     nights: list[tuple[Night, Result]] = []
     scene = now.scene
-    for number, (begin, end) in enumerate(_left_of(asked.request, now.begin), 1):
+    spans = _left_of(asked.request, now.begin)
+    for number, (begin, end) in enumerate(spans, 1):
         clock, offset = Clock(begin), steps.clock.seconds(begin)
-        carried, request = (now.carried, now.request) if number == 1 else (Carried(), asked.request)
+        carried, request = (now.carried, now.request) if number == 1 else (Carried(), what_is_left(now.request, nights))
         closed = dict.fromkeys(carried.taken, FREE_ALREADY)
-        jobs = runs.errands(clock)
-        night = Night(clock, clock.seconds(end), scene, rules, request, jobs, closed=closed, carried=carried)
+        night = Night(clock, clock.seconds(end), scene, rules, request, (), closed=closed, carried=carried)
         now.forbid(night)
         if keep != "nothing":
             now.keep(night, end, runs.to_free, loosely=keep == "most")
+        night.errands = runs.left().errands(clock, ahead(night, spans[number:]))
         result = plan_night(night, goals, decision.search, budget, progress)
         nights.append((night, result))
-        result.runs = runs.numbered(result.runs)
+        runs.more(result.runs, clock)
         write(steps, night, result, offset, f"{mark}{number}")
         if number == 1:
             steps.jobs(runs.settle(night, result), offset, f"{mark}f")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from placer.consolidate import errands
 from placer.night.back import after
+from placer.night.left import Left
 from placer.night.search import Result
 from placer.night.window import Night
-from placer.solve.errands import Errand, Run, slots_of
+from placer.solve.errands import Run, slots_of
 from placer.solve.freed import FreedHosts
 from placer.solve.jobs import taken
 from placer_models.clock import Clock
@@ -36,30 +35,27 @@ class Runs:
         if keep:
             self.old += [run for run in plan.jobs if run.start >= begin and run.host in self.taken]
         self.to_free = {freed.host for freed in plan.freed if freed.until > begin} - self.taken
-        self._jobs = {job.name: job for job in jobs}
-        self._numbers = {job.name: self._unfinished(plan, job) for job in jobs}
-        self._left = {name: len(numbers) for name, numbers in self._numbers.items()}
+        self._plan, self._jobs = plan, jobs
+        self._more: list[tuple[str, int, datetime, datetime]] = []
 
-    def _unfinished(self, plan: Plan, job: Job) -> list[int]:
-        """The instances that neither have finished nor are to in the runs that stay."""
-        done = set(finished(job, plan.model_copy(update={"jobs": tuple(self.old)})))
-        done |= {run.instance for run in self.old if run.job == job.name and run.end > self.begin}
-        return [number for number in range(job.instances) if number not in done]
+    def left(self) -> Left:
+        """What neither has been done nor is to be in the runs that stay, or in new ones."""
+        in_parts = {job.name: job.checkpointed for job in self._jobs}
+        left, stays = Left(self._jobs), self._plan.model_copy(update={"jobs": tuple(self.old)})
+        for job in self._jobs:
+            for number in finished(job, stays):
+                left.over(job.name, number)
+        for run in self.old:
+            left.ran(run.job, run.instance, run.start, run.end)
+            if run.start < self.begin < run.end and not in_parts[run.job]:
+                left.over(run.job, run.instance)
+        for fresh in self._more:
+            left.ran(*fresh)
+        return left
 
-    def errands(self, clock: Clock) -> list[Errand]:
-        """What is left to do, in seconds of this clock."""
-        jobs = [
-            job.model_copy(update={"instances": len(self._numbers[name])})
-            for name, job in self._jobs.items()
-            if self._numbers[name]
-        ]
-        return errands(jobs, self._left, clock)
-
-    def numbered(self, runs: Sequence[Run]) -> list[Run]:
-        """Runs with the numbers of those instances that are left."""
-        for run in runs:
-            self._left[run.job] -= 1
-        return [replace(run, instance=self._numbers[run.job][run.instance]) for run in runs]
+    def more(self, runs: Sequence[Run], clock: Clock) -> None:
+        """New runs have been found."""
+        self._more += [(run.job, run.instance, clock.instant(run.start), clock.instant(run.end)) for run in runs]
 
     def settle(self, night: Night, result: Result) -> list[Run]:
         """Runs on the hosts that are free already end before somebody comes there; more runs where there is time."""
@@ -71,8 +67,6 @@ class Runs:
             if run.host in until and run.end > self.begin:
                 end = night.clock.instant(until[run.host])
                 if run.start >= self.begin and run.end > end:
-                    self._numbers[run.job].append(run.instance)
-                    self._left[run.job] += 1
                     continue
                 run = run.model_copy(update={"end": min(run.end, end)})
                 busy[run.host] = max(busy[run.host], night.clock.seconds(run.end))
@@ -85,8 +79,9 @@ class Runs:
         dusk = after(night.scene, result.schedule.actions)
         cluster = night.scene.cluster
         free = FreedHosts(cluster, night.rules, slots_of(cluster, hours, dusk))
-        more = taken(free, self.errands(night.clock), {})
-        return self.numbered(more)
+        more = taken(free, self.left().errands(night.clock), {})
+        self.more(more, night.clock)
+        return more
 
     def freed(self, new: Sequence[Freed]) -> Iterator[Freed]:
         """All freed intervals: hosts that were free before `begin` and still are stay so without a break."""

@@ -5,10 +5,11 @@ holds for plans with one target. A plan may also free one host for the first hou
 job that only it can do; of all plans the bound holds where no turns can help:
 
 - at most one host can be emptied, or the target empties all that can be;
-- the two shortest runs together are longer than the window: then all runs are under way at one instant, at which the
-  hosts of them all are empty together (intervals of which each two meet have a point in common: Helly);
-- all jobs want whole hosts for equally long, and are the same to each host, none of which is flashed: runs that are
-  never more than so many at once can be done on so many hosts (interval graphs are perfect).
+- no job is done in parts, and the two shortest runs together are longer than the window: then all runs are under way at
+  one instant, at which the hosts of them all are empty together (intervals of which each two meet have a point in
+  common: Helly);
+- no job is done in parts, and all want whole hosts for equally long, and are the same to each host, none of which is
+  flashed: runs that are never more than so many at once can be done on so many hosts (interval graphs are perfect).
 
 Else what is known is how many hosts can be empty at one instant, and what jobs can bring on so many
 (`placer.solve.value`); of the other goals nothing is then known.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def for_every_plan(night: Night, outcome: NightOutcome) -> NightOutcome:
     """The outcome of a night's search with only those bounds that no plan beats, whatever turns it takes."""
-    can_empty = _can_be_emptied(night)
+    can_empty = can_be_emptied(night)
     freed = {tier.goal.kind: tier.score for tier in outcome.tiers}.get("hosts-freed", 0)
     if len(can_empty) <= 1 or freed == len(can_empty) or night.request.free == 1 or not _turns_help(night, can_empty):
         return outcome
@@ -46,6 +47,8 @@ def for_every_plan(night: Night, outcome: NightOutcome) -> NightOutcome:
 
 def _turns_help(night: Night, hosts: list[Host]) -> bool:
     """Whether it may be worth more to empty these hosts one after the other than some of them once."""
+    if any(errand.least for errand in night.errands):
+        return True
     lengths = sorted(errand.seconds for errand in night.errands for _ in range(min(errand.instances, 2)))
     if len(lengths) < 2 or lengths[0] + lengths[1] > night.seconds:
         return False
@@ -65,7 +68,7 @@ def _equipment(host: Host) -> tuple[object, ...]:
     return host.cpu_room_milli, host.memory_room_mib, gpus
 
 
-def _can_be_emptied(night: Night) -> list[Host]:
+def can_be_emptied(night: Night) -> list[Host]:
     """The hosts that some plan might free."""
     cluster, free = night.scene.cluster, night.request.free
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,9 +13,9 @@ from placer_models.scene import Hold, Scene
 
 @dataclass(frozen=True)
 class Errand:
-    """A job in whole seconds from the window's start: what one instance is (`vm` has the job's name), how many are left
-    to do (numbered from `first`), how long each runs, what it is worth, and when it may run. `name` is its own among
-    the errands of a night.
+    """A job in whole seconds from the window's start: what one instance is (`vm` has the job's name), the numbers of
+    those that are left to do, how long each runs, what it is worth, and when it may run. `name` is its own among the
+    errands of a night.
 
     One that is done in parts has runs of at least `least` seconds, of which each but the first takes `again` seconds
     longer (`least` 0: it is not done in parts).
@@ -23,8 +23,7 @@ class Errand:
 
     name: str
     vm: Vm
-    instances: int
-    first: int
+    numbers: Sequence[int]
     seconds: int
     value: int
     earliest: int
@@ -32,6 +31,11 @@ class Errand:
     whole_host: bool
     least: int = 0
     again: int = 0
+
+    @property
+    def instances(self) -> int:
+        """How many are left to do."""
+        return len(self.numbers)
 
     @property
     def unit(self) -> int:

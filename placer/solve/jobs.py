@@ -92,7 +92,7 @@ class _Deal:
         """The runs of an errand's next instance in the first of some ways that there is; nothing: there is none."""
         done = self._done[errand.name]
         for way in ways if done < errand.instances else ():
-            if runs := way(errand, errand.first + done):
+            if runs := way(errand, errand.numbers[done]):
                 self._done[errand.name] += 1
                 return runs
         return ()
@@ -137,12 +137,15 @@ class _Deal:
         """The most valuable hours, if they are better than these; then whatever else fits. Of an instance that is left
         without a part none runs.
         """
+        known = [
+            Begun(run.start, run.errand.name, run.slot, run.end, run.errand.numbers.index(run.instance)) for run in runs
+        ]
         begun = best_hours(
             list(self._choices()),
             [[resource.room(slot.host) for resource in self._freed.resources] for slot in self._freed.slots],
             {errand.name: errand.instances for errand in self._by_end},
             {errand.name: errand.value for errand in self._by_end},
-            [Begun(run.start, run.errand.name, run.slot, run.end, run.instance - run.errand.first) for run in runs],
+            known,
         )
         if begun is None:
             return []

@@ -58,8 +58,8 @@ def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> Non
         "vms": [],
     }
     cluster = Snapshot.of(document, "hours").content
-    small = Errand("small", Vm(name="small", power="off", cpus=2, memory_mib=1), 2, 0, 5, 4, 0, 10, False)
-    night = Errand("night", Vm(name="night", power="off", cpus=2, memory_mib=1), 1, 0, 10, 5, 0, 20, False)
+    small = Errand("small", Vm(name="small", power="off", cpus=2, memory_mib=1), (0, 1), 5, 4, 0, 10, False)
+    night = Errand("night", Vm(name="night", power="off", cpus=2, memory_mib=1), (0,), 10, 5, 0, 20, False)
     freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), slots_of(cluster, {"h": (0, 10)}))
     runs = taken(freed, [small, night], {("small", "h"): 2, ("night", "h"): 1})
     assert sorted((run.job, run.instance, run.end - run.start) for run in runs) == [
