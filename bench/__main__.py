@@ -20,6 +20,7 @@ from bench.peers.run import peers
 from bench.report import report
 from bench.session import session
 from bench.synthetic import synthetic as synthetic_command
+from bench.whole import everything
 from placer_models.document import Faults, dump
 from placer_models.snapshot import Snapshot
 
@@ -63,6 +64,7 @@ def clusters(name: str, seed: int, hosts: int, vms: int, output: TextIO) -> None
     output.write(text)
 
 
+bench.add_command(everything)
 bench.add_command(defrag)
 bench.add_command(dense)
 bench.add_command(drain)

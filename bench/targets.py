@@ -1,0 +1,285 @@
+"""What placer is to show, row by row: what must be reached, what would be beyond it, and which calls measure it.
+
+Nothing passes or fails by a clock: a row says what was measured beside what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.figures import (
+    Figure,
+    allocated,
+    gap,
+    median,
+    memory,
+    of_best_other,
+    open_points,
+    power,
+    short_of,
+    time,
+    worst,
+)
+from bench.tables import Line
+from bench.warm import WAYS
+
+Call = tuple[str, ...]
+"""A module of this checkout that is run (`bench` or `placer`), and its arguments."""
+
+
+class Missing(Exception):
+    """What a row needs and nobody gave."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where calls find and leave files: the public trace, proxlb-solver's environment, a folder for what is only
+    needed meanwhile, and how the files of pictures begin (None: none are drawn).
+    """
+
+    scratch: Path
+    openb: Path | None = None
+    proxlb: Path | None = None
+    pictures: str | None = None
+
+    def trace(self, pods: str = "default", part: str = "") -> Call:
+        """Options for the trace's nodes and pods. Raises Missing."""
+        if self.openb is None:
+            raise Missing("the folder of the openb trace: --openb or PLACER_OPENB")
+        folder = self.openb / part
+        files = folder / "openb_node_list_gpu_node.csv", folder / f"openb_pod_list_{pods}.csv"
+        return ("--nodes", str(files[0]), "--pods", str(files[1]))
+
+    def orders(self) -> Call:
+        """The option for the arrival orders, in the folder of the trace."""
+        return () if self.openb is None else ("--orders", str(self.openb / "orders_default_seeds42-51.json"))
+
+    def defrag(self) -> Call:
+        """Options for the trace as another scheduler has left it. Raises Missing."""
+        return (*self.trace(), "--placement", str(Path(str(self.openb)) / "placement_fgd_seed42.csv"))
+
+    def plot(self, name: str) -> Call:
+        """The option that has a picture drawn."""
+        return () if self.pictures is None else ("--plot", f"{self.pictures}{name}.svg")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A row: what is measured, by which calls (each made `repeat` times), and its figures."""
+
+    name: str
+    work: str
+    calls: Callable[[Files], Sequence[Call]]
+    figures: Sequence[Figure]
+    repeat: int = 1
+
+    def said(self, lines: Sequence[Line]) -> str:
+        """What was measured."""
+        return ", ".join(figure.said(figure.of(lines)) for figure in self.figures)
+
+    def verdict(self, lines: Sequence[Line]) -> str:
+        """How what was measured compares with what was asked for: `told` where nothing was."""
+        values = [(figure, figure.of(lines)) for figure in self.figures]
+        short = [figure.name for figure, value in values if not figure.keeps(value, figure.must)]
+        if short:
+            return f"short: {', '.join(short)}"
+        if all(figure.must is None for figure in self.figures):
+            return "told"
+        beyond = [figure.keeps(value, figure.beyond) for figure, value in values if figure.beyond is not None]
+        return "beyond" if beyond and all(beyond) else "met"
+
+
+def _synthetic(row: str, work: str, *figures: Figure, repeat: int = 3) -> Target:
+    kind, hosts, vms, _ = row.rsplit("-", 3)
+    calls: Sequence[Call] = [("bench", "synthetic", "--row", row)]
+    return Target(f"{kind}-{hosts}-{vms}", work, lambda files: calls, figures, repeat)
+
+
+def _online(name: str, work: str, policy: str, *figures: Figure) -> Target:
+    options = ("--policy", policy)
+    return Target(name, work, lambda files: [("bench", "online", *files.trace(), *files.orders(), *options)], figures)
+
+
+def _openb(files: Files, seconds: int, *more: str, pods: str = "default") -> Sequence[Call]:
+    return [("bench", "openb", *files.trace(pods), "--time-limit", str(seconds), *more)]
+
+
+def _peers_shared(files: Files) -> Sequence[Call]:
+    snapshot = str(files.scratch / "shared-100-1500.json")
+    return [
+        ("bench", "clusters", "shared", "--hosts", "100", "--vms", "1500", "-o", snapshot),
+        ("bench", "peers", snapshot, "--time-limit", "20", *files.plot("peers-shared")),
+    ]
+
+
+def _peers_tenth(files: Files) -> Sequence[Call]:
+    snapshot = str(files.scratch / "openb-tenth.json")
+    return [
+        ("placer", "import", "openb", *files.trace("default", "tenth"), "-o", snapshot),
+        ("bench", "peers", snapshot, "--time-limit", "20", *files.plot("peers-openb-tenth")),
+    ]
+
+
+def _night(row: str, work: str, must: float | None, *figures: Figure) -> Target:
+    calls: Sequence[Call] = [("bench", "night", row)]
+    value = Figure("job value short of its bound", short_of("job-value"), must, unit=" %")
+    freed = Figure("hosts freed short of their bound", short_of("hosts-freed"), unit=" %")
+    return Target(row, work, lambda files: calls, (*(() if must is None else (value,)), freed, *figures))
+
+
+def _moved(most: int, must: float | None) -> Figure:
+    return Figure(f"GPU, {most} moves", median("gpu_percent", most_moves=most), must, unit=" %", more=True, places=3)
+
+
+def _dense(at_once: int, files: Files) -> Sequence[Call]:
+    return [("bench", "dense", "--at-once", str(at_once))]
+
+
+def _drain(files: Files) -> Sequence[Call]:
+    return [("bench", "drain", *(() if files.proxlb is None else ("--proxlb", str(files.proxlb))))]
+
+
+PEERS = (
+    Figure("of the best peer", of_best_other, more=True, places=4),
+    Figure("CPU", median("cpu_seconds", peer="placer"), unit=" s"),
+)
+SESSION = ("bench", "session", "--hosts", "1000", "--vms", "10000")
+
+TARGETS: Sequence[Target] = (
+    Target(
+        "openb",
+        "openb, 8,152 pods, all known",
+        lambda files: _openb(files, 17),
+        (
+            Figure("GPU", median("gpu_percent"), 96.55, 96.58, " %", more=True, places=4),
+            Figure("bound less score", open_points, 0.03, unit=" points", places=4),
+            time(20, 8),
+            memory(),
+        ),
+        repeat=3,
+    ),
+    Target(
+        "openb-gpuspec33",
+        "openb gpuspec33, seed 42's order at 100 %, all known",
+        lambda files: _openb(files, 115, *files.orders(), "--seeds", "42", pods="gpuspec33"),
+        (
+            Figure("GPU", median("gpu_percent"), 95.6, 96.2, " %", more=True, places=3),
+            Figure("bound", median("most_percent"), 96.4, unit=" %", places=3),
+            time(120),
+            memory(),
+        ),
+    ),
+    Target(
+        "openb-orders",
+        "openb default, ten orders at 100 %, all known",
+        lambda files: _openb(files, 45, *files.orders()),
+        (allocated(96.85, 96.90), time()),
+    ),
+    _online("online-fgd", "FGD on the ten orders, one by one, no moves (published: 95.23)", "fgd", allocated(95.12)),
+    _online(
+        "online",
+        "ten orders, one by one, no moves, asks learnt from what has arrived",
+        "session",
+        allocated(95.3, 95.8),
+        Figure("median decision", median("median_ms"), 1, unit=" ms", places=3),
+    ),
+    _online("online-given", "the same, shape frequencies given (drawn anew)", "session-given", allocated(96.0, 96.4)),
+    _online("online-batches", "the same in batches of 100, learnt", "session-batch-100", allocated(95.6, 96.2)),
+    *(
+        _online(f"online-{way}", "the same one by one, at most one move for ten arrivals", way, allocated(96.0, 96.6))
+        for way in WAYS
+        if "move" in way
+    ),
+    _synthetic("loaded-100-1000-10", "loaded, 100 hosts with 1,000 VMs", gap(0), time(2, 1.5), memory(), repeat=5),
+    _synthetic("loaded-1000-10000-12", "loaded, 1,000 hosts with 10,000 VMs", gap(0.05), time(15, 8), memory()),
+    _synthetic("storm-1000-10000-17", "storm, 1,000 identical hosts with 10,000 VMs", gap(0.3, 0), time(20), memory()),
+    _synthetic("over-subscribed-1000-15000-28", "over-subscribed, 1,000/15,000", gap(0.5, 0.1), time(30), memory()),
+    _synthetic(
+        "loaded-5000-50000-40",
+        "loaded, 5,000 hosts with 50,000 VMs",
+        gap(0.1),
+        time(45, 20),
+        memory(1536),
+    ),
+    _synthetic("over-subscribed-5000-75000-112", "over-subscribed, 5,000/75,000", gap(1, 0.3), time(120), memory()),
+    Target(
+        "session",
+        "Session, one VM, 1,000 hosts, rules on (the slowest kind of cluster)",
+        lambda files: [(*SESSION, "--compare", "0")],
+        (
+            Figure("median", worst("median_ms", "kind"), 1, 0.2, " ms", places=3),
+            Figure("p99", worst("p99_ms", "kind"), 10, unit=" ms", places=3),
+        ),
+        repeat=3,
+    ),
+    Target(
+        "session-equal",
+        "Session against cold place, 1,000 random single requests",
+        lambda files: [(*SESSION, "--proposals", "0", "--compare", "1000")],
+        (
+            Figure("requests", median("requests"), 1000, more=True, places=0),
+            Figure("other than proven", median("other_than_proven"), 0, places=0),
+            Figure("other than found", median("other_than_found"), 0, places=0),
+        ),
+    ),
+    Target(
+        "growth",
+        "loaded, 100/1,000 to 5,000/50,000",
+        lambda files: [("bench", "growth", "--repeat", "3", *files.plot("growth"))],
+        (
+            Figure("time grows as hosts to the power", power("seconds")),
+            Figure("CPU time", power("cpu_seconds")),
+            Figure("memory", power("peak_rss_mib")),
+        ),
+    ),
+    Target("peers-shared", "peers on a seeded cluster that all of them know, 100/1,500", _peers_shared, PEERS),
+    Target("peers-openb-tenth", "peers on a tenth of openb, 841 pods", _peers_tenth, PEERS),
+    Target(
+        "fixtures",
+        "all that is shipped",
+        lambda files: [("bench", "fixtures", "--time-limit", "20")],
+        (
+            Figure("snapshots", len, places=0),
+            Figure("proven", lambda lines: sum(line["status"] == "optimal" for line in lines), places=0),
+        ),
+    ),
+    Target(
+        "defrag",
+        "openb as FGD leaves it, pods that wait started by few moves",
+        lambda files: [("bench", "defrag", *files.defrag(), "--time-limit", "115", *files.plot("defrag"))],
+        (
+            *(_moved(most, must) for most, must in ((25, None), (50, None), (100, None), (200, 96.0), (400, 96.3))),
+            Figure("slowest", worst("seconds", "most_moves"), unit=" s", places=1),
+        ),
+    ),
+    _night("vdi-100", "VDI night, 100 hosts with 1,600 desktops, 20 jobs", 2, time(60), memory()),
+    _night("vdi-1000", "VDI night, 1,000 hosts with 12,000 desktops", 5, time(300), memory(3072)),
+    _night("consolidation-1000", "consolidation, 1,000 hosts with 10,000 VMs, 300 to be freed", None, time(), memory()),
+    *(
+        Target(
+            f"dense-{at_once}",
+            f"500 moves on 100 hosts 90 % full, {at_once} at once for each host",
+            partial(_dense, at_once),
+            (
+                Figure("list", median("list_seconds"), unit=" s", places=0),
+                Figure("found", median("found_seconds"), unit=" s", places=0),
+                Figure("bound", median("bound_seconds"), unit=" s", places=0),
+            ),
+        )
+        for at_once in (2, 4, 8)
+    ),
+    Target(
+        "drain",
+        "one host emptied, beside proxlb-solver",
+        _drain,
+        (
+            Figure("moves", lambda lines: sum(line["moves"] for line in lines if line["peer"] == "placer"), places=0),
+            Figure("CPU, median", median("cpu_seconds", peer="placer"), unit=" s", places=1),
+            Figure("proxlb-solver's", median("cpu_seconds", peer="proxlb, balanciness 3"), unit=" s", places=1),
+        ),
+    ),
+)
+BY_NAME: Mapping[str, Target] = {target.name: target for target in TARGETS}

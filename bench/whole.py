@@ -1,0 +1,117 @@
+"""`python -m bench all`: every row of `bench.targets`, one after the other, each call in a process of its own.
+
+Each row is written as it ends: its lines to `DATE-table.jsonl`, and the table of all rows measured that day to
+`DATE-table.md`. A row that is measured again replaces what the table said of it; its lines stay.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from bench.process import ROOT, environment
+from bench.report import read_lines
+from bench.tables import Line, grouped
+from bench.targets import BY_NAME, TARGETS, Call, Files, Missing, Target
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+RESULTS = ROOT / "bench" / "results"
+
+
+@click.command("all")
+@click.option("--only", "names", type=click.Choice(list(BY_NAME)), multiple=True, help="May be repeated; default: all.")
+@click.option("--openb", type=FOLDER, envvar="PLACER_OPENB", help="The trace's folder (default: PLACER_OPENB).")
+@click.option("--proxlb", type=FOLDER, help="Where proxlb-solver is installed.")
+@click.option("-o", "--output", "folder", type=FOLDER, default=RESULTS, help="A folder (default: bench/results).")
+@click.option("--calls", "only_calls", is_flag=True, help="Only say which calls would be made, and how often.")
+def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, folder: Path, only_calls: bool) -> None:
+    """Measure row by row what placer is to show, and write lines, table and pictures of each row as it ends."""
+    day = datetime.now(UTC).date().isoformat()
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = str(folder.resolve() / f"{day}-") if find_spec("matplotlib") else None
+        files = Files(Path(scratch), openb and openb.resolve(), proxlb and proxlb.resolve(), pictures)
+        for target in [BY_NAME[name] for name in names] or TARGETS:
+            try:
+                if only_calls:
+                    for call in target.calls(files):
+                        click.echo(f"{target.name}: {target.repeat} x python -m {shlex.join(call)}")
+                    continue
+                lines = measured(target, files)
+            except (Missing, click.ClickException) as reason:
+                click.echo(f"{target.name}: not measured: {reason}", err=True)
+                continue
+            kept = folder / f"{day}-table.jsonl"
+            folder.mkdir(parents=True, exist_ok=True)
+            with kept.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+            (folder / f"{day}-table.md").write_text(markdown(read_lines([kept])), encoding="utf-8")
+            click.echo(f"{target.name}: {target.said(lines)}: {target.verdict(lines)}", err=True)
+
+
+def measured(target: Target, files: Files) -> list[Line]:
+    """The lines of a row's calls. Raises Missing, or ClickException where a call fails."""
+    taken = datetime.now(UTC).isoformat(timespec="seconds")
+    calls = target.calls(files)
+    lines: list[Line] = []
+    for again in range(1, target.repeat + 1):
+        found = [line for call in calls for line in _called(call)]
+        lines += [{"target": target.name, "taken": taken, "again": again, **line} for line in found]
+    if not lines:
+        raise click.ClickException("the calls measured nothing")
+    return lines
+
+
+def _called(call: Call) -> list[Line]:
+    """The JSON lines of a call. placer's 1 says that some of what was asked could not be done."""
+    command = [sys.executable, "-m", *call]
+    done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode > (call[0] == "placer"):
+        said = done.stderr.strip().splitlines()
+        raise click.ClickException(f"{' '.join(call[:2])} ended with {done.returncode}: {said[-1] if said else ''}")
+    return [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]
+
+
+def markdown(lines: Sequence[Line]) -> str:
+    """What the lines say of each row, as it was measured last: a page."""
+    last = {name: max(line["taken"] for line in some) for (name,), some in grouped(lines, "target").items()}
+    newest = [line for line in lines if line["taken"] == last[line["target"]]]
+    machine, versions = newest[0]["machine"], newest[0]["versions"]
+    page = [
+        "# What placer is to show, and what was measured",
+        "",
+        f"On {machine['cpus']} CPUs ({machine['model']}, {machine['memory_mib']} MiB, {machine['system']}), with "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + ". Figures are medians of the runs, each in a process of its own; means where they say so. Every answer was"
+        + " judged. Load is the greatest load average of one minute before a run.",
+        "",
+        "| row | what | at least | beyond | measured | runs | verdict | load | commit |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    known = grouped(newest, "target")
+    shown = [(target, known[target.name,]) for target in TARGETS if (target.name,) in known]
+    for target, some in shown:
+        cells = (
+            target.name,
+            target.work,
+            "; ".join(filter(None, (figure.wish(figure.must) for figure in target.figures))),
+            "; ".join(filter(None, (figure.wish(figure.beyond) for figure in target.figures))),
+            target.said(some),
+            str(target.repeat),
+            target.verdict(some),
+            f"{max(line['load_before'][0] for line in some):.1f}",
+            ", ".join(sorted({str(line["commit"]) for line in some})),
+        )
+        page.append(f"| {' | '.join(cells)} |")
+    page += ["", "The calls:", ""]
+    for target, some in shown:
+        page += [f"- {target.name}: `{command}`" for command in dict.fromkeys(line["command"] for line in some)]
+    return "\n".join(page) + "\n"
