@@ -111,7 +111,7 @@ def _peers_shared(files: Files) -> Sequence[Call]:
     snapshot = str(files.scratch / "shared-100-1500.json")
     return [
         ("bench", "clusters", "shared", "--hosts", "100", "--vms", "1500", "-o", snapshot),
-        ("bench", "peers", snapshot, "--time-limit", "20", *files.plot("peers-shared")),
+        ("bench", "peers", snapshot, "--time-limit", "60", *files.plot("peers-shared")),
     ]
 
 
@@ -119,7 +119,7 @@ def _peers_tenth(files: Files) -> Sequence[Call]:
     snapshot = str(files.scratch / "openb-tenth.json")
     return [
         ("placer", "import", "openb", *files.trace("default", "tenth"), "-o", snapshot),
-        ("bench", "peers", snapshot, "--time-limit", "20", *files.plot("peers-openb-tenth")),
+        ("bench", "peers", snapshot, "--time-limit", "60", *files.plot("peers-openb-tenth")),
     ]
 
 

@@ -333,6 +333,13 @@ def test_shipped_results_can_be_shown() -> None:
     assert all('"/' not in path.read_text(encoding="utf-8") for path in shipped), "a result names an absolute path"
 
 
+def test_shipped_results_are_in_the_index() -> None:
+    folder = Path(__file__).parents[2] / "bench" / "results"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    names = {path.stem.split("-", 3)[3] for path in folder.glob("*.jsonl")}
+    assert [name for name in sorted(names) if f"| {name} |" not in index] == []
+
+
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
     draw_peers(LINES, tmp_path / "run.svg")
