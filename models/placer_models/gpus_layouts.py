@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 Pick = Literal["any", "first", "worst"]
@@ -330,6 +331,8 @@ class _Row:
         """What finds room in some order of arrival, whatever legal slots the manager takes: every row that can come
         about is kept.
         """
+        if len(self.uses) == 1 and all(b - a >= self.uses[0].units for a, b in pairwise(self.starts[0])):
+            return self.first_slots(maximal)  # whichever it takes, one slot is gone
         start = (self.none, frozenset([self.taken]))
         reached: dict[tuple[Counts, frozenset[int]], Seats] = {start: ()}
         queue, rows = [start], 1
