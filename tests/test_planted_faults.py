@@ -20,6 +20,8 @@ from placer_models.rules import (
     failover,
     gpu,
     gpu_board,
+    gpu_dealing,
+    gpu_rows,
     host_state,
     limit,
     reserve,
@@ -106,7 +108,7 @@ FAULTS = [
     Fault("hosts alike", "m is forgotten for CPUs", capacity, "place.m * host.cpu_room_milli", "host.cpu_room_milli"),
     Fault("hosts alike", "m is forgotten for VMs apart", apart, "place.m if", "1 if"),
     Fault("hosts alike", "m is forgotten for limits", limit, "self.most_vms * place.m", "self.most_vms"),
-    Fault("hosts alike", "m is forgotten for GPUs", gpu_board, "row.size += place.m", "row.size += 1"),
+    Fault("hosts alike", "m is forgotten for GPUs", gpu_rows, "row.size += place.m", "row.size += 1"),
     Fault(
         "apart",
         "the solver lets two be together",
@@ -186,8 +188,8 @@ FAULTS = [
         "reserve",
         "the judge starts VMs again on the lost host",
         failover,
-        "(*hosts[at + 1 :], *hosts[:at])",
-        "(*hosts[at:], *hosts[:at])",
+        "chain(self._names[at + 1 :], self._names[:at])",
+        "chain(self._names[at:], self._names[:at])",
     ),
     Fault("reserve", "the judge never looks back", failover, "while len(best.missed) > least:", "while False:"),
     Fault(
@@ -229,7 +231,7 @@ FAULTS = [
         'demand.needs, row.gpu.model_copy(update={"mode": "graphics"}), sharing)',
     ),
     Fault("passthrough", "the solver forgets boards and NUMA nodes", gpu_board, "if allowed is not None:", "if False:"),
-    Fault("passthrough", "GPUs on different boards are alike to the solver", gpu_board, "marks.get(gpu.id),", "None,"),
+    Fault("passthrough", "GPUs on different boards are alike to the solver", gpu_rows, "marks.get(gpu.id),", "None,"),
     Fault(
         "same-size",
         "CUDA does not matter to the judge",
@@ -261,7 +263,7 @@ FAULTS = [
     Fault(
         "mixed-size",
         "a slot is off by one",
-        gpu_board,
+        gpu_dealing,
         "seats[choice.kinds[index]].append((order, gpu, slot))",
         "seats[choice.kinds[index]].append((order, gpu, slot and slot + 1))",
     ),
@@ -275,7 +277,7 @@ FAULTS = [
     Fault(
         "mixed-size",
         "nobody leaves a GPU for the solver",
-        gpu_board,
+        gpu_rows,
         "range(len(group), -1, -1)",
         "range(len(group), len(group) - 1, -1)",
     ),
@@ -294,7 +296,7 @@ FAULTS = [
         "if use is not None), row)",
         'if use is not None and "+me" not in (hold.profile or "")), row)',
     ),
-    Fault("passthrough", "the solver forgets the second GPU", gpu_board, "row.size += place.m", "row.size = place.m"),
+    Fault("passthrough", "the solver forgets the second GPU", gpu_rows, "row.size += place.m", "row.size = place.m"),
     Fault(
         "fraction",
         "the solver puts two shares of one ask on one GPU",
@@ -326,7 +328,7 @@ FAULTS = [
     Fault(
         "other sharings",
         "the solver knows the present sharing only",
-        gpu_board,
+        gpu_rows,
         "else (now, *(other for other in gpu.sharings if other != now))",
         "else (now,)",
     ),
@@ -340,7 +342,7 @@ FAULTS = [
     Fault(
         "slots by turn",
         "the solver starts VMs in any order",
-        gpu_board,
+        gpu_dealing,
         "arrived.sort(key=lambda entry: entry[:2])",
         "arrived.sort(key=lambda entry: (-entry[0], entry[1]))",
     ),

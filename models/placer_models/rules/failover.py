@@ -8,15 +8,16 @@ says the same whenever it is asked about the same scene: tries are counted, not 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from operator import is_
+from functools import cache
+from itertools import chain, compress, islice
+from operator import is_, is_not
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Hold, Scene, Stand, stand_of
 from placer_models.seating import held, seatings
 
 MOST_TRIES = 2000
@@ -36,6 +37,7 @@ MOST_DEPTH = 300
 MOST_SITES = 20_000
 """How many sites are kept."""
 
+Holds = tuple[Hold, ...]
 Some = tuple[int, ...]
 """Kinds of VMs in ascending order, each as often as it is meant."""
 
@@ -57,7 +59,8 @@ class Site:
 
     host: Host
     stands: tuple[Stand, ...]
-    takes: dict[Some, tuple[Stand, ...] | None] = field(default_factory=lambda: {(): ()})
+    takes: dict[Some, tuple[Holds, ...] | None] = field(default_factory=lambda: {(): ()})
+    """What VMs of these kinds would hold; None: they have no room together."""
 
 
 def _size(vm: Vm) -> tuple[object, ...]:
@@ -73,31 +76,81 @@ class Failover:
     """
 
     def __init__(self, cluster: Cluster, rules: Sequence[Rule], again: Callable[[Vm], bool]) -> None:
-        self.cluster, self.again = cluster, again
+        self.cluster, self.again, self._rules = cluster, again, rules
         now = Scene.now(cluster)
-        limits = [(rule, {breach.subject: breach.amount for breach in rule.check(now)}) for rule in rules]
-        self._local = [pair for pair in limits if pair[0].by_host and pair[0].kind != "gpu"]  # seatings keep that one
-        self._across = [pair for pair in limits if not pair[0].by_host]
-        self._rules = rules
+        here = [rule for rule in rules if rule.by_host and rule.kind != "gpu"]  # seatings keep that one
+        self._local = [(rule, {name: broken(rule, now, (name,)) for name in cluster.hosts}) for rule in here]
+        """What each host breaks as it stands, and may break after a loss."""
+        self._across = [(rule, broken(rule, now)) for rule in rules if not rule.by_host]
+        self._names = tuple(cluster.hosts)
+        self._at = {name: at for at, name in enumerate(self._names)}
+        self._latest: dict[str, Site] = {}
         self._kinds: dict[int, tuple[Vm, int]] = {}
         self._numbers: dict[Hashable, int] = {}
         self._members: list[dict[str, Vm]] = []
         self._sites: dict[tuple[int, tuple[Stand, ...]], Site] = {}
-        self._vms = tuple(cluster.vms.values())
-        for vm in sorted(filter(again, self._vms), key=_size):  # so that the big kinds come first
+        self._vms = dict(cluster.vms)
+        self._there: defaultdict[str, dict[str, Vm]] = defaultdict(dict)
+        for vm in cluster.vms.values():
+            if vm.power == "on":
+                self._there[str(vm.host)][vm.name] = vm
+        self._tied = cache(lambda kind: any(rule.concerns(vm) for vm in self._one(kind) for rule, _ in self._across))
+        for vm in sorted(filter(again, self._vms.values()), key=_size):  # so that the big kinds come first
             self.kind(vm.name)
 
     def of(self, cluster: Cluster) -> Failover | None:
-        """The same for a cluster that differs in one host or VM only, by what is known of this one; None: it differs
-        in more.
+        """The same for a cluster that differs in one host or VM only, by what is known of this one; and for this one
+        where VMs have started, stopped, come or gone meanwhile. None: it differs in more.
         """
-        if cluster is self.cluster and all(map(is_, cluster.vms.values(), self._vms)):
-            return self if len(cluster.vms) == len(self._vms) else None
-        if cluster is self.cluster or not (cluster.vms is self.cluster.vms or cluster.hosts is self.cluster.hosts):
+        if cluster is self.cluster:
+            return self if self._renewed() else None
+        if not (cluster.vms is self.cluster.vms or cluster.hosts is self.cluster.hosts):
             return None
         other = copy(self)
         other.cluster = cluster
         return other
+
+    def _renewed(self) -> bool:
+        """Take in the VMs whose documents are others than before; False: a VM is not what it was."""
+        vms = self.cluster.vms
+        if len(vms) == len(self._vms) and all(map(is_, vms.values(), self._vms.values())):
+            return True
+        now = list(compress(vms.values(), map(is_not, vms.values(), map(self._vms.get, vms))))
+        was = [self._vms[name] for name in self._vms.keys() - (vms.keys() - {vm.name for vm in now})]
+        for vm in now:
+            old = self._vms.get(vm.name)
+            if old is not None and (self._key(old), self.again(old)) != (self._key(vm), self.again(vm)):
+                return False
+        for vm in was:
+            self._kinds.pop(id(vm), None)
+            for members in self._members:
+                members.pop(vm.name, None)
+        for vm in sorted(filter(self.again, now), key=_size):
+            self.kind(vm.name)
+        self._vms = dict(vms)
+        self._look_again([vm for vm in was if vm.power == "on"], [vm for vm in now if vm.power == "on"])
+        return True
+
+    def _look_again(self, gone: Sequence[Vm], come: Sequence[Vm]) -> None:
+        """See what may be broken after a loss where these VMs stood, or stand."""
+        for vm in gone:
+            del self._there[str(vm.host)][vm.name]
+        for vm in come:
+            self._there[str(vm.host)][vm.name] = vm
+        hosts = {name: self.cluster.hosts[name] for vm in (*gone, *come) if (name := str(vm.host))}
+        there = (vm for name in hosts for vm in self._there[name].values())
+        now = Scene(replace(self.cluster, hosts=hosts), (stand_of(self.cluster, vm) for vm in there))
+        for rule, eased in self._local:
+            for name in hosts:
+                may = broken(rule, now, (name,))
+                if may != eased[name]:
+                    eased[name] = may
+                    self._latest.pop(name, None)
+                    for key in [key for key, site in self._sites.items() if site.host.name == name]:
+                        del self._sites[key]
+        if any(rule.concerns(vm) for rule, _ in self._across for vm in (*gone, *come)):
+            now = Scene.now(self.cluster)
+            self._across[:] = [(rule, broken(rule, now)) for rule, _ in self._across]
 
     def akin(self, other: Failover) -> bool:
         """Whether the two share what they know."""
@@ -108,13 +161,15 @@ class Failover:
         vm = self.cluster.vms[name]
         known = self._kinds.get(id(vm))
         if known is None:
-            key = tuple(rule.vm_key(vm) for rule in self._rules)
-            number = self._numbers.setdefault(key, len(self._numbers))
+            number = self._numbers.setdefault(self._key(vm), len(self._numbers))
             if number == len(self._members):
                 self._members.append({})
             self._members[number][name] = vm
             known = self._kinds[id(vm)] = vm, number
         return known[1]
+
+    def _key(self, vm: Vm) -> Hashable:
+        return tuple(rule.vm_key(vm) for rule in self._rules)
 
     def starts_again(self, name: str) -> bool:
         """Whether a VM is to start again."""
@@ -122,7 +177,7 @@ class Failover:
 
     def tied(self, kind: int) -> bool:
         """Whether a rule that looks across hosts concerns VMs of a kind."""
-        return any(rule.concerns(vm) for vm in self._one(kind) for rule, _ in self._across)
+        return self._tied(kind)
 
     def _one(self, kind: int) -> list[Vm]:
         return list(self._members[kind].values())[:1]
@@ -133,11 +188,12 @@ class Failover:
 
     # one lost host
 
-    def others(self, scene: Scene, lost: str) -> list[Host]:
+    def others(self, scene: Scene, lost: str) -> Iterator[Host]:
         """The hosts on which VMs may start again, from the one after the lost on: so that each takes a few of some."""
-        hosts = list(scene.cluster.hosts.values())
-        at = next(number for number, host in enumerate(hosts) if host.name == lost)
-        return [host for host in (*hosts[at + 1 :], *hosts[:at]) if host.state == "up"]
+        at, hosts = self._at[lost], scene.cluster.hosts
+        for name in chain(self._names[at + 1 :], self._names[:at]):
+            if (host := hosts[name]).state == "up":
+                yield host
 
     def restarts(self, scene: Scene, lost: str, most_tries: int | None = None) -> Restarts:
         """Where the VMs of a lost host start again, by so many tries beyond first fits (default: `MOST_TRIES`)."""
@@ -152,23 +208,27 @@ class Failover:
 
     def site(self, scene: Scene, host: Host) -> Site:
         """A host as it stands in a scene."""
-        key = id(host), tuple(scene.on(host.name))
-        site = self._sites.get(key)
+        stands = tuple(scene.on(host.name))
+        site = self._latest.get(host.name)
+        if site is not None and site.host is host and site.stands == stands:
+            return site  # which takes less than hashing all who stand there
+        site = self._sites.get((id(host), stands))
         if site is None:
             if len(self._sites) >= MOST_SITES:
                 self._sites.clear()
-            site = self._sites[key] = Site(host, key[1])
+            site = self._sites[id(host), stands] = Site(host, stands)
+        self._latest[host.name] = site
         return site
 
-    def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Stand, ...] | None:
-        """Stands for VMs of these kinds, in their order, beside those who stand on a host; None: there are none."""
+    def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
+        """What VMs of these kinds would hold, in their order, beside those on a host; None: they have no room."""
         if some not in site.takes:
             starting = [stand for stand in scene.on(site.host.name) if stand not in site.stands]
             with scene.lifted(*starting):
                 site.takes[some] = self._taken(scene, site, some)
         return site.takes[some]
 
-    def _taken(self, scene: Scene, site: Site, some: Some) -> tuple[Stand, ...] | None:
+    def _taken(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
         first = self.takes(scene, site, some[:-1])
         (one,) = self._one(some[-1])
         if first is None or not all(rule.admits(self.cluster, one, site.host) for rule in self._rules):
@@ -176,16 +236,14 @@ class Failover:
         vms = self._some_vms(scene, site.host, some)
         if len(vms) < len(some) or not self._light_enough(scene, site.host, vms):
             return None
-        with scene.trial(*first):
-            taken = {stand.vm for stand in first}
-            last = next(vm for vm in vms if vm.name not in taken)
-            holds = next(seatings(scene, last, site.host), None)
+        with scene.trial(*(Stand(vm.name, site.host.name, holds) for vm, holds in zip(vms, first, strict=False))):
+            holds = next(seatings(scene, vms[-1], site.host), None)
         if holds is not None:
-            return (*first, Stand(last.name, site.host.name, holds))
+            return (*first, holds)
         return _Seats(scene, site.host, vms).found() if first else None
 
     def _some_vms(self, scene: Scene, host: Host, some: Some) -> list[Vm]:
-        """VMs of these kinds that do not stand on a host."""
+        """VMs of these kinds, one for each, that do not stand on a host."""
         not_again = {stand.vm for stand in scene.on(host.name)}
         vms: list[Vm] = []
         for kind, count in Counter(some).items():
@@ -197,11 +255,17 @@ class Failover:
     def _light_enough(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> bool:
         """Whether all rules but that on GPUs let these VMs stand on a host together."""
         with scene.trial(*(Stand(vm.name, host.name) for vm in vms)):
-            return _kept(scene, self._local, (host.name,), None)
+            limits = [(rule, eased[host.name]) for rule, eased in self._local]
+            return _kept(scene, limits, (host.name,), None)
 
     def legal_across(self, scene: Scene, stand: Stand) -> bool:
         """Whether the rules that look across hosts are kept with this stand in the scene."""
         return _kept(scene, self._across, (stand.host,), scene.cluster.vms[stand.vm])
+
+
+def broken(rule: Rule, scene: Scene, hosts: Collection[str] | None = None) -> dict[tuple[str, ...], int]:
+    """How much of a rule is broken in a scene (on these hosts only), by what it counts."""
+    return {breach.subject: breach.amount for breach in rule.check(scene, hosts)}
 
 
 def _kept(
@@ -225,8 +289,8 @@ class _Seats:
         self._seen: set[Hashable] = set()
         self._tries = 0
 
-    def found(self, put: tuple[Stand, ...] = ()) -> tuple[Stand, ...] | None:
-        """Stands for all; None: there are none, or none was found."""
+    def found(self, put: tuple[Holds, ...] = ()) -> tuple[Holds, ...] | None:
+        """What all would hold; None: they have no room, or it was not found."""
         if len(put) == len(self._vms):
             return put
         vm = self._vms[len(put)]
@@ -237,9 +301,9 @@ class _Seats:
             stand = Stand(vm.name, self._host.name, holds)
             with self._scene.trial(stand):
                 if self._new(len(put)):
-                    stands = self.found((*put, stand))
-                    if stands is not None:
-                        return stands
+                    every = self.found((*put, holds))
+                    if every is not None:
+                        return every
         return None
 
     def _new(self, at: int) -> bool:
@@ -260,7 +324,8 @@ class _Search:
         for name in names:
             self._names[failover.kind(name)].append(name)
         self._kinds = sorted(self._names)
-        self._sites = [failover.site(scene, host) for host in failover.others(scene, lost)]
+        self._hosts = list(failover.others(scene, lost))
+        self._sites: dict[int, Site] = {}
         self._on: dict[str, Some] = {}
         self._put: dict[int, list[Stand]] = defaultdict(list)
         self._tries, self._most_tries = 0, most_tries
@@ -291,12 +356,20 @@ class _Search:
         """Kind after kind, each on the first hosts that take it."""
         for kind in self._kinds:
             left = len(self._names[kind])
-            for site in self._sites:
-                while left and self._start(site, kind):
+            for number in range(len(self._hosts)):
+                if not left:
+                    break
+                while left and self._start(self._site(number), kind):
                     left -= 1
         found = self._found()
         self._clear()
         return found
+
+    def _site(self, number: int) -> Site:
+        """What is known of one of the other hosts: looked for where it is tried."""
+        if number not in self._sites:
+            self._sites[number] = self._of.site(self._scene, self._hosts[number])
+        return self._sites[number]
 
     def _clear(self) -> None:
         """Take back every start."""
@@ -320,26 +393,25 @@ class _Search:
                 return self._found()
             return self._place(at + 1, len(self._names[self._kinds[at + 1]]), 0, most)
         kind = self._kinds[at]
-        for number in range(first, len(self._sites)):
+        for number in range(first, len(self._hosts)):
             self._tries += 1
             if self._tries > self._most_tries:
                 return None
-            if self._start(self._sites[number], kind):
+            if self._start(self._site(number), kind):
                 found = self._place(at, left - 1, number, most)
                 if found is not None:
                     return found
-                self._stop(self._sites[number], kind)
+                self._stop(self._site(number), kind)
         return self._place(at, 0, 0, most - left) if left <= most else None
 
     def _start(self, site: Site, kind: int) -> bool:
         """Start one more VM of a kind on a host, if it takes it."""
         some = tuple(sorted((*self._on.get(site.host.name, ()), kind)))
-        stands = self._of.takes(self._scene, site, some)
-        if stands is None:
+        taken = self._of.takes(self._scene, site, some)
+        if taken is None:
             return False
         if self._of.tied(kind):
-            holds = stands[some.index(kind)].holds  # a VM that is looked at as another is of two kinds
-            stand = Stand(self._names[kind][len(self._put[kind])], site.host.name, holds)
+            stand = Stand(self._names[kind][len(self._put[kind])], site.host.name, taken[some.index(kind)])
             self._scene.put(stand)
             if not self._of.legal_across(self._scene, stand):
                 self._scene.remove(stand)
@@ -360,90 +432,10 @@ class _Search:
         """How many VMs of a kind could start if no other did, up to as many as there are."""
         count = len(self._names[kind])
         room = 0
-        for site in self._sites:
-            here = 0
+        for number in range(len(self._hosts)):
+            if room == count:
+                break
+            site, here = self._site(number), 0
             while room < count and self._of.takes(self._scene, site, (kind,) * (here + 1)) is not None:
                 here, room = here + 1, room + 1
         return room
-
-
-class LossKeeper:
-    """Keeps watch over the losses of hosts while VMs are put into a scene one by one: what was found is kept, and
-    looked at again only where a VM stands in its way.
-
-    A VM is refused where more would be left off with it after a loss than without it.
-    """
-
-    def __init__(self, failover: Failover, scene: Scene, lost: Sequence[str], most_tries: int) -> None:
-        self._of, self._scene, self._most_tries = failover, scene, most_tries
-        self._known = {name: failover.restarts(scene, name) for name in lost}
-        self._next: dict[str, Restarts] = {}
-        self._stands = frozenset(scene.stands())
-
-    @property
-    def stands(self) -> frozenset[Stand]:
-        """Who stood in the scene when what is known was found."""
-        return self._stands
-
-    def seen(self, scene: Scene, failover: Failover) -> LossKeeper:
-        """The same for a scene that differs a little: VMs may have gone, and those that came are asked about."""
-        other = copy(self)
-        other._scene, other._of = scene, failover
-        return other
-
-    def knows(self, failover: Failover) -> bool:
-        """Whether it is of this cluster, or of one that differs from it in a host or a VM."""
-        return self._of.akin(failover)
-
-    def against(self, stand: Stand, come: Sequence[Stand] = (), *, most: int = 1) -> dict[str, int]:
-        """The hosts (so many at `most`) whose loss would leave more VMs off with this VM (and with those that have
-        come), and how many; none: it may stand so.
-        """
-        self._next = {}
-        refused: dict[str, int] = {}
-        with self._scene.trial(stand):
-            for lost in dict.fromkeys((stand.host, *self._known) if stand.host in self._known else self._known):
-                after = known = self._known[lost]
-                for new in (*come, stand):
-                    after = self._after(lost, after, new, MOST_TRIES_WATCHING if refused else self._most_tries)
-                if after is not known:
-                    self._next[lost] = after
-                    if len(after.missed) > len(known.missed):
-                        refused[lost] = len(after.missed)
-                        if len(refused) == most:
-                            break
-        return {lost: refused[lost] for lost in self._known if lost in refused}
-
-    def took(self) -> None:
-        """The VM that was asked about last stands so from now on."""
-        self._known |= self._next
-
-    def _after(self, lost: str, known: Restarts, new: Stand, most_tries: int) -> Restarts:
-        """The restarts with one more VM in the scene: those that are known, changed where it stands in their way."""
-        of, scene = self._of, self._scene
-        if new.host == lost:
-            if not of.starts_again(new.vm):
-                return known
-            on, left = dict(known.on), [of.kind(new.vm)]
-        elif of.concerned_across(new.vm):
-            return of.restarts(scene, lost, most_tries)
-        elif new.host in known.on:
-            on, left = dict(known.on), []
-            site = of.site(scene, scene.cluster.hosts[new.host])
-            some = on.pop(new.host)
-            while of.takes(scene, site, some) is None:
-                some, left = some[:-1], [*left, some[-1]]
-            on[new.host] = some
-        else:
-            return known
-        if any(of.tied(kind) for some in (left, *on.values()) for kind in some):
-            return of.restarts(scene, lost, most_tries)
-        for kind in left:
-            for host in of.others(scene, lost):
-                some = tuple(sorted((*on.get(host.name, ()), kind)))
-                if of.takes(scene, of.site(scene, host), some) is not None:
-                    on[host.name] = some
-                    break
-            else:
-                return of.restarts(scene, lost, most_tries)
-        return Restarts(on, known.missed, known.shown)

@@ -9,7 +9,8 @@ from pydantic import PrivateAttr
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
-from placer_models.rules.failover import MOST_TRIES, MOST_TRIES_WATCHING, Failover, LossKeeper
+from placer_models.rules.failover import MOST_TRIES, MOST_TRIES_WATCHING, Failover
+from placer_models.rules.losses import LossKeeper
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 
@@ -18,9 +19,6 @@ MOST_UNKNOWNS = 20_000
 
 ROOMIEST = 8
 """To how many hosts beside those that the judge found, where a board is that large."""
-
-MOST_COMING = 4
-"""How many VMs more a scene may have for what was found in another to be used in it."""
 
 MOST_NAMED = 4
 """How many hosts whose loss speaks against a VM are looked for; one fewer is named where there are so many."""
@@ -119,17 +117,15 @@ class Reserve(Vms, Hosts, Rule):
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM takes a restart its place; None also where another rule bars the VM anyhow.
 
-        In a scene that differs a little from one asked about before, where VMs have left or a few have come, what was
-        found there is changed only where they stand in the way; nobody may be off more than there.
+        In a scene that differs a little from the one asked about before, where VMs have come or gone, what was found
+        there is changed only where they stand in the way.
         """
         vm = scene.cluster.vms[stand.vm]
         if len(stand.holds) != len(items(vm)) or any(rule.why(scene, stand) for rule in self._beside):
             return None
-        failover, stands = self._failover(scene.cluster), frozenset(scene.stands())
-        if self._kept is None or not self._kept.knows(failover) or len(stands - self._kept.stands) > MOST_COMING:
-            self._kept = self._keeper(scene, MOST_TRIES)
-        come = [other for other in scene.stands() if other not in self._kept.stands]
-        lost = self._kept.seen(scene, failover).against(stand, come, most=MOST_NAMED)
+        kept = None if self._kept is None else self._kept.following(scene, self._failover(scene.cluster))
+        self._kept = kept or self._keeper(scene, MOST_TRIES)
+        lost = self._kept.against(stand, most=MOST_NAMED)
         if not lost:
             return None
         return Reason(self.kind, stand.host, ("failover",), _said([lost]), {LOST + name: lost[name] for name in lost})
