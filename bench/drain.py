@@ -1,4 +1,4 @@
-"""`python -m bench drain`: one host of many emptied, by placer and by proxlb-solver, side by side.
+"""`python -m bench drain`: one host of many, or some, emptied, by placer and by proxlb-solver, side by side.
 
 Clusters of CPUs and memory alone, because the peer knows nothing else; and the swap of two VMs with no spare host. The
 peer runs twice: as it is by default, and with the fewest moves that it can be asked for (`balanciness` 1); it ends by
@@ -11,7 +11,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,22 @@ def swap() -> Json:
     return yard.document
 
 
-ROWS: Mapping[str, Callable[[int], Json]] = {
-    "8x60": lambda seed: full(8, 60, seed),
-    "16x160": lambda seed: full(16, 160, seed),
-    "32x400": lambda seed: full(32, 400, seed),
-    "swap": lambda _: swap(),
+@dataclass(frozen=True)
+class Row:
+    """A cluster, which of its hosts are to be emptied, and how many migrations each host bears at once."""
+
+    made: Callable[[int], Json]
+    hosts: tuple[str, ...] = ("node-0",)
+    at_once: int = 1
+
+
+ROWS: Mapping[str, Row] = {
+    "8x60": Row(lambda seed: full(8, 60, seed)),
+    "16x160": Row(lambda seed: full(16, 160, seed)),
+    "32x400": Row(lambda seed: full(32, 400, seed)),
+    "32x400, four hosts": Row(lambda seed: full(32, 400, seed), tuple(f"node-{number}" for number in range(4)), 4),
+    "swap": Row(lambda _: swap()),
 }
-EMPTIED = "node-0"
 
 
 @click.command()
@@ -75,19 +85,22 @@ EMPTIED = "node-0"
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--proxlb", "peer", type=click.Path(file_okay=False, path_type=Path), help="Where it is installed.")
 def drain(names: tuple[str, ...], seed: int, peer: Path | None) -> None:
-    """Empty one host (default: of each cluster) and write what it took as JSON lines: moves, seconds, memory."""
+    """Empty hosts (default: of each cluster) and write what it took as JSON lines: moves, when they are empty and what
+    no plan beats in that, seconds, memory.
+    """
     for name in names or ROWS:
-        snapshot = Snapshot.of(ROWS[name](seed), name)
-        for line in (_placer(snapshot), *(_proxlb(snapshot, peer, level) for level in BALANCINESS)):
-            known = {"work": "drain", "row": name, "seed": seed, "vms_there": len(_there(snapshot))}
+        row = ROWS[name]
+        snapshot = Snapshot.of(row.made(seed), name)
+        for line in (_placer(snapshot, row), *(_proxlb(snapshot, row, peer, level) for level in BALANCINESS)):
+            known = {"work": "drain", "row": name, "seed": seed, "vms_there": len(_there(snapshot, row.hosts))}
             click.echo(json.dumps({**known, **line, **about("gpu-placer", "ortools")}))
 
 
-def scenario(snapshot: Snapshot, balanciness: int) -> str:
-    """The cluster in the peer's format: the host that is to be emptied is in maintenance."""
+def scenario(snapshot: Snapshot, hosts: Collection[str], balanciness: int) -> str:
+    """The cluster in the peer's format: the hosts that are to be emptied are in maintenance."""
     nodes = {
         host.name: {"cpu_total": host.cpu_room_milli, "memory_total_gb": host.memory_room_mib / 1024}
-        | ({"maintenance": True} if host.name == EMPTIED else {})
+        | ({"maintenance": True} if host.name in hosts else {})
         for host in snapshot.hosts
     }
     vms = {vm.name: {"node": vm.host, "cpu": vm.cpu_milli, "memory_gb": vm.memory_mib / 1024} for vm in snapshot.vms}
@@ -109,28 +122,31 @@ def moves(report: str) -> list[Move]:
     ]
 
 
-def _there(snapshot: Snapshot) -> list[str]:
-    return [vm.name for vm in snapshot.vms if vm.host == EMPTIED]
+def _there(snapshot: Snapshot, hosts: Collection[str]) -> list[str]:
+    return [vm.name for vm in snapshot.vms if vm.host in hosts]
 
 
 def _line(peer: str, ended: Ended, **more: Any) -> dict[str, Any]:
     return {"peer": peer, **more, **ended.figures}
 
 
-def _placer(snapshot: Snapshot) -> dict[str, Any]:
+def _placer(snapshot: Snapshot, row: Row) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path, plan = Path(folder) / "snapshot.json", Path(folder) / "plan.json"
         path.write_text(dump(snapshot), encoding="utf-8")
-        asked = (str(path), "--host", EMPTIED, "--window", WINDOW, "-q", "-o", str(plan))
+        hosts = [part for host in row.hosts for part in ("--host", host)]
+        limits = ("--moves-at-once-per-host", str(row.at_once))
+        asked = (str(path), *hosts, *limits, "--window", WINDOW, "-q", "-o", str(plan))
         ended = answered("evacuate", *asked, most_seconds=MOST_SECONDS)
         found = json.loads(plan.read_bytes())
     kinds = [step["kind"] for step in found["steps"]]
-    emptied = any(freed["host"] == EMPTIED for freed in found["freed"])
+    emptied = {freed["host"] for freed in found["freed"]} == set(row.hosts)
     done = {"moves": kinds.count("migrate"), "others": kinds.count("suspend") + kinds.count("power-off")}
+    done |= {"empty_after": found["score"]["soonest"], "bound_empty_after": found["bound"]["soonest"]}
     return _line("placer", ended, status="emptied" if emptied else "not emptied", **done, said=found["stopped"])
 
 
-def _proxlb(snapshot: Snapshot, peer: Path | None, balanciness: int) -> dict[str, Any]:
+def _proxlb(snapshot: Snapshot, row: Row, peer: Path | None, balanciness: int) -> dict[str, Any]:
     name = f"proxlb, balanciness {balanciness}"
     program = peer and proxlb.program(peer)
     if program is None:
@@ -139,7 +155,7 @@ def _proxlb(snapshot: Snapshot, peer: Path | None, balanciness: int) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         scenarios, report = Path(folder) / "scenarios", Path(folder) / "report.md"
         scenarios.mkdir()
-        (scenarios / "scenario.yaml").write_text(scenario(snapshot, balanciness), encoding="utf-8")
+        (scenarios / "scenario.yaml").write_text(scenario(snapshot, row.hosts, balanciness), encoding="utf-8")
         command = [str(program), "--scenarios", str(scenarios), "--markdown", str(report), "--quiet"]
         ended = watch(
             command,
@@ -151,15 +167,15 @@ def _proxlb(snapshot: Snapshot, peer: Path | None, balanciness: int) -> dict[str
         )
         text = report.read_text(encoding="utf-8") if report.exists() else ""
     found = moves(text)
-    faults = list(_faults(snapshot, found))
+    faults = list(_faults(snapshot, row.hosts, found))
     status = "not emptied" if not found else "refused by the judge" if faults else "emptied"
     reached = "UNREACHABLE" if "UNREACHABLE" in text else proxlb.status(text)
     said = "; ".join([f"says {reached}", *faults[:1], *([ended.killed] if ended.killed else [])])
     return _line(name, ended, status=status, moves=len(found), others=0, said=said)
 
 
-def _faults(snapshot: Snapshot, found: list[Move]) -> Iterator[str]:
+def _faults(snapshot: Snapshot, hosts: Collection[str], found: list[Move]) -> Iterator[str]:
     """What the judge has against these moves, one after the other, and who has not left."""
     waits = [move.model_copy(update={"waits_for": (f"move-{number}",)}) for number, move in enumerate(found[1:], 1)]
     yield from verify(snapshot, Placements(status="feasible", moves=tuple(found[:1] + waits)))
-    yield from (f"{vm} has not left" for vm in set(_there(snapshot)) - {move.vm for move in found})
+    yield from (f"{vm} has not left" for vm in set(_there(snapshot, hosts)) - {move.vm for move in found})

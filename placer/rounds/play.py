@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from placer.rounds.care import Care
+from placer.solve.budget import Budget
 from placer.solve.leaving import Down, Going, Left
 from placer.solve.motion import Detour, Schedule, Timed, list_schedule
+from placer.solve.timing import sooner
 from placer.solve.traffic import UNDONE, Action, Kind
 from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.night import Evacuate, SetMode
@@ -53,12 +55,14 @@ class Round:
 @dataclass(frozen=True)
 class Means:
     """By what a round is played: the rules that hold at every instant, the request with its limits, the scene before
-    the plan (what was broken there may be so again), and how VMs step aside that would wait for each other.
+    the plan (what was broken there may be so again), the time that there is to look for better times, and how VMs step
+    aside that would wait for each other.
     """
 
     rules: Sequence[Rule]
     request: Evacuate | SetMode
     first: Scene
+    budget: Budget
     detour: Detour | None = None
 
 
@@ -108,10 +112,13 @@ def _played(scene: Scene, means: Means, care: Care, left: Left) -> Round:
     waiting = {going.vm: action for going, action in ways if going.to is None}
     moving = [action for going, action in ways if going.to is not None]
     movers = _scheduled(scene, means, moving)
+    if all(action.kind == "migrate" for action in movers.actions):
+        movers = sooner(scene, means.rules, movers, request.limits, means.budget, care.hosts, means.first)
     empty: dict[str, int] = dict(movers.lefts())
     for vm, action in waiting.items():
         empty[here[vm].host] = max(empty.get(here[vm].host, 0), action.seconds)
-    earliest = {action.key: empty[here[vm].host] - action.seconds for vm, action in waiting.items()}
+    earliest = {one.action.key: one.start for one in movers.timed}
+    earliest |= {action.key: empty[here[vm].host] - action.seconds for vm, action in waiting.items()}
     outward = _scheduled(scene, means, [*movers.actions, *waiting.values()], earliest)
     hours: dict[str, tuple[int, int]] = {}
     enter = 0

@@ -160,7 +160,7 @@ class Rounds:
             return TOO_LARGE if self.too_large else NO_WAY
         begin, end = span
         try:
-            means = Means(self.always, self.request, self.first, self._detours(left, options))
+            means = Means(self.always, self.request, self.first, self.budget, self._detours(left, options))
             found = play(self.scene, means, care(left.spots), left)
         except NoSeat:
             raise

@@ -22,11 +22,11 @@ from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import model_of, use_of
 
-MOST_STEPS = 800
+MOST_STEPS = 3_000
 """Steps up to which their times are searched for."""
 
-WORK = 0.5
-"""Deterministic seconds of the search at most."""
+WORK, WORK_EACH = 0.25, 0.0004
+"""Deterministic seconds of the search at most: in all, or for each step where that is more."""
 
 
 Spell = tuple[cp_model.LinearExprT, cp_model.LinearExprT, Stand]
@@ -40,9 +40,10 @@ def sooner(
     limits: Limits,
     budget: Budget,
     hosts: Collection[str] | None = None,
+    first: Scene | None = None,
 ) -> Schedule:
     """A schedule of the same steps in which these hosts are empty sooner (None: all is done sooner); the same one where
-    none is found.
+    none is found. What was broken in a `first` scene may be so again.
     """
     least = busiest(now, schedule.actions, limits, hosts)
     if len(schedule.timed) > MOST_STEPS or done_at(schedule, hosts) <= least:
@@ -52,7 +53,7 @@ def sooner(
         return schedule
     turns = {vm: number for number, (vm, leg) in enumerate(sorted(starts, key=lambda key: starts[key])) if leg == 0}
     for earliest in (starts, None):
-        other = list_schedule(now, rules, schedule.actions, limits, {}, earliest=earliest, turns=turns)
+        other = list_schedule(now, rules, schedule.actions, limits, {}, earliest=earliest, turns=turns, first=first)
         if not other.stuck and done_at(other, hosts) < done_at(schedule, hosts):
             schedule = other
     return schedule
@@ -125,7 +126,9 @@ class Times:
                 self._model.add(start + one.action.seconds <= last)
         self._model.minimize(last)
         solver = cp_model.CpSolver()
-        solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK
+        solver.parameters.num_workers = 1
+        solver.parameters.max_deterministic_time = max(WORK, WORK_EACH * len(known.timed))
+        solver.parameters.linearization_level = 0  # its cuts for intervals take most of the time, and bring nothing
         if budget.solve(solver, self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         return {key: solver.value(start) for key, start in self._starts.items()}

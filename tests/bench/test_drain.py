@@ -7,7 +7,7 @@ import json
 from click.testing import CliRunner
 
 from bench.__main__ import bench
-from bench.drain import EMPTIED, full, moves, scenario, swap
+from bench.drain import full, moves, scenario, swap
 from placer_models.snapshot import Snapshot
 
 REPORT = """
@@ -22,13 +22,13 @@ REPORT = """
 
 def test_the_peer_gets_the_whole_cluster_with_the_host_in_maintenance() -> None:
     snapshot = Snapshot.of(full(4, 20), "drain")
-    found = json.loads(scenario(snapshot, 1))
-    assert [name for name, node in found["nodes"].items() if node.get("maintenance")] == [EMPTIED]
+    found = json.loads(scenario(snapshot, ["node-0"], 1))
+    assert [name for name, node in found["nodes"].items() if node.get("maintenance")] == ["node-0"]
     assert {name: vm["node"] for name, vm in found["vms"].items()} == {vm.name: vm.host for vm in snapshot.vms}
 
 
 def test_hosts_that_a_vm_must_run_on_are_pins() -> None:
-    found = json.loads(scenario(Snapshot.of(swap(), "drain"), 3))
+    found = json.loads(scenario(Snapshot.of(swap(), "drain"), ["node-0"], 3))
     assert found["constraints"]["pin"] == [{"vm": "build", "nodes": ["node-1", "node-0"]}]
 
 
