@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from placer.judge.check import broken, worse
 from placer.night.back import Back, after, way_back
 from placer.night.flash import Flash, Flashing
+from placer.night.quiet import breaking
 from placer.night.window import THERE_AND_BACK, Night
 from placer.night.work import work_of
 from placer.solve.budget import Budget
@@ -208,6 +209,8 @@ def _trouble(night: Night, result: Result) -> None:
         else:
             night.not_to[action.vm] = frozenset((action.to.host,))
     night.fixed.update(back.late)
+    if not schedule.stuck and not back.late:
+        night.fixed.update(breaking(night, (*schedule.timed, *back.timed)))
     if back.begin is not None and back.begin < schedule.seconds:
         _too_short(night, result)
     gains = gains_of(result.runs)
