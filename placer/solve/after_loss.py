@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.gpus import Sharing
-from placer_models.rules.gpu_board import Row
+from placer_models.rules.gpu_rows import Row
 from placer_models.rules.rule import Loss, Place, Term, Var, VmClass
 from placer_models.scene import Scene
 

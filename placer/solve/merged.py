@@ -30,7 +30,7 @@ from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.rules.gpu import GpuRule
-from placer_models.rules.gpu_board import Row
+from placer_models.rules.gpu_rows import Row
 from placer_models.rules.rule import Place, Rule
 from placer_models.scene import Scene
 from placer_models.seating import held, zones

@@ -6,7 +6,8 @@ For each place the GPUs in the same state form a *row* of some size. Every legal
 of certain kinds, and the VMs that arrive draw on them; an ask that several kinds of seats could serve is split by
 further unknowns. A VM that may leave is one more choice of the layouts of its GPUs: with it or without.
 
-Exact at m = 1: a solution of these conditions is a seating, read back by `Seats.read`, and every seating is a solution.
+Exact at m = 1: a solution of these conditions is a seating, dealt by `placer_models.rules.gpu_dealing`, and every
+seating is a solution.
 Three things are narrower than that, and say so to the board: a VM with several items where the manager picks the slots
 (it ties the orders of its GPUs together, so there only what fits in any order is offered), a GPU with more layouts than
 can be listed (it takes new items of one kind only), and a GPU with very many VMs that may leave.
@@ -15,113 +16,19 @@ can be listed (it takes new items of one kind only), and a GPU with very many VM
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
-from itertools import product
 
-from placer_models.cluster import Ask, Gpu, Needs
 from placer_models.gpus import Layout, Pick, Sharing, Use, free_slots, layouts
+from placer_models.rules.gpu_dealing import Dealer
+from placer_models.rules.gpu_rows import Choice, Demand, Kind, Resident, Row, rows_of
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
-from placer_models.scene import Hold
-from placer_models.seating import POSITIONAL, Held, misfit, model_of, unit_of, use_for, use_of, zones
-
-MOST_LEAVINGS = 4096
-"""How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""
+from placer_models.seating import POSITIONAL, Held, misfit, use_for, zones
 
 MOST_FOR_GOALS = 1000
 """How many layouts of one GPU are listed one by one where only a goal looks at them."""
 
 PICKS: Mapping[str, Pick] = {"chosen": "any", "first-legal": "first", "worst-case": "worst"}
-
-Value = Callable[[Var], int]
-
-
-@dataclass(frozen=True)
-class Resident:
-    """A VM on a GPU that may leave it: its class, which of its holds this is, and what the hold takes."""
-
-    vms: VmClass
-    hold: int
-    use: Use
-    slot: int | None
-
-
-@dataclass
-class Row:
-    """GPUs of a place in the same state: how many there are (a number or an unknown, at most `most`), and what every
-    one of them holds.
-    """
-
-    gpu: Gpu
-    ids: list[str]
-    sharings: tuple[Sharing, ...]
-    fixed: Held
-    residents: tuple[Resident, ...]
-    names: list[tuple[str, ...]]
-    size: Var
-    most: int = 0
-
-    def leavings(self, narrowed: Callable[[], None]) -> Iterator[tuple[Resident, ...]]:
-        """Each set of residents that may stay (those alike are told apart by number only, unless they have slots)."""
-        positional = self.sharings[0] in POSITIONAL
-        groups: dict[Hashable, list[Resident]] = defaultdict(list)
-        for resident in self.residents:
-            slot = resident.slot if positional else None
-            groups[(id(resident.vms), resident.hold, resident.use, slot)].append(resident)
-        choices = [[tuple(group[:n]) for n in range(len(group), -1, -1)] for group in groups.values()]
-        combinations = 1
-        for choice in choices:
-            combinations *= len(choice)
-        if combinations > MOST_LEAVINGS:
-            narrowed()
-            yield self.residents
-            yield ()
-            return
-        for chosen in product(*choices):
-            yield tuple(resident for part in chosen for resident in part)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of seat: a use of a row in a sharing. Shares that must be on different GPUs are a kind of their own, and
-    so are the `tied` items of VMs with several, where the manager picks the slots.
-    """
-
-    row: int
-    sharing: Sharing
-    use: Use
-    apart: Hashable = None
-    tied: bool = False
-
-
-@dataclass
-class Choice:
-    """One layout of a row's GPUs, and the unknown that counts the GPUs which take it."""
-
-    row: Row
-    sharing: Sharing
-    staying: tuple[Resident, ...]
-    layout: Layout
-    kinds: tuple[Kind, ...]
-    count: Var
-
-
-@dataclass
-class Demand:
-    """Items of one kind of ask (in one zone): who asks for how many each, and the seats that could serve them."""
-
-    ask: Ask
-    needs: Needs
-    zone: frozenset[str] | None
-    apart: bool
-    tied: bool
-    asking: list[tuple[VmClass, int, Var]] = field(default_factory=list)
-    options: list[tuple[Kind, Var | None]] = field(default_factory=list)
-
-    def terms(self) -> list[Term]:
-        """How many items are asked for in all."""
-        return [(self.ask.count, count) for _, _, count in self.asking]
 
 
 def encode_place(board: Board, place: Place) -> None:
@@ -139,64 +46,6 @@ def encode_place(board: Board, place: Place) -> None:
     if not arriving and not board.exact and not any(row.residents for row in rows):
         return
     Seats(board, place, rows, arriving).post()
-
-
-def rows_of(board: Board, place: Place) -> list[Row]:
-    """The rows of a place as they stand now."""
-    scene, host = board.scene, place.host
-    movable = {
-        name: vms for vms, _ in board.here(place) if not vms.fixed and vms.host in place.names for name in vms.names
-    }
-    marks = _zone_marks(board, place)
-    rows: dict[Hashable, Row] = {}
-    for gpu in host.gpus:
-        fixed: list[tuple[Use, int | None]] = []
-        residents: list[tuple[Resident, str]] = []
-        for stand, hold in scene.holders(host.name, gpu.id):
-            use = use_of(scene.cluster, gpu, hold)
-            if use is None:
-                continue
-            vms = movable.get(stand.vm)
-            if vms is None:
-                fixed.append((use, unit_of(hold)))
-            else:
-                residents.append((Resident(vms, stand.holds.index(hold), use, unit_of(hold)), stand.vm))
-        now = scene.sharing(host.name, gpu)
-        sharings = (now,) if fixed else (now, *(other for other in gpu.sharings if other != now))
-        residents.sort(key=lambda pair: (pair[0].slot or 0, pair[1]))
-        key = (
-            gpu.model,
-            gpu.mode,
-            sharings,
-            tuple(sorted(fixed, key=repr)),
-            tuple((id(resident.vms), resident.hold, resident.use, resident.slot) for resident, _ in residents),
-            marks.get(gpu.id),
-        )
-        row = rows.setdefault(
-            key, Row(gpu, [], sharings, tuple(fixed), tuple(resident for resident, _ in residents), [], 0)
-        )
-        row.ids.append(gpu.id)
-        row.names.append(tuple(name for _, name in residents))
-        row.size += place.m
-        row.most = row.size
-    return list(rows.values())
-
-
-def _zone_marks(board: Board, place: Place) -> dict[str, tuple[int, ...]]:
-    """Which zones each GPU is in, for the needs of those who may arrive: GPUs in different zones are not alike. Where
-    somebody looks at what is left of GPUs, for the needs of all VMs.
-    """
-    marks: dict[str, list[int]] = defaultdict(list)
-    number = 0
-    arriving = (vms.vm for vms, _ in board.here(place) if not vms.fixed)
-    for needs in dict.fromkeys(
-        vm.needs for vm in (board.scene.cluster.vms.values() if board.exact else arriving) if vm.gpus
-    ):
-        for zone in zones(place.host, needs) or ():
-            number += 1
-            for gpu in zone:
-                marks[gpu].append(number)
-    return {gpu: tuple(numbers) for gpu, numbers in marks.items()}
 
 
 class Seats:
@@ -243,7 +92,9 @@ class Seats:
         here = {id(vms): count for vms, count in self.board.here(self.place)}
         for key, vms in classes.items():
             self.board.equal([*staying[key], (-1, here[id(vms)])], 0)
-        self.board.reader(self.place, self.read)
+        cluster, host = self.board.scene.cluster, self.place.host
+        dealer = Dealer(cluster, host, self.pick, self.rows, self.choices, self.demands, self.arriving)
+        self.board.reader(self.place, dealer.read)
 
     def _must_be_exact(self) -> bool:
         """Whether seats may not be left empty: where a rule looks at what is left, where shares of one ask are dealt by
@@ -392,76 +243,6 @@ class Seats:
                         self.board.at_most([(copies, several[copies]), *_minus(asking)], 0, eased=False)
                     self.board.at_most([(1, choice.count), (-choice.row.most, several[copies])], 0, eased=False)
 
-    def read(self, value: Value) -> tuple[list[tuple[VmClass, tuple[Hold, ...]]], set[str]]:
-        """The holds of those who arrive, in the order in which they are to be started, and the names of those who
-        leave.
-        """
-        seats: dict[Kind, list[tuple[int, str, int | None]]] = defaultdict(list)
-        leaving: set[str] = {name for row in self.rows for names in row.names for name in names}
-        left = {id(row): list(zip(row.ids, row.names, strict=True)) for row in self.rows}
-        standing: dict[str, Held] = {}
-        for choice in self.choices:
-            for _ in range(value(choice.count)):
-                gpu, names = left[id(choice.row)].pop(0)
-                leaving.difference_update(_staying(choice, names))
-                standing[gpu] = (*choice.row.fixed, *((resident.use, resident.slot) for resident in choice.staying))
-                for order, (index, slot) in enumerate(choice.layout.seats):
-                    seats[choice.kinds[index]].append((order, gpu, slot))
-        taken: dict[int, list[dict[int, list[tuple[int, Hold]]]]] = {}
-        for demand in self.demands.values():
-            self._deal(demand, value, seats, taken)
-        arrived: list[tuple[int, int, VmClass, tuple[Hold, ...]]] = []
-        for rank, (vms, _) in enumerate(self.arriving):
-            for holds in taken.get(id(vms), ()):
-                ordered = [pair for index in range(len(vms.vm.wants)) for pair in holds[index]]
-                last = max(order for order, _ in ordered)
-                arrived.append((last, rank, vms, tuple(hold for _, hold in ordered)))
-        arrived.sort(key=lambda entry: entry[:2])
-        in_turn = [(vms, holds) for _, _, vms, holds in arrived]
-        if self.pick == "first" and any(demand.tied for demand in self.demands.values()):
-            in_turn = [(vms, tuple(self._put(hold, standing) for hold in holds)) for vms, holds in in_turn]
-        return in_turn, leaving
-
-    def _put(self, hold: Hold, standing: dict[str, Held]) -> Hold:
-        """The hold at the slot that the manager gives it, the first legal one."""
-        cluster, gpu = self.board.scene.cluster, self.place.host.gpu[hold.gpu]
-        use = use_of(cluster, gpu, hold)
-        if use is None or hold.sharing not in POSITIONAL:
-            return hold
-        slot = free_slots(use, model_of(cluster, gpu).row_units(hold.sharing), standing[gpu.id])[0]
-        standing[gpu.id] = (*standing[gpu.id], (use, slot))
-        return replace(hold, slot=slot)
-
-    def _deal(
-        self,
-        demand: Demand,
-        value: Value,
-        seats: dict[Kind, list[tuple[int, str, int | None]]],
-        taken: dict[int, list[dict[int, list[tuple[int, Hold]]]]],
-    ) -> None:
-        """Give one demand its seats, and them to its VMs; shares that must be apart are dealt round, GPU by GPU."""
-        asking = [(vms, index, value(count)) for vms, index, count in demand.asking]
-        total = sum(count for _, _, count in asking) * demand.ask.count
-        drawn: list[tuple[int, Hold]] = []
-        for kind, served in demand.options:
-            for _ in range(total if served is None else value(served)):
-                order, gpu, slot = seats[kind].pop(0)
-                slot = None if kind.sharing == "passthrough" else slot
-                drawn.append((order, Hold(gpu, kind.sharing, demand.ask.profile, slot, demand.ask.milli)))
-        if demand.apart:
-            drawn.sort(key=lambda pair: pair[1].gpu)
-            people = total // demand.ask.count
-            drawn = [drawn[i] for first in range(people) for i in range(first, total, people)]
-        at = 0
-        for vms, index, count in asking:
-            mine = taken.setdefault(id(vms), [])
-            first = next((i for i, holds in enumerate(mine) if index not in holds), len(mine))  # zone after zone
-            for number in range(first, first + count):
-                if number == len(mine):
-                    mine.append({})
-                mine[number][index] = drawn[at : at + demand.ask.count]
-                at += demand.ask.count
-
 
 def one_kind_each(uses: list[Use], units: int, holds: Held, pick: Pick) -> list[Layout]:
     """Layouts that add items of one use only: what is offered where there are too many to list all."""
@@ -501,26 +282,6 @@ def _ends(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> frozens
                 return None
             found |= ends
     return frozenset(found)
-
-
-def _staying(choice: Choice, names: tuple[str, ...]) -> set[str]:
-    """The names of the residents of one GPU that stay under a choice: those alike are taken in the order of their
-    names.
-    """
-    stay: set[str] = set()
-    wanted = list(choice.staying)
-    for resident, name in zip(choice.row.residents, names, strict=True):
-        if resident in wanted:
-            wanted.remove(resident)
-            stay.add(name)
-        elif choice.sharing not in POSITIONAL:
-            alike = next(
-                (w for w in wanted if (w.vms, w.hold, w.use) == (resident.vms, resident.hold, resident.use)), None
-            )
-            if alike is not None:
-                wanted.remove(alike)
-                stay.add(name)
-    return stay
 
 
 def _minus(terms: list[Term]) -> list[Term]:

@@ -112,7 +112,7 @@ class Board(Protocol):
         """
 
     def rows(self, place: Place) -> Any:
-        """The GPU rows of a place where they are not those of the scene (`gpu_board.Row`), else None."""
+        """The GPU rows of a place where they are not those of the scene (`gpu_rows.Row`), else None."""
 
     def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
         """Tell the board that `count` of the GPUs like `gpu` come to hold this (`seating.Held`) in this sharing."""
