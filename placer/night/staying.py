@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from placer.judge.elsewhere import nowhere_else, refused
+from placer.judge.elsewhere import nowhere_else
 from placer.night.back import after
 from placer.night.window import Night
+from placer_models.moving import reach_key, unreachable
 from placer_models.plan import LeftOut, Unmoved
 from placer_models.scene import Stand
 
@@ -49,6 +51,8 @@ class _Said:
     result: Result
     freed: Collection[str]
     looks: dict[object, tuple[str, ...]] = field(default_factory=dict)
+    reached: dict[object, list[str]] = field(default_factory=dict)
+    """Hosts that VMs can be moved to, by what that depends on: two, or fewer where there are no more."""
 
     def __post_init__(self) -> None:
         self.dusk = after(self.night.scene, self.result.schedule.actions)
@@ -96,15 +100,24 @@ class _Said:
         vm = cluster.vms[stand.vm]
         if vm.may.suspend or vm.may.power_cycle:
             return ()
+        somewhere = self._goes_somewhere(stand)
+        if somewhere and not self.meant:
+            return ()
         key = stand.host, tuple(rule.vm_key(vm) for rule in night.rules), night.not_to.get(vm.name)
         if key not in self.looks:
-            closed = refused(cluster, stand)
-            everywhere = sum(map(len, closed.values())) == len(cluster.hosts) - 1
-            if everywhere or (self.meant and len(self.looks) < MOST_LOOKS):
-                self.looks[key] = nowhere_else(self.dusk, night.rules, stand, self.freed, self._but(vm.name))
-            else:
-                self.looks[key] = ()
+            if somewhere and len(self.looks) >= MOST_LOOKS:
+                return ()
+            self.looks[key] = nowhere_else(self.dusk, night.rules, stand, self.freed, self._but(vm.name))
         return self.looks[key]
+
+    def _goes_somewhere(self, stand: Stand) -> bool:
+        """Whether some other host could take a VM if it had room."""
+        cluster = self.night.scene.cluster
+        key = reach_key(cluster, stand)
+        if key not in self.reached:
+            able = (host.name for host in cluster.hosts.values() if unreachable(cluster, stand, host) is None)
+            self.reached[key] = [*islice(able, 2)]
+        return any(host != stand.host for host in self.reached[key])
 
     def _but(self, vm: str) -> dict[str, str]:
         """The hosts to which a VM did not find its way, with why."""
