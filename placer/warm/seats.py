@@ -142,7 +142,8 @@ def fewest(costs: Ints, count: int) -> Ints:
     if count == 1:
         least: Ints = costs.min(axis=1)
         return least
-    total: Ints = np.partition(costs, count - 1, axis=1)[:, :count].sum(axis=1)
+    some = np.partition(costs, count - 1, axis=1)[:, :count]
+    total: Ints = np.where(some[:, -1] < NEVER, some.sum(axis=1), NEVER)  # other costs may be below nothing
     return total
 
 

@@ -98,6 +98,16 @@ def test_what_stays_off_has_the_reasons_that_place_gives() -> None:
     assert session.version == 1
 
 
+def test_three_of_four_gpus_are_not_enough_for_a_vm_that_wants_four_however_well_they_suit_it() -> None:
+    small = off("small", {"models": ["Tesla T4"], "milli": 333})
+    session = Session(
+        snapshot([host("esx01", *[gpu("Tesla T4", "fraction")] * 4)], [small, off("big", whole("Tesla T4", count=4))])
+    )
+    session.commit(session.propose("small"))
+    (off_,) = session.propose("big").unplaced
+    assert off_.reasons == ("esx01: 3 Tesla T4 free, 4 asked",)
+
+
 def test_a_vm_that_nobody_knows_is_placed_and_then_known() -> None:
     session = Session(desks())
     pod = Vm.model_validate({"name": "pod", "power": "off", "cpus": 2, "memory_mib": 512, "labels": {"app": "x"}})
