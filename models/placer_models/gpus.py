@@ -1,6 +1,6 @@
 """The catalogue of GPU models: what each GPU can be divided into.
 
-A GPU stands in one sharing; in each it is a short row of units (`placer_models.gpus_layouts`). The figures live in
+A GPU stands in one sharing; in each it is a short row of units (`placer_models.gpus_row`). The figures live in
 `gpus/*.json`, each with the key of its source; a site adds models in a file of the same shape
 (:meth:`Catalogue.with_file`). GPUs are keyed by model, never by a marketing name alone, because board codes hide
 memory and form factor (NVC, NV7H).
@@ -17,8 +17,9 @@ from pathlib import Path
 from placer_models import gpus_file
 from placer_models.document import read_json
 from placer_models.gpus_file import Mode, SameSizeRule, Series
-from placer_models.gpus_layouts import Held, Layout, Pick, Use, free_slots, layouts, lays
+from placer_models.gpus_layouts import Layout, Pick, layouts
 from placer_models.gpus_model import SHARINGS, GpuModel, Instance, Mig, Profile, Sharing, profile_key, with_limit
+from placer_models.gpus_row import Held, Use, free_slots, lays
 from placer_models.shipped import GPUS
 
 __all__ = [

@@ -1,10 +1,7 @@
-"""The row of units of one GPU: what may stand on it together, and where.
+"""Every legal way to add items to one GPU.
 
-A GPU in a sharing is a row of units (`GpuModel.row_units`); an item takes an interval of it at one of its legal
-starts, or, in the sharing `fraction`, an amount without a position. All functions look at one GPU in one sharing and
-hold to the same three rules: intervals do not overlap (MIGUG, UG17 A.3), all items carry the same lock (UG8, UG17: one
-type or one size in same-size mode), and no named limit is exceeded. :func:`lays` says what is wrong with an
-arrangement; :func:`free_slots` and :func:`layouts` offer only what it accepts.
+What is legal is said in `placer_models.gpus_row`. :func:`layouts` lists what may be added to a GPU that already holds
+something, whoever picks the slots.
 """
 
 from __future__ import annotations
@@ -16,8 +13,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
+from placer_models.gpus_row import Held, Use, free_slots, units_at, units_taken, within_limits
+
 Pick = Literal["any", "first", "worst"]
-Held = Sequence[tuple["Use", int | None]]
 Counts = tuple[int, ...]
 Seats = tuple[tuple[int, int | None], ...]
 
@@ -25,24 +23,6 @@ STATES_PER_LAYOUT = 2
 """The search gives up (as if there were too many layouts) after this many intermediate states for each layout of the
 limit.
 """
-
-
-@dataclass(frozen=True)
-class Use:
-    """What one item takes of one GPU's row of units in one sharing.
-
-    `units` is the length of its interval (pass-through and same-size: 1; fraction: the thousandths). `starts` are its
-    legal starts, ascending; None: it has no position. All items of a GPU must carry the same `lock`; items with a lock
-    are interchangeable, each takes one slot. `caps` are named limits: while this item stands on a GPU, at most that
-    many items that carry the name may. `share_milli` is how many thousandths of the GPU the item stands for (of its
-    memory, for a profile).
-    """
-
-    units: int
-    starts: tuple[int, ...] | None
-    lock: str | None = None
-    caps: tuple[tuple[str, int], ...] = ()
-    share_milli: int = 1000
 
 
 @dataclass(frozen=True)
@@ -55,67 +35,6 @@ class Layout:
 
     counts: Counts
     seats: Seats
-
-
-def lays(items: Held, row_units: int) -> list[str]:
-    """The faults of an arrangement (each item's use and slot) on one GPU, a sentence for each; empty: it is legal.
-
-    An item with a lock may leave its slot open (same-size slots are interchangeable); any other that has positions may
-    not.
-    """
-    faults = []
-    locks = sorted({use.lock or "" for use, _ in items})
-    if len(locks) > 1:
-        faults.append(
-            f"{' and '.join(lock or 'other items' for lock in locks)} on one GPU; it takes one of them at a time"
-        )
-    for name, (number, limit) in sorted(_limits(use for use, _ in items).items()):
-        if number > limit:
-            faults.append(f"{number} x {name} on one GPU, at most {limit}")
-    taken = 0
-    for use, slot in sorted(items, key=lambda item: -1 if item[1] is None else item[1]):
-        if use.starts is None:
-            continue
-        if slot is None:
-            if use.lock is None:
-                faults.append("an item has no slot")
-        elif slot not in use.starts:
-            faults.append(f"slot {slot} is no legal start; legal: {_listed(use.starts)}")
-        elif slot + use.units > row_units:
-            faults.append(f"slot {slot} ends at unit {slot + use.units} of {row_units}")
-        else:
-            interval = _interval(slot, use.units)
-            if taken & interval:
-                faults.append(f"slot {slot} ({_span(slot, use.units)}) overlaps what stands there")
-            taken |= interval
-    locked = [use for use, _ in items if use.lock is not None and use.starts is not None]
-    if locked and len(locked) > max(len(use.starts or ()) for use in locked):
-        faults.append(
-            f"{len(locked)} items on one GPU, at most {max(len(use.starts or ()) for use in locked)} of {locks[-1]}"
-        )
-    amount = sum(use.units for use, _ in items if use.starts is None)
-    if amount > row_units:
-        faults.append(f"{amount} of {row_units} thousandths are taken")
-    return faults
-
-
-def free_slots(use: Use, row_units: int, held: Held) -> tuple[int | None, ...]:
-    """The legal slots for one more item on a GPU that holds `held`, ascending; empty: there is none.
-
-    `(None,)`: there is room, and no position to choose. Where the slot of a held item is not known, nothing is surely
-    free (save among items with a lock, which are interchangeable: there the lowest free slots are offered, one fewer
-    for each such item).
-    """
-    if any(other.lock != use.lock for other, _ in held) or not _within_limits(use, held):
-        return ()
-    if use.starts is None:
-        return (None,) if sum(other.units for other, _ in held) + use.units <= row_units else ()
-    unknown = sum(slot is None for _, slot in held)
-    if unknown and use.lock is None:
-        return ()
-    taken = _taken(held)
-    free = [start for start in use.starts if start + use.units <= row_units and not taken & _interval(start, use.units)]
-    return tuple(free[: max(len(free) - unknown, 0)])
 
 
 def layouts(
@@ -182,14 +101,14 @@ class _Row:
 
     def __init__(self, uses: list[Use], row_units: int, held: Held, limit: int) -> None:
         self.uses, self.units, self.held, self.limit = uses, row_units, held, limit
-        self.taken = _taken(held)
+        self.taken = units_taken(held)
         self.capped = [bool(use.caps) for use in uses]
         self.none: Counts = (0,) * len(uses)
         self.starts = [
             tuple(
                 start
                 for start in use.starts or ()
-                if start + use.units <= row_units and not self.taken & _interval(start, use.units)
+                if start + use.units <= row_units and not self.taken & units_at(start, use.units)
             )
             for use in uses
         ]
@@ -199,7 +118,7 @@ class _Row:
         more = (*counts[:index], counts[index] + 1, *counts[index + 1 :])
         if self.capped[index]:
             standing = [(use, None) for use, number in zip(self.uses, counts, strict=True) for _ in range(number)]
-            if not _within_limits(self.uses[index], [*self.held, *standing]):
+            if not within_limits(self.uses[index], [*self.held, *standing]):
                 return None
         return more
 
@@ -265,7 +184,7 @@ class _Row:
                     break
                 if (more := self.one_more(counts, i)) is not None:
                     units = self.uses[i].units
-                    stack.append((start + units, more, mask | _interval(start, units), (*seats, (i, start))))
+                    stack.append((start + units, more, mask | units_at(start, units), (*seats, (i, start))))
         return found
 
     def _most(self) -> Iterator[Seats]:
@@ -320,7 +239,7 @@ class _Row:
                 slot = next(self._free(i, mask), None)
                 if slot is None or (more := self.one_more(counts, i)) is None:
                     continue
-                state = more, mask | _interval(slot, self.uses[i].units)
+                state = more, mask | units_at(slot, self.uses[i].units)
                 if state not in reached:
                     reached[state] = (*reached[counts, mask], (i, slot))
                     queue.append(state)
@@ -345,12 +264,12 @@ class _Row:
                     slots = list(self._free(i, mask))
                     if not slots:
                         break
-                    after.update(mask | _interval(slot, use.units) for slot in slots)
+                    after.update(mask | units_at(slot, use.units) for slot in slots)
                 else:
                     state = more, frozenset(after)
                     if state not in reached:
                         seats = reached[counts, masks]
-                        mask = self.taken | sum(_interval(s or 0, self.uses[j].units) for j, s in seats)
+                        mask = self.taken | sum(units_at(s or 0, self.uses[j].units) for j, s in seats)
                         reached[state] = (*seats, (i, next(self._free(i, mask))))
                         queue.append(state)
                         rows += len(after)
@@ -360,7 +279,7 @@ class _Row:
 
     def _free(self, index: int, mask: int) -> Iterator[int]:
         units = self.uses[index].units
-        return (start for start in self.starts[index] if not mask & _interval(start, units))
+        return (start for start in self.starts[index] if not mask & units_at(start, units))
 
     def _bounded(self, states: int, maximal: bool = True) -> None:
         if states > self.limit * (STATES_PER_LAYOUT if maximal else 1):
@@ -399,45 +318,3 @@ def _picked(reached: Iterable[tuple[Counts, Seats]], maximal: bool) -> list[Seat
         if not any(all(a <= b for a, b in zip(counts, other, strict=True)) for other in kept):
             kept.append(counts)
     return [one[counts] for counts in kept]
-
-
-def _limits(uses: Iterable[Use]) -> dict[str, tuple[int, int]]:
-    """For each named limit: how many carry it, and the least limit that any of them states."""
-    found: dict[str, tuple[int, int]] = {}
-    for use in uses:
-        for name, limit in use.caps:
-            number, least = found.get(name, (0, limit))
-            found[name] = number + 1, min(least, limit)
-    return found
-
-
-def _within_limits(use: Use, held: Held) -> bool:
-    """Whether the limits that `use` carries allow it beside `held`; a limit that is broken already is not this item's
-    matter.
-    """
-    if not use.caps:
-        return True
-    found = _limits([use, *(other for other, _ in held)])
-    return all(found[name][0] <= found[name][1] for name, _ in use.caps)
-
-
-def _taken(held: Held) -> int:
-    mask = 0
-    for use, slot in held:
-        if slot is not None and use.starts is not None:
-            mask |= _interval(slot, use.units)
-    return mask
-
-
-def _interval(start: int, units: int) -> int:
-    return (1 << units) - 1 << start
-
-
-def _span(start: int, units: int) -> str:
-    return f"unit {start}" if units == 1 else f"units {start}-{start + units - 1}"
-
-
-def _listed(starts: tuple[int, ...]) -> str:
-    if len(starts) > 4 and starts == tuple(range(starts[0], starts[-1] + 1)):
-        return f"{starts[0]}-{starts[-1]}"
-    return ", ".join(map(str, starts))

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Literal, get_args
 
 from placer_models.gpus_file import Mode, SameSizeRule, Series
-from placer_models.gpus_layouts import Use
+from placer_models.gpus_row import Use
 
 Sharing = Literal["passthrough", "same-size", "mixed-size", "mig", "fraction"]
 SHARINGS: tuple[Sharing, ...] = get_args(Sharing)
