@@ -7,7 +7,8 @@ The bound is worked out from the duals, so it holds however loosely the linear s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ortools.linear_solver.python import model_builder
@@ -48,6 +49,39 @@ class Linear:
         """What nobody beats in a goal who reaches these scores in those before it; None where it is not known."""
         if self._narrow:
             return None
+        rows, wanted, fixed = self._asked(number, scores)
+        duals = _duals(self._ends, rows, wanted, self._budget)
+        sign = 1 if self._goals[number].sense == "most" else -1
+        return None if duals is None else sign * safe(self._ends, rows, wanted, duals) + fixed
+
+    def weights(self, number: int, scores: Sequence[int]) -> list[float] | None:
+        """What each goal up to that one weighs, the last one 1, if those before it are to reach these scores: what
+        reaching one more there costs here. None where it is not known.
+        """
+        rows, wanted, _ = self._asked(number, scores)
+        duals = _duals(self._ends, rows, wanted, self._budget) if number else []
+        return None if duals is None else [*map(abs, duals[len(self._rows) :]), 1.0]
+
+    def worth(self, weights: Sequence[float]) -> Mapping[int, float]:
+        """What one more of each unknown counts for (of what counts as most), the first goals weighing so much."""
+        worth: dict[int, float] = defaultdict(float)
+        for goal, weight, ((indexes, factors, _), _) in zip(self._goals, weights, self._aims, strict=False):
+            for index, factor in zip(indexes, factors, strict=True):
+                worth[index] += weight * (factor if goal.sense == "most" else -factor)
+        return worth
+
+    def prices(self, worth: Mapping[int, float]) -> Mapping[tuple[int, ...], float] | None:
+        """What one more would bring where a plain sum of unknowns (given by their numbers) is limited, these being
+        worth so much. None where it is not known.
+        """
+        duals = _duals(self._ends, self._rows, worth, self._budget)
+        if duals is None:
+            return None
+        plain = (tuple(row[0]) if set(row[1]) == {1} else () for row in self._rows)
+        return {indexes: dual for indexes, dual in zip(plain, duals, strict=True) if indexes}
+
+    def _asked(self, number: int, scores: Sequence[int]) -> tuple[list[Row], dict[int, int], int]:
+        """The conditions, with the scores of the goals before held; what is to be most; and a constant beside it."""
         rows = list(self._rows)
         for goal, (aim, constant), score in zip(self._goals, self._aims[:number], scores, strict=False):
             factors, constant = aim[1], constant + aim[2]
@@ -55,9 +89,7 @@ class Linear:
             rows.append((aim[0], factors, *ends))
         (indexes, factors, fixed), constant = self._aims[number]
         sign = 1 if self._goals[number].sense == "most" else -1
-        wanted = {index: sign * factor for index, factor in zip(indexes, factors, strict=True)}
-        duals = _duals(self._ends, rows, wanted, self._budget)
-        return None if duals is None else sign * safe(self._ends, rows, wanted, duals) + constant + fixed
+        return rows, {index: sign * factor for index, factor in zip(indexes, factors, strict=True)}, constant + fixed
 
 
 class Relaxation(Linear):
@@ -103,7 +135,7 @@ def safe(ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, in
 
 
 def _duals(
-    ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: dict[int, int], budget: Budget
+    ends: Sequence[tuple[int, int]], rows: Sequence[Row], aim: Mapping[int, float], budget: Budget
 ) -> list[float] | None:
     model = model_builder.Model()  # type: ignore[no-untyped-call]
     unknowns = [model.new_num_var(low, high, "") for low, high in ends]
@@ -121,5 +153,5 @@ def _duals(
     return [solver.dual_value(row) for row in posted]
 
 
-def _floats(values: Iterable[int]) -> list[float]:
+def _floats(values: Iterable[float]) -> list[float]:
     return list(map(float, values))

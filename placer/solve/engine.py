@@ -18,6 +18,7 @@ from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
 from placer.solve.exchange import Exchanger
 from placer.solve.improve import Improver
+from placer.solve.market import Market
 from placer.solve.master import Floor, Values
 from placer.solve.merged import Merged
 from placer.solve.rounding import rounded
@@ -52,6 +53,9 @@ MOST_GROUPS = 64
 
 MANY_ASKED, FEW_STARTS = 5_000, 3
 """So many requests take fewer first answers: neighbourhoods do more with the time."""
+
+FAR = 0.001
+"""By what part of its bound a score is lower, at least, for hosts to choose at prices."""
 
 SHARPER_SECONDS = 5.0
 """How long a bound in whole numbers may take."""
@@ -401,7 +405,7 @@ class _Large:
             if self.budget.left <= (1 - SHARE) * most:
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
-            if bounded and self._beaten_by_nobody():
+            if bounded and (self._beaten_by_nobody() or (len(self.firsts) == 1 and self._dealt())):
                 return
 
     def _beaten_by_nobody(self) -> bool:
@@ -412,6 +416,21 @@ class _Large:
             elif self.merged is not None:
                 self._bounds(self.merged, _plain(self.goals))
         return self.closed(_plain(self.goals))
+
+    def _dealt(self) -> bool:
+        """Whether hosts that choose at prices have made a better answer: asked where much more might be had."""
+        number = next((number for number in range(_plain(self.goals)) if self._open(number)), 0)
+        bound, score, goals = self.bounds[number], self.answer.counted()[number], self.goals[: number + 1]
+        if self.merged is None or self.alike or bound is None or bound - score <= FAR * bound:
+            return False
+        with self.budget.spending.part("prices"):
+            market = Market(self.scene, self.survey, self.rules, goals, self.settings, self.budget, self.merged)
+            stands = market.deal(self.answer.counted(), SHARE * self.budget.left)
+            better = self.improver.adopt(list(self.answer.stands), stands)
+            if better:
+                self.improver.fill(self._by(self._size), tight)
+        self._bounds(self.merged, _plain(self.goals))
+        return better
 
     def _by(self, key: Callable[[str], tuple[float, ...]], *, ranked: bool = True) -> list[tuple[str, ...]]:
         """The groups of VMs that are alike, by priority (unless they are not to be `ranked`), then by a key."""

@@ -11,6 +11,7 @@ already stays by itself (what it has too much of must not be taken from the othe
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -94,7 +95,7 @@ class Alone:
     """How many VMs of each kind each host takes at most, were there no others."""
 
     def __init__(self, scene: Scene, survey: Survey, figures: Columns) -> None:
-        self._survey, self._figures, self.index = survey, figures, figures.index
+        self._survey, self.figures, self.index = survey, figures, figures.index
         self._all = np.arange(len(figures.hosts))
         self._kinds = np.array([survey.host(host.name) for host in figures.hosts], dtype=np.int64)
         self._up = np.array([host.state == "up" for host in figures.hosts], dtype=np.bool_)
@@ -110,14 +111,14 @@ class Alone:
         if kind not in self._found:
             admitted = [self._survey.admits(vm.name, host.name) for host in self._firsts.values()]
             may = np.isin(self._kinds, [kind for kind, yes in zip(self._firsts, admitted, strict=True) if yes])
-            self._found[kind] = np.where(may & self._up, most_alone(self._figures, vm, self._all), 0)
+            self._found[kind] = np.where(may & self._up, most_alone(self.figures, vm, self._all), 0)
         return self._found[kind]
 
     def signature(self) -> Mapping[str, Hashable]:
         """Which kinds of VMs each host takes at all."""
         takes = np.array([counts > 0 for counts in self._found.values()], dtype=np.bool_)
         takes = takes.reshape(len(self._found), len(self._all)).T
-        return {host.name: row.tobytes() for host, row in zip(self._figures.hosts, takes, strict=True)}
+        return {host.name: row.tobytes() for host, row in zip(self.figures.hosts, takes, strict=True)}
 
 
 class Merged:
@@ -133,16 +134,40 @@ class Merged:
         budget: Budget,
         figures: Columns,
     ) -> None:
+        self._goals, self._search, self._budget = goals, search, budget
         kept = [rule for rule in rules if not rule.soft and rule.by_host and _mergeable(rule, scene)]
-        alone = Alone(scene, survey, figures)
-        groups = merged_groups(scene, survey, [rule for rule in rules if not rule.soft and rule.by_host], alone)
+        self.alone = Alone(scene, survey, figures)
+        local = [rule for rule in rules if not rule.soft and rule.by_host]
+        groups = merged_groups(scene, survey, local, self.alone)
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
+        made = scene, kept, goals, scene.cluster.asked
         for kind in (MergedBoard, FreeSlots):
-            self._board = kind(alone, scene, kept, goals, scene.cluster.asked, groups=groups, survey=survey, most=most)
+            self._board = kind(self.alone, *made, groups=groups, survey=survey, most=most)
             if not self._board.narrow:
                 break
-        self._goals, self._search, self._budget = goals, search, budget
         self._linear = Linear(self._board, goals, budget)
+
+    def weights(self, number: int, scores: Sequence[int]) -> list[float] | None:
+        """As `Linear.weights`."""
+        return self._linear.weights(number, scores)
+
+    def prices(self, weights: Sequence[float]) -> Mapping[str, float] | None:
+        """What one more VM of a kind (given by its first VM) would bring, the first goals weighing so much: of those
+        that bring anything themselves.
+        """
+        worth = self._linear.worth(weights)
+        found = self._linear.prices(worth)
+        if found is None:
+            return None
+        spots: dict[str, list[int]] = defaultdict(list)
+        for vms, _, count in self._board.where():
+            if not isinstance(count, int):
+                spots[vms.names[0]].append(count.index)
+        return {
+            name: found.get(tuple(indexes), 0.0)
+            for name, indexes in spots.items()
+            if any(worth.get(index, 0) > 0 for index in indexes)
+        }
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:
         """What nobody beats in a goal who reaches these scores in those before it, by the linear relaxation: known

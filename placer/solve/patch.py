@@ -11,7 +11,7 @@ from random import Random
 from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
-from placer_models.cluster import Cluster
+from placer_models.cluster import Cluster, Host
 from placer_models.goals.goal import Goal
 from placer_models.scene import Stand
 
@@ -69,6 +69,11 @@ class Patch:
             self.found = self.board.read(lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index])
 
 
+def sort_of(host: Host) -> frozenset[str]:
+    """What sort of hosts it is: the models of its GPUs."""
+    return frozenset(gpu.model for gpu in host.gpus)
+
+
 class Turns:
     """Which hosts are next: those of one sort (with the same models of GPUs) in one neighbourhood, all in turn, by
     chance; how many, follows from how the last ones of their sort were solved.
@@ -78,8 +83,7 @@ class Turns:
         self._chance = chance
         self._sorts: dict[frozenset[str], list[str]] = {}
         for name in hosts:
-            models = frozenset(gpu.model for gpu in cluster.hosts[name].gpus)
-            self._sorts.setdefault(models, []).append(name)
+            self._sorts.setdefault(sort_of(cluster.hosts[name]), []).append(name)
         self._sizes = dict.fromkeys(self._sorts, float(PATCH_SIZE))
         self._left: dict[frozenset[str], list[str]] = {}
 

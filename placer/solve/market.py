@@ -1,0 +1,173 @@
+"""A first answer for clusters that are asked for more than they have: hosts choose in turn what comes to them, at the
+prices that the linear relaxation of the merged cluster puts on VMs.
+
+A kind of VMs that asks little of what is scarce is wanted everywhere, and there are too few of it: its price is what it
+brings anywhere else, so a host takes it only where it brings more. A few hosts of one sort choose at a time, those with
+the least room first, as they have the least choice.
+
+The prices are the relaxation's duals, as in Dantzig & Wolfe, "Decomposition principle for linear programs", 1960; that
+nothing is chosen twice makes it a heuristic, as bid prices are (Talluri & van Ryzin, "An analysis of bid-price controls
+for network revenue management", 1998).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from placer.memory import affordable
+from placer.solve.board import CountBoard, TooLarge
+from placer.solve.budget import Budget
+from placer.solve.figures import free
+from placer.solve.merged import Merged, MergedBoard
+from placer.solve.patch import sort_of
+from placer.solve.survey import Survey
+from placer_models.decision import Search
+from placer_models.goals.goal import Goal
+from placer_models.rules.rule import Rule, Var
+from placer_models.scene import Scene, Stand
+
+TOGETHER = 4
+"""Hosts that choose together: more make no better answer, and take longer."""
+
+SCALE = 1000
+"""Prices are whole numbers of this part of what a goal counts."""
+
+REBATE = 0.02
+"""The part of its price by which a VM is cheaper: so that who brings just its price is taken rather than nobody."""
+
+HELD = 1.1
+"""By how much more goals before the last weigh than they would have to: so that their scores are reached."""
+
+MOST_UNKNOWNS, WORK = 5_000, 0.1
+"""Unknowns of one choice at most, and its deterministic seconds."""
+
+
+class Market:
+    """Hosts and VMs, for the last of some goals, of which more is better; `merged` is the relaxation of the whole."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        survey: Survey,
+        rules: Sequence[Rule],
+        goals: Sequence[Goal],
+        search: Search,
+        budget: Budget,
+        merged: Merged,
+    ) -> None:
+        self._scene, self._survey, self._rules, self._goals = scene.copy(), survey, rules, goals
+        self._search, self._budget, self._merged, self._alone = search, budget, merged, merged.alone
+        self._stands: list[Stand] = []
+
+    def deal(self, scores: Sequence[int], seconds: float) -> list[Stand]:
+        """The stands of those who were chosen, in so many seconds at most; these scores are to be reached in the goals
+        before the last.
+        """
+        end = max(0.0, self._budget.left - seconds)
+        weights = self._merged.weights(len(self._goals) - 1, scores)
+        if weights is None:
+            return []
+        weights = [*(HELD * weight for weight in weights[:-1]), weights[-1]]
+        prices = self._merged.prices(weights)
+        if not prices:
+            return []
+        asked = self._survey.cluster.asked
+        self._waiting = [list(names) for names in self._survey.waiting(asked, list(asked)) if names[0] in prices]
+        self._class = {name: number for number, names in enumerate(self._waiting) for name in names}
+        self._prices = [prices[names[0]] for names in self._waiting]
+        vms = [self._survey.cluster.vms[names[0]] for names in self._waiting]
+        self._most = np.array([self._alone.of(vm) for vm in vms], dtype=np.int64)  # on each host, were there no others
+        for turns in self._turns():
+            if self._budget.left <= end:
+                break
+            self._choose(turns, weights)
+        return self._stands
+
+    def _turns(self) -> list[list[list[str]]]:
+        """The hosts that choose together, of each sort those with the least room first; beside them some of another
+        sort (they hardly want the same VMs), as long as there are.
+        """
+        hosts = self._survey.cluster.hosts
+        open_ = [host.name for host in hosts.values() if host.state == "up"]
+        numbers = np.array([self._alone.index[name] for name in open_], dtype=np.int64)
+        room = free(self._alone.figures, numbers)[:, 0]
+        sorts: dict[Hashable, list[str]] = defaultdict(list)
+        for number in np.argsort(room, kind="stable").tolist():
+            sorts[sort_of(hosts[open_[number]])].append(open_[number])
+        ranked = sorted(
+            (at / len(names), number, names[at : at + TOGETHER])
+            for number, names in enumerate(sorts.values())
+            for at in range(0, len(names), TOGETHER)
+        )
+        turns: list[list[list[str]]] = []
+        alone: deque[tuple[int, list[str]]] = deque()
+        for _, sort, some in ranked:
+            if self._search.workers > 1 and alone and alone[0][0] != sort:
+                turns.append([alone.popleft()[1], some])
+            else:
+                alone.append((sort, some))
+        return turns + [[some] for _, some in alone]
+
+    def _choose(self, turns: Sequence[Sequence[str]], weights: Sequence[float]) -> None:
+        """Let some hosts choose, each few of them by themselves, at the same time."""
+        boards = self._boards(turns)
+        jobs = [(self._solver(board, weights), board.model) for board in boards if board is not None]
+        found = self._budget.solve_all(jobs)
+        for board, (solver, _), status in zip(filter(None, boards), jobs, found, strict=True):
+            if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+                for stand in board.read(_reading(solver)):
+                    self._waiting[self._class[stand.vm]].remove(stand.vm)
+                    self._scene.put(stand)
+                    self._stands.append(stand)
+
+    def _boards(self, turns: Sequence[Sequence[str]]) -> list[CountBoard | None]:
+        """The boards over some hosts each; who could come to more than one of them is dealt out."""
+        asked = self._survey.cluster.asked
+        at = [[self._alone.index[host] for host in hosts] for hosts in turns]
+        most = np.column_stack([self._most[:, numbers].sum(axis=1) for numbers in at])
+        some: list[dict[str, int]] = [{} for _ in turns]
+        for number in np.flatnonzero(most.any(axis=1)).tolist():
+            names, takers = self._waiting[number], np.flatnonzero(most[number]).tolist()
+            for turn, taker in enumerate(takers):
+                some[taker] |= {name: asked[name] for name in names[turn :: len(takers)][: most[number, taker]]}
+        return [self._board(hosts, mine) for hosts, mine in zip(turns, some, strict=True)]
+
+    def _board(self, hosts: Sequence[str], asked: Mapping[str, int]) -> CountBoard | None:
+        """The board over some hosts and VMs; None where there are none, or too many."""
+        most = affordable(self._search.memory_limit_mib, MOST_UNKNOWNS)
+        loose = any(rule.exact for rule in self._rules)
+        made = self._scene, self._rules, self._goals, asked
+        try:
+            return MergedBoard(self._alone, *made, hosts=hosts, survey=self._survey, most=most, loose=loose)
+        except TooLarge:
+            return None
+
+    def _solver(self, board: CountBoard, weights: Sequence[float]) -> cp_model.CpSolver:
+        """A solver for a board whose VMs bring what the goals count, and cost their prices."""
+        worth: dict[int, float] = defaultdict(float)
+        unknowns: dict[int, cp_model.IntVar] = {}
+        for goal, weight, (terms, _) in zip(self._goals, weights, board.aims, strict=True):
+            for factor, unknown in zip(*board.merged(terms)[:2], strict=True):
+                worth[unknown.index] += weight * (factor if goal.sense == "most" else -factor)
+                unknowns[unknown.index] = unknown
+        for vms, _, count in board.where():
+            if not isinstance(count, int) and count.index in unknowns:
+                worth[count.index] -= (1 - REBATE) * self._prices[self._class[vms.names[0]]]
+        factors = [round(SCALE * worth[index]) for index in unknowns]
+        board.model.maximize(cp_model.LinearExpr.weighted_sum(list(unknowns.values()), factors))
+        solver = cp_model.CpSolver()
+        parameters = solver.parameters
+        parameters.random_seed, parameters.num_workers = self._search.seed, 1
+        parameters.max_deterministic_time, parameters.linearization_level = WORK, 2
+        parameters.symmetry_level, parameters.cp_model_probing_level = 0, 0
+        return solver
+
+
+def _reading(solver: cp_model.CpSolver) -> Callable[[Var], int]:
+    """What an unknown is in a solver's best solution."""
+    values = list(solver.response_proto.solution)
+    return lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index]

@@ -1,0 +1,91 @@
+"""Hosts that choose at prices: what comes to them keeps every rule, and scarce VMs go where they bring most."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bench.clusters import synthetic
+from placer import place, verify
+from placer.judge.check import broken, worse
+from placer.solve import engine, market
+from placer.solve.budget import Budget
+from placer.solve.figures import figures_of
+from placer.solve.market import Market
+from placer.solve.merged import Merged
+from placer.solve.survey import Survey
+from placer_models.decision import shipped_decision
+from placer_models.scene import Scene, Stand
+from placer_models.snapshot import Snapshot
+from tests.placer.solve.small import deciding, gpu_hosts, never_whole, snapshot
+
+
+def dealt(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1, wanted: tuple[int, ...] = ()) -> list[Stand]:
+    """What the hosts choose, for the last of the first few goals."""
+    decision, cluster = shipped_decision(kind), made.content
+    rules, all_goals = decision.rules_of(made.rules), decision.goals_of(cluster)[:goals]
+    scene, survey = Scene.now(cluster), Survey(cluster, rules, all_goals)
+    budget = Budget(time.monotonic() + 60)
+    figures = figures_of(scene, rules)
+    merged = Merged(scene, survey, rules, all_goals, decision.search, budget, figures)
+    return Market(scene, survey, rules, all_goals, decision.search, budget, merged).deal(wanted, 60)
+
+
+@pytest.mark.parametrize("kind", ["over-subscribed", "ruled"])
+def test_what_is_chosen_keeps_every_rule_and_is_chosen_again(kind: str) -> None:
+    made = Snapshot.of(synthetic(8, 120, 1, kind))
+    stands, cluster = dealt(made), made.content
+    rules = shipped_decision("gpu_allocation").rules_of(made.rules)
+    before = Scene.now(cluster)
+    after = before.copy()
+    for stand in stands:
+        after.put(stand)
+    assert stands
+    assert worse(rules, broken(before, rules), broken(after, rules)) == []
+    assert dealt(made) == stands
+
+
+def test_the_light_vm_goes_to_the_host_that_has_room_for_no_other() -> None:
+    hosts = [{**host, "cpus": cpus} for host, cpus in zip(gpu_hosts(2, 1), (16, 2), strict=True)]
+    asked = [{"name": name, "cpus": cpus, "gpus": [{"milli": 1000}]} for name, cpus in (("light", 2), ("heavy", 8))]
+    assert {stand.vm: stand.host for stand in dealt(snapshot(hosts, asked))} == {"light": "h1", "heavy": "h0"}
+
+
+def test_vms_that_bring_the_goal_nothing_are_left_for_later() -> None:
+    made = snapshot(gpu_hosts(2, 1), [{"name": "share", "gpus": [{"milli": 500}]}, {"name": "plain"}])
+    assert [stand.vm for stand in dealt(made)] == ["share"]
+
+
+def test_goals_before_the_last_keep_their_scores() -> None:
+    """One VM of the first goal is worth less to the second than what has room in its place."""
+    goals = shipped_decision("power_on")
+    hosts = gpu_hosts(1, 1)
+    asked = [
+        {"name": "urgent", "gpus": [{"milli": 1000}]},
+        *({"name": f"s{i}", "gpus": [{"milli": 500}]} for i in (1, 2)),
+    ]
+    requests = [{"kind": "power-on", "vm": vm["name"], "priority": 10 if vm["name"] == "urgent" else 0} for vm in asked]
+    made = snapshot(hosts, asked, requests=requests)
+    assert [goal.label for goal in goals.goals_of(made.content)][:2] == ["placed (priority 10)", "placed (priority 0)"]
+    assert {stand.vm for stand in dealt(made, "power_on", 2, (1,))} == {"urgent"}
+    assert {stand.vm for stand in dealt(made, "power_on", 2, (0,))} == {"s1", "s2"}
+
+
+def test_a_large_search_takes_what_is_chosen_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    never_whole(monkeypatch)
+    monkeypatch.setattr(engine, "PATIENCE", 0)
+    made = Snapshot.of(synthetic(10, 150, 1, "over-subscribed"))
+    found = place(made, deciding())
+    assert verify(made, found) == []
+    monkeypatch.setattr(engine, "FAR", 1.0)
+    without = place(made, deciding())
+    bound = found.bound["gpu-milli"]
+    assert bound is not None
+    assert without.score["gpu-milli"] < found.score["gpu-milli"] <= bound
+
+
+def test_no_board_that_is_too_large_is_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(market, "MOST_UNKNOWNS", 0)
+    made = snapshot(gpu_hosts(2, 1), [{"name": "share", "gpus": [{"milli": 500}]}])
+    assert dealt(made) == []
