@@ -24,6 +24,7 @@ from placer.warm.asking import Unsure
 from placer.warm.field import Pick
 from placer.warm.happened import take
 from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
+from placer.warm.reasons import Reasons
 from placer.warm.several import InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
 from placer.warm.words import why
@@ -68,6 +69,7 @@ class Session:
         if expected is not None:
             snapshot = snapshot.expecting(tuple(asks) if asks else asks_made_by(sample))
         self._standing = Standing(snapshot, self._decision, sample or None)
+        self._reasons: Reasons | None = None
         self._version = 0
         self._lock = RLock()
 
@@ -138,7 +140,7 @@ class Session:
                     "the request", [f"found {quote(vm.name)}, whose place must be searched for: propose it"]
                 ) from None
             open_to = {name for group in groups for name in group}
-            explainer = Explainer(field_.scene, field_.rules)
+            explainer = self._explainer()
             against = [one for one in explainer.look(vm).against if one.reason.host not in open_to]
             refused = {one.reason.host: explainer.rules[one.rule].say([one.reason]) for one in against}
             return Ranking(self._version, groups, refused)
@@ -203,10 +205,15 @@ class Session:
 
     def _why_off(self, vms: Iterable[Vm], reasons: bool) -> tuple[Unplaced, ...]:
         """Why VMs that are known stay off where nothing better can be done."""
-        field_, names = self._standing.field, [vm.name for vm in vms]
+        names = [vm.name for vm in vms]
         if reasons:
-            return tuple(Explainer(field_.scene, field_.rules).unplaced(names, proven=True))
+            return tuple(self._explainer().unplaced(names, proven=True))
         return tuple(Unplaced(vm=name, reasons=()) for name in names)
+
+    def _explainer(self) -> Explainer:
+        if self._reasons is None or self._reasons.field is not self._standing.field:
+            self._reasons = Reasons(self._standing.field)
+        return self._reasons.now()
 
     def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
         from placer.power_on import place  # here, because it brings networkx

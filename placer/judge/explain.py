@@ -6,6 +6,7 @@ cluster of a thousand hosts is explained in seconds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,6 +37,9 @@ class Against(NamedTuple):
     own: bool = True
 
 
+MOST_KEPT = 200_000
+"""How many reasons are kept while a scene changes."""
+
 BARRED = 100.0
 """What an obstacle weighs besides that no departure of other VMs removes."""
 
@@ -53,8 +57,8 @@ class Look:
 
 
 class Explainer:
-    """Reasons in one scene, which must not change meanwhile; `before` is the scene that the snapshot shows, where this
-    is another.
+    """Reasons in one scene; where it changes meanwhile, `renew` must be told. `before` is the scene that the snapshot
+    shows, where this is another.
     """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], before: Scene | None = None) -> None:
@@ -64,8 +68,25 @@ class Explainer:
         self._looks: dict[Hashable, tuple[Look, str | None]] = {}
         self._reasons: dict[int, tuple[str, ...]] = {}
         self._kinds_of_vm: dict[Hashable, int] = {}
-        self._kinds_of_host: list[dict[str, int | None]] | None = None
-        self._said: dict[tuple[int, int, int | None], tuple[Reason | None, float]] = {}
+        self._kinds_of_host: list[dict[str, int | None]] = []
+        self._numbers: list[dict[Hashable, int]] = [{} for _ in self.rules]
+        self._renewed: Counter[str] = Counter()
+        """How often each host has changed."""
+        self._said: dict[tuple[int, int, int | None], tuple[Reason | None, float, int]] = {}
+        """By rule and kinds of VM and host: a reason, what it weighs, and how often its host had changed then."""
+
+    def renew(self, hosts: Iterable[str]) -> None:
+        """Take in that the scene has changed on these hosts; what was found on others, or on such as these, is kept."""
+        self._looks.clear()
+        self._reasons.clear()
+        self._changes = Changes(self.scene, self.rules, self.before)
+        if len(self._said) > MOST_KEPT:
+            self._said.clear()
+            self._kinds_of_host, self._numbers = [], [{} for _ in self.rules]
+        for name in hosts:
+            self._renewed[name] += 1
+            if self._kinds_of_host:
+                self._number(self.scene.cluster.hosts[name])
 
     # what others ask
 
@@ -155,12 +176,11 @@ class Explainer:
         kind = self._host_kinds()[number][host.name]
         key = number, vm_key, kind
         if kind is None or key not in self._said:
-            reason, weight = self._said[key] = self._fresh(number, vm, host)
-        else:
-            reason, weight = self._said[key]
+            self._said[key] = (*self._fresh(number, vm, host), self._renewed[host.name])
+        reason, weight, then = self._said[key]
         if reason is None:
             return None, 0.0
-        own = reason.host == host.name
+        own = reason.host == host.name and then == self._renewed[host.name]
         there = reason if own else Reason(reason.rule, host.name, reason.code, reason.said, reason.numbers)
         return Against(number, there, own), weight
 
@@ -186,17 +206,17 @@ class Explainer:
 
     def _host_kinds(self) -> list[dict[str, int | None]]:
         """For each rule, which hosts are alike to it: equal numbers. None: it cannot say."""
-        if self._kinds_of_host is None:
-            self._kinds_of_host = []
-            for rule in self.rules:
-                numbers: dict[Hashable, int] = {}
-                kinds: dict[str, int | None] = {}
-                for host in self.scene.cluster.hosts.values():
-                    seen = rule.scene_key(self.scene, host)
-                    key = rule.host_key(host), seen
-                    kinds[host.name] = None if seen is None else numbers.setdefault(key, len(numbers))
-                self._kinds_of_host.append(kinds)
+        if not self._kinds_of_host:
+            self._kinds_of_host = [{} for _ in self.rules]
+            for host in self.scene.cluster.hosts.values():
+                self._number(host)
         return self._kinds_of_host
+
+    def _number(self, host: Host) -> None:
+        for rule, kinds, numbers in zip(self.rules, self._kinds_of_host, self._numbers, strict=True):
+            seen = rule.scene_key(self.scene, host)
+            key = rule.host_key(host), seen
+            kinds[host.name] = None if seen is None else numbers.setdefault(key, len(numbers))
 
     # in words
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from placer import explain
+from placer import Session, explain
 from placer.judge.explain import Explainer
 from placer_models.decision import shipped_decision
 from placer_models.document import Faults
@@ -176,3 +176,17 @@ def test_an_answer_that_the_judge_refuses_is_not_looked_at() -> None:
     answer = Placements(status="feasible", placed=(Placed(vm="cad", host="nowhere"),))
     with pytest.raises(Faults, match="nowhere"):
         explain(story(), "cad", answer=answer)
+
+
+def test_reasons_follow_a_scene_that_changes() -> None:
+    session = Session(snapshot([host(f"h{i}", gpu()) for i in range(3)], [off(f"vm{i}", whole()) for i in range(5)]))
+    for step in ("vm0", "vm1", "vm2"):
+        session.commit(session.propose(step))
+        assert session.propose("vm4").unplaced == Session(session.snapshot()).propose("vm4").unplaced
+    told = session.propose("vm4").unplaced[0].reasons
+    session.release("vm1")
+    session.commit(session.propose("vm3"))
+    assert session.propose("vm4").unplaced == Session(session.snapshot()).propose("vm4").unplaced
+    assert session.propose("vm4").unplaced[0].reasons == told
+    session.apply({"kind": "host-state", "host": "h1", "state": "maintenance"})
+    assert "h1: in maintenance" in session.propose("vm4").unplaced[0].reasons
