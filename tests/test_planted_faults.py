@@ -25,6 +25,7 @@ from placer_models.rules import (
     host_state,
     limit,
     reserve,
+    restarts,
     stay,
     together,
 )
@@ -191,7 +192,7 @@ FAULTS = [
         "chain(self._names[at + 1 :], self._names[:at])",
         "chain(self._names[at:], self._names[:at])",
     ),
-    Fault("reserve", "the judge never looks back", failover, "while len(best.missed) > least:", "while False:"),
+    Fault("reserve", "the judge never looks back", restarts, "while len(best.missed) > least:", "while False:"),
     Fault(
         "reserve",
         "the judge forgets what is broken now",

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from copy import copy
 from itertools import chain
 
-from placer_models.rules.failover import MOST_TRIES_WATCHING, Failover, Restarts, Some
+from placer_models.rules.failover import Failover
+from placer_models.rules.restarts import MOST_TRIES_WATCHING, Restarts, Some
 from placer_models.scene import Scene, Stand
 
 MOST_CHANGED = 200

@@ -9,8 +9,9 @@ from pydantic import PrivateAttr
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
-from placer_models.rules.failover import MOST_TRIES, MOST_TRIES_WATCHING, Failover
+from placer_models.rules.failover import Failover
 from placer_models.rules.losses import LossKeeper
+from placer_models.rules.restarts import MOST_TRIES, MOST_TRIES_WATCHING
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 
