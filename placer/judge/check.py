@@ -26,6 +26,12 @@ def worse(rules: Sequence[Rule], before: list[list[Breach]], after: list[list[Br
     return found
 
 
+def larger(some: Sequence[Breach], others: Sequence[Breach]) -> list[Breach]:
+    """Of the breaches of one rule in two scenes the larger one of each subject."""
+    found = {breach.subject: breach for breach in sorted((*some, *others), key=lambda breach: breach.amount)}
+    return list(found.values())
+
+
 def scores(goals: Sequence[Goal], before: Scene, after: Scene, rules: Sequence[Rule]) -> list[int]:
     """Each goal's score, counted afresh."""
     return [goal.score(before, after, rules) for goal in goals]

@@ -8,10 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from placer.judge.check import broken
 from placer.judge.timeline import CLOCK, EVER, Act, Run
 from placer_models.cluster import Cluster, Gpu, Vm
 from placer_models.night import GpuBefore
-from placer_models.plan import Plan, Step
+from placer_models.plan import Breach, Plan, Step
+from placer_models.rules.gpu import GpuRule
+from placer_models.rules.host_state import HostState
+from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 from placer_models.snapshot import unknown
@@ -44,6 +48,18 @@ class Midway:
                 gone = self.asleep if vm.power == "suspended" else self.off
                 gone[name] = _stood(self.cluster, vm, host)
 
+    def broken_before(self, scene: Scene, rules: Sequence[Rule]) -> list[list[Breach]]:
+        """What was broken as the night began, of rules that say nothing of a host's state or of single GPUs: none where
+        a plan begins with its night.
+        """
+        if not self.homes:
+            return [[] for _ in rules]
+        begun = as_begun(scene, self.homes)
+        by_state = (HostState, GpuRule)
+        return [
+            [] if isinstance(rule, by_state) else found for rule, found in zip(rules, broken(begun, rules), strict=True)
+        ]
+
     def is_told(self, one: Act | Run) -> bool:
         """Whether something had ended before the plan's own part begins, and is not played."""
         return one.end <= self.at
@@ -53,6 +69,18 @@ class Midway:
             yield f"asked.begun.homes: {unknown('VM', vm, self.cluster.vms)}"
         elif host not in self.cluster.hosts and vm not in self.excused:
             yield f"asked.begun.homes[{vm}]: {unknown('host', host, self.cluster.hosts)}"
+
+
+def as_begun(scene: Scene, homes: Mapping[str, str]) -> Scene:
+    """A scene of the night with these VMs on the hosts on which they ran when it began, as far as both are there."""
+    begun, cluster = scene.copy(), scene.cluster
+    known = {vm: host for vm, host in homes.items() if vm in cluster.vms and host in cluster.hosts}
+    for vm in known:
+        for stand in begun.of(vm):
+            begun.remove(stand)
+    for vm, host in known.items():
+        begun.put(stand_on(begun, cluster.vms[vm], cluster.hosts[host]) or Stand(vm, host))
+    return begun
 
 
 def _before(cluster: Cluster, told: list[Step], gpus: Sequence[GpuBefore]) -> Cluster:

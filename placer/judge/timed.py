@@ -46,6 +46,7 @@ migrations count, and its steps of hosts. A step or run that began before goes o
 shows its VM as it was before the step. A run that began before may be stopped at any time. VMs in `begun.homes` had
 their first host there; those of them that are not on were suspended, or powered off, on the host that the told steps
 say, else there. VMs in `begun.excused` are not due.
+What was broken with every VM of `begun.homes` there may be so again, as what is broken in the snapshot may.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from placer.judge import night_limits
-from placer.judge.check import broken, worse
+from placer.judge.check import broken, larger, worse
 from placer.judge.host_times import HostTimes
 from placer.judge.midway import Midway
 from placer.judge.stage import Stage
@@ -98,7 +99,7 @@ class TimedReplay(Stage):
         if not any(isinstance(rule, HostState) for rule in rules):
             self._always.append(HostState())
         self._resting = [rule for rule in rules if not rule.always]
-        self._first_always, self._first_resting = self._broken(self._always), self._broken(self._resting)
+        self._first_always, self._first_resting = self._at_first(self._always), self._at_first(self._resting)
         self._said: set[tuple[str, tuple[str, ...], int]] = set()
         self._changed: set[str] = set()
         """The hosts that changed since the rules that hold at rest were last asked."""
@@ -146,6 +147,11 @@ class TimedReplay(Stage):
 
     def _broken(self, rules: Sequence[Rule], hosts: Collection[str] | None = None) -> list[list[Breach]]:
         return broken(self.scene, rules, hosts)
+
+    def _at_first(self, rules: Sequence[Rule]) -> list[list[Breach]]:
+        """What may be broken, because it was: in the snapshot, or as the night began."""
+        before = self.midway.broken_before(self.scene, rules)
+        return [larger(*both) for both in zip(self._broken(rules), before, strict=True)]
 
     def _judge(self, path: str, touched: Collection[str], *, at_rest: bool) -> None:
         if touched:

@@ -61,7 +61,7 @@ def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
     if actions is None:
         homes = night.carried.homes
         actions = [_timed(night, one.undone()) for one in reversed(evening.actions) if one.vm not in homes]
-        actions += brought_home(night, after(dusk, actions))
+        actions += brought_home(night, after(dusk, actions), evening.actions)
     numbers: dict[str, int] = defaultdict(int)
     for i, action in enumerate(actions):
         actions[i] = replace(action, leg=numbers[action.vm])

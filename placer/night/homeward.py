@@ -4,7 +4,8 @@ run again anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,11 @@ def homes_of(night: Night, scene: Scene, home: Stand, kind: Kind) -> Iterator[St
                 yield stand
 
 
-def brought_home(night: Night, scene: Scene) -> list[Action]:
-    """The steps of the VMs that stood elsewhere, or nowhere, when the plan's part of the night began. Who finds no way
-    home is excused; who is away then runs on any host.
+def brought_home(night: Night, scene: Scene, evening: Iterable[Action] = ()) -> list[Action]:
+    """The steps of the VMs that stood elsewhere, or nowhere, when the plan's part of the night began, and that may have
+    been put through some more in its `evening`. Who finds no way home is excused; who is away then runs on any host.
     """
+    night = _with_those_gone(night, scene, evening)
     carried, found = night.carried, list[Action]()
     now = {vm: scene.of(vm) for vm in carried.homes if vm not in carried.excused}
     for stands in now.values():
@@ -65,6 +67,15 @@ def brought_home(night: Night, scene: Scene) -> list[Action]:
             for stand in stands:
                 scene.put(stand)
     return found + revived(night, scene)
+
+
+def _with_those_gone(night: Night, scene: Scene, evening: Iterable[Action]) -> Night:
+    """The night in which VMs that are to come home are away, too, if its evening takes them off their host."""
+    carried, away, last = night.carried, dict(night.carried.away), dict(night.carried.last)
+    for one in evening:
+        if one.vm in carried.homes and one.source is not None and not scene.of(one.vm):
+            away[one.vm], last[one.vm] = "suspend" if one.kind == "suspend" else "power-off", one.source
+    return replace(night, carried=replace(carried, away=away, last=last))
 
 
 def revived(night: Night, scene: Scene) -> list[Action]:

@@ -110,6 +110,11 @@ class Present:
             changed["store_mib"] = max(0, limits.store_mib - sum(state_mib(cluster, vm) for vm in asleep))
         return self._request.model_copy(update={"limits": limits.model_copy(update=changed)})
 
+    def too_late(self) -> None:
+        """No time is left: who would have to come back does not."""
+        due = {"same-host": [*self._homes], "any-host": [*self._gone], "none": []}[self._request.way_back]
+        self.carried.excused.update((vm, "is not back as the last window ends") for vm in due)
+
     # what a night may do
 
     def forbid(self, night: Night) -> None:

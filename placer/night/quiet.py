@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from placer.judge.check import broken, worse
+from placer.judge.check import broken, larger, worse
+from placer.judge.midway import as_begun
 from placer.night.window import Night
 from placer.solve.motion import Timed
 from placer_models.plan import Breach
@@ -24,7 +25,9 @@ def breaking(night: Night, timed: Sequence[Timed]) -> dict[str, str]:
         starts[one.start].append(one)
         ends[one.end].append(one)
         last[one.action.vm] = max(last.get(one.action.vm, 0), one.end)
-    scene, before, under_way = night.scene.copy(), broken(night.scene, resting), 0
+    begun = broken(as_begun(night.scene, night.carried.homes), resting)
+    before = [larger(*both) for both in zip(broken(night.scene, resting), begun, strict=True)]
+    scene, under_way = night.scene.copy(), 0
     for instant in sorted({*starts, *ends}):
         for one in ends[instant]:
             if one.action.source is not None:

@@ -159,6 +159,44 @@ def test_a_stranger_on_a_freed_host_ends_its_run() -> None:
     assert "instance 0 of farm has to stop: stranger stands on esx01" in found.continued.said
 
 
+def test_who_has_been_moved_may_be_suspended_then_and_is_resumed_at_home() -> None:
+    vms = [desk("a", "esx01", live_migrate=True, suspend=True), desk("stays", "esx02", slot=1, live_migrate=False)]
+    snapshot, plan = night([host("esx01"), host("esx02")], vms, [FARM], free=1, limits={"most_moves": 2})
+    fresh = seen(snapshot, plan, clock("22:00:00"))
+    stranger = fresh.content.vms["stays"].model_copy(update={"name": "stranger", "host": "esx01"})
+    fresh = fresh.with_parts(vms=(fresh.content.vms["a"], stranger), sha256="e" * 64)
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert [(step.kind, step.leaves or step.reaches) for step in found.steps if step.vm == "a"] == [
+        ("migrate", "esx01"),
+        ("suspend", "esx02"),
+        ("resume", "esx01"),
+    ]
+    assert found.score["job-value"] == 5
+
+
+def test_a_rule_that_was_broken_as_the_night_began_is_no_reason_not_to_come_home() -> None:
+    apart = {"kind": "apart", "vms": ["desk-1", "desk-2"]}
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx01", slot=1)]
+    snapshot, plan = night([host("esx01"), host("esx02"), host("esx03")], vms, [FARM], [apart], free=["esx01"])
+    assert {step.reaches for step in plan.steps if step.leaves == "esx01"} == {"esx02", "esx03"}
+    fresh = seen(snapshot, plan, clock("23:00:00"))
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert [step.id for step in found.steps] == [step.id for step in plan.steps]
+    assert found.score == plan.score
+
+
+def test_in_the_last_seconds_of_the_last_window_who_is_not_back_is_named() -> None:
+    snapshot, plan = two_desks()
+    first, second = (step for step in plan.steps if step.reaches == "esx01")
+    assert second.end == plan.window[-1].until
+    found = go_on(seen(snapshot, plan, second.start + timedelta(seconds=1), failed=[first.id]), plan)
+    assert found.asked is not None
+    assert found.asked.begun is not None
+    assert found.asked.begun.excused == {first.vm: "is not back as the last window ends"}
+
+
 def test_a_plan_that_went_on_can_be_gone_on_with() -> None:
     snapshot, plan = two_desks()
     (_, second) = (step for step in plan.steps if step.kind == "migrate" and step.leaves == "esx01")
