@@ -1,10 +1,11 @@
 """Holds the planner and the judge together in time: on tiny nights, every timed plan that there is, asked of the judge.
 
 Time stands on a grid of ten seconds. For each VM every chain of steps that it may be put through is written down (every
-kind, target, GPU, slot and start on the grid), for each instance of a job every host and start; a plan is one chain for
-each VM with one choice for each instance. Plans are judged from the best score downwards: the first in which the judge
-finds nothing is the best that there is. What placer plans for the same night must not be better (then a plan would be
-missing here), nor worse where it says that it is proven, and none of its bounds may be one that a plan beats.
+kind, target, GPU, slot and start on the grid), for each instance of a job every host and start (and every two runs that
+do it, where it may be stopped); a plan is one chain for each VM with one choice for each instance. Plans are judged
+from the best score downwards: the first in which the judge finds nothing is the best that there is. What placer plans
+for the same night must not be better (then a plan would be missing here), nor worse where it says that it is proven,
+and none of its bounds may be one that a plan beats.
 
 Likewise the times that are searched for: for given moves every choice of starts is asked of the model of times
 (`placer.solve.timing`), with its starts fixed, and of the judge: the one has a solution where the other is silent.
@@ -42,6 +43,8 @@ GOALS = ("job-value", "named-freed", "hosts-freed", "downtime", "stun", "moves",
 """The goals that are counted here, in the order of the shipped decision."""
 
 Key = tuple[int, ...]
+Candidate = tuple["Key", Sequence["Chain"], Sequence[str], Sequence[JobRun]]
+"""A plan with its key (the less, the better): what is done to VMs, the hosts that it says are freed, and its runs."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ class Agreement:
         assert tuple(self.decision.goals) == GOALS
         self.rules = self.decision.rules_of(self.night.snapshot.rules)
         self.homes = {stand.vm: stand for stand in Scene.now(self.cluster).stands()}
+        spans = [span for window in self.request.windows for span in window.spans()]
+        ticks = [[int((at - EVENING).total_seconds()) // TICK for at in span] for span in spans]
+        self._open = sum(_bits(begin, end) for begin, end in ticks)
         self.named = self.request.free if isinstance(self.request.free, tuple) else ()
         self.judged = 0
 
@@ -169,18 +175,18 @@ class Agreement:
         stun = round(1000 * stun_seconds(self.cluster, vm))
         return Chain(vm.name, deeds, dict(on), downtime * TICK, moves, moves * stun)
 
-    def plans(self) -> Sequence[tuple[Key, Sequence[Chain], Sequence[str], Sequence[JobRun]]]:
-        """Every plan with its key (the less, the better), the hosts that it says are freed, and its runs."""
-        found = []
+    def plans(self) -> Sequence[Candidate]:
+        """Every plan."""
+        found: list[Candidate] = []
         instances = [(job, i) for job in self.night.work for i in range(job.instances)]
         for chains in product(*(self.chains(self.cluster.vms[vm]) for vm in sorted(self.homes))):
             empty = {host: self._empty(chains, host) for host in self.cluster.hosts}
             able = [host for host, bits in empty.items() if bits]
             for freed in self._claims(able):
-                runs = [[None, *self._runs(job, i, freed, empty)] for job, i in instances]
+                runs = [[(), *self._ways(job, i, freed, empty)] for job, i in instances]
                 for chosen in product(*runs):
-                    taken = [run for run in chosen if run is not None]
-                    found.append((self._key(chains, freed, empty, taken), chains, freed, taken))
+                    key = self._key(chains, freed, empty, chosen)
+                    found.append((key, chains, freed, [run for runs in chosen for run in runs]))
         return found
 
     def _claims(self, able: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -198,10 +204,24 @@ class Agreement:
         held = 0
         for chain in chains:
             held |= chain.on.get(host, 0)
-        return _bits(0, self.world.ticks) & ~held if self.cluster.hosts[host].state == "up" else 0
+        return self._open & ~held if self.cluster.hosts[host].state == "up" else 0
 
-    def _runs(self, job: Job, instance: int, freed: Sequence[str], empty: Mapping[str, int]) -> Iterator[JobRun]:
+    def _ways(
+        self, job: Job, instance: int, freed: Sequence[str], empty: Mapping[str, int]
+    ) -> Iterator[tuple[JobRun, ...]]:
+        """Every way to do an instance: in one run, or in two where it may be stopped, none longer than it must be."""
         length = -(-round(job.hours * 3600) // TICK)
+        yield from ((run,) for run in self._runs(job, instance, freed, empty, length))
+        again = -(-60 * job.checkpoint_minutes // TICK)
+        for first in range(1, length if job.checkpointed else 1):
+            rest = length - first + again
+            if job.done([first * TICK, rest * TICK]) >= job.hours * 3600:
+                parts = (self._runs(job, instance, freed, empty, many) for many in (first, rest))
+                yield from ((one, two) for one, two in product(*parts) if one.end <= two.start)
+
+    def _runs(
+        self, job: Job, instance: int, freed: Sequence[str], empty: Mapping[str, int], length: int
+    ) -> Iterator[JobRun]:
         vm = Vm(name=job.name, power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus)
         for host in freed:
             for start in range(self.world.ticks - length + 1):
@@ -212,7 +232,11 @@ class Agreement:
                         yield JobRun(job=job.name, instance=instance, host=host, gpus=gpus, **times)
 
     def _key(
-        self, chains: Sequence[Chain], freed: Sequence[str], empty: Mapping[str, int], runs: Sequence[JobRun]
+        self,
+        chains: Sequence[Chain],
+        freed: Sequence[str],
+        empty: Mapping[str, int],
+        instances: Sequence[tuple[JobRun, ...]],
     ) -> Key:
         value = {job.name: job.value for job in self.night.work}
         if freed:
@@ -220,7 +244,7 @@ class Agreement:
         else:
             soonest = max((deed.end for chain in chains for deed in chain.deeds), default=0)
         return (
-            -sum(value[run.job] for run in runs),
+            -sum(value[runs[0].job] for runs in instances if runs),
             -len(set(freed) & set(self.named)),
             -max(sum(empty[host] >> tick & 1 for host in freed) for tick in range(self.world.ticks)),
             sum(chain.downtime for chain in chains),

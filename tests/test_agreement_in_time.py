@@ -37,6 +37,11 @@ def job(name: str, ticks: int, **more: Any) -> Values:
     return {"name": name, "hours": ticks * TICK / 3600, **more}
 
 
+def parts(name: str, ticks: int, **more: Any) -> Values:
+    """A job of so many ticks that may be stopped after any of them, and goes on at once."""
+    return job(name, ticks, **{"checkpointed": True, "least_part_hours": TICK / 3600, "checkpoint_minutes": 0, **more})
+
+
 WORLDS = [
     World("one of two hosts is freed", night(4, [host("h1"), host("h2")], [ten("a", "h1"), ten("b", "h2", may="")]), 4),
     World("either host can be freed", night(4, [host("h1"), host("h2")], [ten("a", "h1"), ten("b", "h2")]), 4),
@@ -164,6 +169,96 @@ WORLDS = [
         6,
     ),
     World(
+        "a job in two parts around one that has its hour",
+        night(
+            7,
+            [host("h1", cpus=4), host("h2", cpus=8)],
+            [ten("a", "h1", may=""), ten("b", "h2")],
+            [parts("x", 3, cpus=8), job("y", 2, cpus=8, not_before=at(20), deadline=at(40))],
+        ),
+        7,
+    ),
+    World(
+        "two hosts of three ticks do a job of two ticks three times",
+        night(
+            3,
+            [host("h1"), host("h2"), host("h3")],
+            [ten("a", "h1", may="")],
+            [parts("x", 2, whole_host=True, instances=3)],
+        ),
+        3,
+    ),
+    World(
+        "a job in two nights",
+        night(
+            9,
+            [host("h1"), host("h2")],
+            [ten("a", "h1"), ten("b", "h2", may="")],
+            [parts("x", 4, cpus=8)],
+            windows=[window(0, 40), window(50, 90)],
+        ),
+        9,
+        reaches=4,
+    ),
+    World(
+        "a job in two nights that may not be stopped",
+        night(
+            9,
+            [host("h1"), host("h2")],
+            [ten("a", "h1"), ten("b", "h2", may="")],
+            [job("x", 3, cpus=8, value=5), job("y", 2, cpus=8, value=2, deadline=at(40))],
+            windows=[window(0, 40), window(50, 90)],
+        ),
+        9,
+        reaches=4,
+    ),
+    World(
+        "two nights are one too few for what going on costs",
+        night(
+            9,
+            [host("h1"), host("h2")],
+            [ten("a", "h1"), ten("b", "h2", may="")],
+            [parts("x", 4, cpus=8, checkpoint_minutes=1)],
+            windows=[window(0, 40), window(50, 90)],
+        ),
+        9,
+        reaches=4,
+    ),
+    World(
+        "away between the nights, because it is due after them",
+        night(
+            8,
+            [host("h1", cpus=1), host("h2", cpus=8)],
+            [ten("a", "h1", ready_by=at(80)), ten("b", "h2", may="")],
+            [parts("x", 4, cpus=1)],
+            windows=[window(0, 40), window(40, 80)],
+        ),
+        8,
+        reaches=3,
+    ),
+    World(
+        "an empty host need not pay",
+        night(3, [host("h1"), host("h2")], [ten("a", "h1")], [job("x", 3, value=2)], limits={"least_gain": 3}),
+        3,
+    ),
+    World(
+        "a window in which there is only time to go and to come back",
+        night(2, [host("h1"), host("h2")], [ten("a", "h1"), ten("b", "h2", may="")]),
+        2,
+    ),
+    World(
+        "due when the second window begins",
+        night(
+            7,
+            [host("h1", cpus=1), host("h2", cpus=1)],
+            [ten("a", "h1", may="suspend", ready_by=at(40)), ten("b", "h2", may="")],
+            windows=[window(0, 30), window(40, 70)],
+            way_back="any-host",
+        ),
+        7,
+        reaches=3,
+    ),
+    World(
         "least gain",
         night(
             4,
@@ -217,6 +312,12 @@ def test_a_bound_that_plans_beat_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("tests.agreement_in_time.consolidate", wrong)
     assert any("moves is bounded by 3" in one for one in disagreements(EITHER))
+
+
+def test_a_bound_of_several_nights_that_plans_beat_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placer.night.several.most_of", lambda *given: {"job-value": 0, "hosts-freed": 0})
+    nights = next(world for world in WORLDS if world.name == "a job in two nights")
+    assert any("job-value is bounded by 0" in said for said in disagreements(nights))
 
 
 def test_a_judge_that_lets_two_vms_stand_on_one_cpu_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

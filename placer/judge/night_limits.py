@@ -258,10 +258,10 @@ def _gains(replay: TimedReplay) -> Iterator[str]:
     for run in replay.timeline.runs:
         gains[run.run.host] += Fraction(run.job.value * (run.end - run.start), seconds[run.vm])
     for host, intervals in replay.timeline.freed.items():
-        if host in stood and host not in named and any(_from(replay.midway.at, intervals)):
-            if gains[host] < request.limits.least_gain:
-                gain, least = float(gains[host]), request.limits.least_gain
-                yield f"{host}: is freed for a job value of {gain:g}, at least {least} is asked"
+        meant = host in stood and host not in named and any(_from(replay.midway.at, intervals))
+        if meant and gains[host] < request.limits.least_gain:
+            gain, least = float(gains[host]), request.limits.least_gain
+            yield f"{host}: is freed for a job value of {gain:g}, at least {least} is asked"
 
 
 def _way_back(replay: TimedReplay) -> Iterator[str]:

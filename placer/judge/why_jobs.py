@@ -58,11 +58,17 @@ def _no_time(replay: TimedReplay, job: Job, host: str) -> str:
     first = EVER if job.not_before is None else CLOCK.seconds(job.not_before)
     last = NEVER if job.deadline is None else CLOCK.seconds(job.deadline)
     hours = [(max(begin, first), min(end, last)) for begin, end in replay.timeline.freed[host]]
-    longest = max((end - begin for begin, end in hours), default=0)
-    if longest < job.hours * 3600:
-        within = " between its earliest start and its deadline" if job.not_before or job.deadline else ""
-        return f"{host}: is free for {max(0, longest) / 3600:.3g} h{within}, and it takes {job.hours:g} h"
-    there = [f"{run.job.name} {run.run.instance}" for run in replay.timeline.runs if run.run.host == host]
+    lengths = [max(0, end - begin) for begin, end in hours]
+    longest, in_parts = max(lengths, default=0), job.model_copy(update={"checkpointed": True}).done(lengths)
+    within = " between its earliest start and its deadline" if job.not_before or job.deadline else ""
+    if longest < job.hours * 3600 and not job.checkpointed:
+        why = f"{host}: is free for {longest / 3600:.3g} h{within}, and it takes {job.hours:g} h"
+        return why + ("; it would be done in parts, and may not be checkpointed" * (in_parts >= job.hours * 3600))
+    if in_parts < job.hours * 3600:
+        many = f" in {len(lengths)} parts" if len(lengths) > 1 else ""
+        return f"{host}: has time for {in_parts / 3600:.3g} h of it{many}{within}, and it takes {job.hours:g} h"
+    on = [run for run in replay.timeline.runs if run.run.host == host]
+    there = list(dict.fromkeys(f"{run.job.name} {run.run.instance}" for run in on))
     if there:
         return f"{host}: is taken by {', '.join(there[:MOST])}" + (" ..." if len(there) > MOST else "")
     return f"{host}: is free long enough; the goals, or the least gain, prefer it so"

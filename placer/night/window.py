@@ -76,7 +76,7 @@ class Night:
         seconds = self.seconds if ready is None else self.clock.seconds(ready)
         if seconds <= 0 and vm in self.carried.homes:
             return min(self.carried.soon, self.seconds)
-        due = seconds if 0 < seconds < self.seconds else self.seconds
+        due = seconds if 0 <= seconds < self.seconds else self.seconds
         return min(due, self.carried.back_by.get(vm, due))
 
     def ways(self) -> dict[str, Ways]:
@@ -95,6 +95,9 @@ class Night:
             return Ways(False, ())
         if any(rule.pins(vm) for rule in self.rules):
             self.fixed[stand.vm] = "must stay where it is"
+            return Ways(False, ())
+        if self.resumes and self.due(stand.vm) == 0:
+            self.fixed[stand.vm] = "is due when the window begins"
             return Ways(False, ())
         refused = immovable(cluster, vm, stand)
         stun = stun_seconds(cluster, vm)

@@ -169,11 +169,11 @@ class NightBoard(CountBoard):
         return found
 
     def _gain(self, hosts: Mapping[str, Var], gains: Sequence[Term]) -> None:
-        """Emptied hosts bring at least the least gain, all together (those that are named need not)."""
+        """Emptied hosts bring at least the least gain, all together (those that are named, or empty now, need not)."""
         loss: list[Term] = [
             (self._thousand * self._ask.least_gain, empty)
             for host, empty in hosts.items()
-            if host not in self._ask.named
+            if host not in self._ask.named and self.scene.on(host)
         ]
         if self._ask.least_gain and loss:
             self.at_most([*gains, *loss], 0, eased=False)

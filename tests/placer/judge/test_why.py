@@ -165,18 +165,28 @@ def test_a_vm_that_stays_says_what_keeps_it_or_that_nothing_is_gained() -> None:
     ("job", "sentence"),
     [
         ({"hours": 9}, "esx01: is free for 8.49 h, and it takes 9 h"),
+        ({"hours": 9, "checkpointed": True}, "esx01: has time for 8.49 h of it, and it takes 9 h"),
         ({"hours": 2, "deadline": "2026-11-20T22:00:00Z"}, "esx01: is free for 0.995 h between its earliest start"),
         ({"hours": 6, "instances": 2, "whole_host": True}, "esx01: is taken by farm 0"),
         ({"hours": 1, "cpus": 40}, "2 hosts: at most 32 CPUs free, 40 asked"),
         ({"hours": 6, "instances": 2, "whole_host": True}, "esx02: could do it, and is not freed"),
     ],
-    ids=["too long", "deadline", "taken", "too big", "another host"],
+    ids=["too long", "too long in parts", "deadline", "taken", "too big", "another host"],
 )
 def test_a_job_that_is_not_done_says_what_each_host_lacks(job: dict[str, Any], sentence: str) -> None:
     made = night(TWO, [desk("a", "esx01"), desk("b", "esx02", slot=1)], [{"name": "farm", **job}], free=["esx01"])
     found = why(made, "farm")
     (because,) = (said for question, said in found.items() if question.startswith("why "))
     assert any(said.startswith(sentence) for said in because), because
+
+
+def test_a_job_that_two_nights_could_do_says_that_it_may_not_be_stopped() -> None:
+    nights = [{"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}]
+    made = night(TWO, [desk("a", "esx01")], [{"name": "farm", "hours": 12}], free=["esx01"], windows=nights)
+    assert why(made, "farm")["why is 1 instance of farm not done"] == (
+        "esx01: is free for 8.49 h, and it takes 12 h; it would be done in parts, and may not be checkpointed",
+        "esx02: could do it, and is not freed: the request names the hosts to free, and esx02 is not among them",
+    )
 
 
 # --- all of it ------------------------------------------------------------------------------------------------------
