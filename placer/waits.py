@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-
-import networkx as nx
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from placer.judge.check import broken, worse
 from placer.judge.slots import Worlds
@@ -17,6 +17,9 @@ from placer_models.moving import immovable, unreachable
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import POSITIONAL, held, model_of, stand_on, use_of
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass
@@ -29,8 +32,14 @@ class Order:
 
     moves: list[Stand] = field(default_factory=list)
     starts: list[Stand] = field(default_factory=list)
-    waits: nx.DiGraph[str] = field(default_factory=nx.DiGraph)
     stuck: list[Stand] = field(default_factory=list)
+
+    @cached_property
+    def waits(self) -> nx.DiGraph[str]:
+        """Which VM waits for which."""
+        import networkx as nx  # here, because loading it takes a while, and where nobody moves nobody waits
+
+        return nx.DiGraph()
 
     def waits_for(self, vm: str) -> list[str]:
         """The VMs that must have left before this one can go, in the order in which they leave."""
@@ -163,6 +172,8 @@ def in_the_way(scene: Scene, always: Sequence[Rule], stand: Stand, leavers: Sequ
 
 def knots(waits: nx.DiGraph[str]) -> Iterator[list[str]]:
     """The sets of VMs that wait for each other, and for nobody outside their set (who waits for nobody is none)."""
+    import networkx as nx
+
     apart = nx.condensation(waits)
     for node, waited in apart.out_degree():
         if waited == 0:
