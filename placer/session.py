@@ -216,7 +216,7 @@ class Session:
         return self._reasons.now()
 
     def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
-        from placer.power_on import place  # here, because it brings networkx
+        from placer.power_on import place  # here, because it brings the search
 
         answer = place(snapshot, self._decision, moves=moves)
         scene = Replay(snapshot.content, self._standing.field.rules, answer).scene
