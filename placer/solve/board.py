@@ -18,24 +18,23 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from placer.solve.after_loss import AfterLoss
+from placer.solve.conditions import Conditions, TooLarge
 from placer.solve.figures import roomy
 from placer.solve.movers import Movers, matched
-from placer.solve.sharpen import Room, Side, departures, gate, room_of
+from placer.solve.sharpen import departures
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
 from placer_models.moving import reach_key
-from placer_models.rules.rule import Loss, Place, Rule, Term, Var, VmClass, Vms
+from placer_models.rules.rule import Loss, Place, Rule, Var, VmClass, Vms
 from placer_models.scene import Scene, Stand
 
-
-class TooLarge(Exception):
-    """The board would have more unknowns than were allowed."""
+__all__ = ["CountBoard", "TooLarge"]
 
 
-class CountBoard:
+class CountBoard(Conditions):
     """A board over a scene: `asked` VMs may be started, `movable` ones may be moved, all others stay as they are.
 
     `hosts` are those about which something is decided (default: all), or `groups` of hosts that are alike, each decided
@@ -60,9 +59,8 @@ class CountBoard:
         loose: bool = False,
         figures: Columns | None = None,
     ) -> None:
-        self.model = cp_model.CpModel()
+        super().__init__(most)
         self._survey = survey or Survey(scene.cluster, rules, goals)
-        self._limit = most
         self._scene, self._asked = scene, asked
         self._figures = None if movable or groups is not None else figures
         self.exact_for_rules = any(rule.exact for rule in rules) and not loose
@@ -70,13 +68,6 @@ class CountBoard:
         self._rough: list[Place] = []
         self.narrow = False
         self._rules, self._goals = rules, goals
-        self._soft: list[Term] = []
-        self._soft_constant = 0
-        self._softly = False
-        self._now: dict[int, int] = {}
-        self._most: dict[int, int] = {}
-        self._conditions: list[tuple[list[int], list[cp_model.IntVar], int]] = []
-        self._unknowns: dict[int, cp_model.IntVar] = {}
         self._readers: list[tuple[Place, Callable[[Callable[[Var], int]], Any]]] = []
         self.left_over: list[list[str]] = []
         self.leaders: list[cp_model.IntVar] = []
@@ -123,38 +114,6 @@ class CountBoard:
     def rows(self, place: Place) -> Any:
         return None
 
-    def integer(self, most: int, name: str, now: int = 0) -> Var:
-        unknown = self.model.new_int_var(0, most, name)
-        if self._limit is not None and unknown.index >= self._limit:
-            raise TooLarge
-        self._now[unknown.index], self._most[unknown.index] = now, most
-        self._unknowns[unknown.index] = unknown
-        return unknown
-
-    def at_most(self, terms: Iterable[Term], bound: int, *, eased: bool = True) -> None:
-        factors, unknowns, constant = self.merged(terms)
-        if eased and self._softly:
-            most = constant + sum(f * self._most[u.index] for f, u in zip(factors, unknowns, strict=True) if f > 0)
-            if most <= bound:
-                return
-            if not unknowns:
-                self._soft_constant += constant - bound
-                return
-            over = self.integer(most - bound, "over")
-            factors.append(-1)
-            unknowns.append(over)
-            self._soft.append((1, over))
-        elif eased:
-            present = constant + sum(f * self._now[u.index] for f, u in zip(factors, unknowns, strict=True))
-            bound = max(bound, present)
-            self._conditions.append((factors, unknowns, bound - constant))
-        if unknowns or constant > bound:
-            self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) <= bound - constant)
-
-    def equal(self, terms: Iterable[Term], value: int) -> None:
-        factors, unknowns, constant = self.merged(terms)
-        self.model.add(cp_model.LinearExpr.weighted_sum(unknowns, factors) == value - constant)
-
     @property
     def slot_choice(self) -> str:
         return self._scene.cluster.platform.slot_choice
@@ -183,19 +142,6 @@ class CountBoard:
             self._column(host.name)
         return self._columns.values()
 
-    def present(self, count: Var) -> int:
-        """What an unknown is in the present scene."""
-        return count if isinstance(count, int) else self._now[count.index]
-
-    def at_most_hard(self, terms: Iterable[Term], bound: int, *, eased: bool) -> None:
-        """Post for a rule that must hold, whichever rule is posting."""
-        softly, self._softly = self._softly, False
-        self.at_most(terms, bound, eased=eased)
-        self._softly = softly
-
-    def soft_breaches(self) -> tuple[list[Term], int]:
-        return list(self._soft), self._soft_constant
-
     def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
         self._layouts.append((place, gpu, sharing, holds, count))
 
@@ -205,26 +151,7 @@ class CountBoard:
     def reader(self, place: Place, read: Callable[[Callable[[Var], int]], Any]) -> None:
         self._readers.append((place, read))
 
-    def gate(self, place: Place, arriving: Iterable[Var], touched: Var) -> None:
-        indexes = {unknown.index: None for unknown in arriving}
-        for room in [room for index in indexes for room in self._rooms.get(index, ()) if place.m == 1]:
-            terms = gate(room, self._unknowns, indexes, touched)
-            if terms is not None:
-                self.at_most(terms, room.bound - room.free, eased=False)
-
     # how it is made
-
-    @cached_property
-    def _rooms(self) -> Mapping[int, list[Room]]:
-        """The rules' conditions from which sharper ones follow, by the first unknown that arrives."""
-        found: dict[int, list[Room]] = defaultdict(list)
-        for factors, unknowns, bound in self._conditions:
-            numbers = [unknown.index for unknown in unknowns]
-            sides = [Side(f, i, self._now[i], self._most[i]) for f, i in zip(factors, numbers, strict=True)]
-            room = room_of(sides, bound)
-            if room is not None:
-                found[room.arrivals[0].index].append(room)
-        return found
 
     def _sharpen(self) -> None:
         """Say how many must leave where VMs are to be started: only where somebody may."""
@@ -234,20 +161,6 @@ class CountBoard:
         for room in [room for rooms in self._rooms.values() for room in rooms]:
             for terms, bound in departures(room, self._unknowns, started):
                 self.at_most(terms, bound, eased=False)
-
-    @staticmethod
-    def merged(terms: Iterable[Term]) -> tuple[list[int], list[cp_model.IntVar], int]:
-        """Terms as factors, unknowns (each once) and a constant."""
-        factors: dict[int, int] = defaultdict(int)
-        unknowns: dict[int, cp_model.IntVar] = {}
-        constant = 0
-        for factor, unknown in terms:
-            if isinstance(unknown, int):
-                constant += factor * unknown
-            else:
-                factors[unknown.index] += factor
-                unknowns[unknown.index] = unknown
-        return list(factors.values()), list(unknowns.values()), constant
 
     def _make_places(self, groups: Sequence[Sequence[str]]) -> None:
         hosts = self._scene.cluster.hosts
