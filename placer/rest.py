@@ -114,7 +114,7 @@ class _Look:
                 yield from (step for step in past if step.end <= self.at and self._known(step))
                 return
             done = len([step for step in past if step.end <= self.at])
-        elif done < len(past) and past[done].end > self.at:  # it is under way
+        elif done < len(past) and past[done].end > self.at and not self._cut_off(past[done]):  # it is under way
             yield from (step for step in past[done : done + 1] if self._known(step))
             self._fail(vm, now, past[done + 1 :])
         else:
@@ -151,6 +151,11 @@ class _Look:
             else:
                 left.append(step)
         return left
+
+    def _cut_off(self, step: Step) -> bool:
+        """Whether a step's host has been lost, which nothing under way there outlives."""
+        there = (self.cluster.hosts.get(host) for host in (step.leaves, step.reaches) if host is not None)
+        return any(host is not None and host.state == "disconnected" for host in there)
 
     def _known(self, step: Step) -> bool:
         hosts = (step.host, step.leaves, step.reaches)

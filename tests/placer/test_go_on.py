@@ -197,6 +197,17 @@ def test_in_the_last_seconds_of_the_last_window_who_is_not_back_is_named() -> No
     assert found.asked.begun.excused == {first.vm: "is not back as the last window ends"}
 
 
+def test_a_step_under_way_to_a_host_that_is_lost_has_failed() -> None:
+    snapshot, plan = two_desks()
+    first = next(step for step in plan.steps if step.reaches == "esx02")
+    fresh = seen(snapshot, plan, first.start + timedelta(seconds=2), lost=["esx02"])
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert found.continued is not None
+    assert first.id in {one.step for one in found.continued.dropped}
+    assert [step.reaches for step in found.steps if step.vm == first.vm] == []
+
+
 def test_a_plan_that_went_on_can_be_gone_on_with() -> None:
     snapshot, plan = two_desks()
     (_, second) = (step for step in plan.steps if step.kind == "migrate" and step.leaves == "esx01")
