@@ -5,11 +5,11 @@ rest as little is changed as the goals allow.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from placer.closing import NOT_ALL_BOUNDED
+from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
@@ -97,7 +97,8 @@ def go_on(
     if not found:
         raise Disagreement(faults)
     best, replay = max(found, key=lambda one: _worth(goals, *one))  # of equals the first: it changes least
-    return with_figures(_finished(snapshot, decision, plan, rest, best, replay, budget), replay)
+    bounds = _bounds(snapshot, rest, best, decision, replay.score, budget)
+    return with_figures(_finished(snapshot, decision, plan, rest, best, replay, bounds, budget), replay)
 
 
 def _worth(goals: Sequence[NightGoal], plan: Plan, replay: TimedReplay) -> list[int]:
@@ -137,20 +138,37 @@ def _ways(
             yield made
 
 
+def _bounds(
+    snapshot: Snapshot, rest: Rest, plan: Plan, decision: Decision, score: Mapping[str, int], budget: Budget
+) -> Mapping[str, int | None]:
+    """What no plan beats that goes on from here, by the kinds of goals."""
+    assert plan.asked is not None
+    if budget.over() or not isinstance(plan.asked.request, Consolidate):
+        return {}
+    from placer.night.onward import bounds_onward
+
+    with budget, budget.spending.part("bounds"):
+        return bounds_onward(snapshot, rest, plan, decision, score, budget)
+
+
 def _finished(
-    snapshot: Snapshot, decision: Decision, old: Plan, rest: Rest, plan: Plan, replay: TimedReplay, budget: Budget
+    snapshot: Snapshot,
+    decision: Decision,
+    old: Plan,
+    rest: Rest,
+    plan: Plan,
+    replay: TimedReplay,
+    bounds: Mapping[str, int | None],
+    budget: Budget,
 ) -> Plan:
-    """The plan with its scores and with what has become of the old one's steps; of its goals nothing is proven."""
+    """The plan with its scores and their bounds, and with what has become of the old one's steps."""
     scores = {goal.label: replay.score[goal.kind] for goal in decision.night_goals()}
+    known = {goal.label: bounds.get(goal.kind) for goal in decision.night_goals()}
     rules = decision.rules_of(snapshot.rules)
     return plan.model_copy(
         update={
-            "status": "feasible",
+            **closing(scores, known, "feasible", budget.why if budget.over() else "proven"),
             "continued": _continued(old, rest, plan),
-            "score": scores,
-            "bound": dict.fromkeys(scores),
-            "gap": dict.fromkeys(scores),
-            "stopped": NOT_ALL_BOUNDED,
             "seconds": round(sum(budget.spending.work.values()), 6),
             "spent": budget.spending.work,
             "broken_now": tuple(b.said for found in broken(Scene.now(snapshot.content), rules) for b in found),

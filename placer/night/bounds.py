@@ -16,7 +16,7 @@ from placer_models.goals.night import NightGoal
 from placer_models.night import Consolidate, Job
 
 
-class _AnyHours(Night):
+class AnyHours(Night):
     """A night of which nothing is known but how long it is: VMs may be away from the beginning to the end."""
 
     def free_at_most(self, host: str) -> tuple[int, int]:
@@ -38,7 +38,7 @@ def most_of(nights: Nights, request: Consolidate, goals: Sequence[NightGoal], jo
     at_once: list[int] = []
     alone: dict[object, int | None] = {}
     for night, result in nights:
-        kind = Night if alike else _AnyHours
+        kind = Night if alike else AnyHours
         whole = kind(night.clock, night.seconds, first.scene, first.rules, request, Left(jobs).errands(night.clock))
         work = work_of(whole, frozenset(able))
         empty = result.outcome.always.get("hosts-freed", most) if alike else most

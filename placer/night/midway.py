@@ -50,7 +50,7 @@ def planned_on(
     now.carried.taken = frozenset(runs.taken)
     nights: list[tuple[Night, Result]] = []
     scene = now.scene
-    spans = _left_of(asked.request, now.begin)
+    spans = left_of(asked.request, now.begin)
     for number, (begin, end) in enumerate(spans, 1):
         clock, offset = Clock(begin), steps.clock.seconds(begin)
         carried, request = (now.carried, now.request) if number == 1 else (Carried(), what_is_left(now.request, nights))
@@ -86,7 +86,7 @@ def planned_on(
     )
 
 
-def _left_of(request: Request, begin: datetime) -> list[tuple[datetime, datetime]]:
+def left_of(request: Request, begin: datetime) -> list[tuple[datetime, datetime]]:
     """What is left of a request's windows."""
     spans = merged(span for window in request.windows for span in window.spans())
     return [(max(start, begin), end) for start, end in spans if end > begin]

@@ -61,7 +61,7 @@ def plan_night(
     for _ in range(MOST_ROUNDS):
         if result is not None and budget.over():
             break
-        ask = _ask(night)
+        ask = ask_of(night)
         outcome, target = _target(night, goals, ask, search, budget, progress)
         first = first or outcome
         result = _carried_out(night, goals, ask, target, first, budget)
@@ -126,7 +126,8 @@ def _note(night: Night, noted: Night) -> None:
     night.fixed, night.closed, night.not_to = noted.fixed, noted.closed, noted.not_to
 
 
-def _ask(night: Night) -> NightAsk:
+def ask_of(night: Night) -> NightAsk:
+    """What a night's target must keep."""
     request, limits = night.request, night.request.limits
     named = frozenset(request.free or ()) if not isinstance(request.free, int) else frozenset[str]()
     may_free = frozenset(

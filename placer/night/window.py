@@ -90,7 +90,8 @@ class Night:
         vm = cluster.vms[stand.vm]
         if stand.vm in self.fixed:
             return Ways(False, ())
-        if not self.in_scope(stand.host):
+        home = self.carried.homes.get(stand.vm, stand.host)
+        if not self.in_scope(home if home in cluster.hosts else stand.host):
             self.fixed[stand.vm] = "is on a host outside the scope"
             return Ways(False, ())
         if any(rule.pins(vm) for rule in self.rules):

@@ -122,8 +122,22 @@ def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) ->
 
     The first is said to the board as a redundant cut: without it the bound on job value counts on parts of hosts.
     """
-    terms, _ = board.aim("hosts-freed")
-    aims, board.aims = board.aims, [(terms, 0)]
+    most = _most_empty(board, search, budget)
+    if most is None:
+        return {}
+    board.at_most(board.aim("hosts-freed")[0], most, eased=False)
+    kinds = {name: board.survey.host(name) for name in ask.work.rooms}
+    return {"hosts-freed": most, "job-value": most_value([Supply(ask.work, kinds, most)])}
+
+
+def most_empty(scene: Scene, rules: Sequence[Rule], ask: NightAsk, search: Search, budget: Budget) -> int | None:
+    """No more hosts can be empty at once; None: it is not known."""
+    board = _whole(scene, rules, (), ask, search)
+    return None if board is None else _most_empty(board, search, budget)
+
+
+def _most_empty(board: NightBoard, search: Search, budget: Budget) -> int | None:
+    aims, board.aims = board.aims, [board.aim("hosts-freed")]
     with budget.spending.part("bounds"):
         with budget.share(SHARE):
             most = Linear(board, [HostsFreed()], budget).bound(0, [])
@@ -134,8 +148,4 @@ def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) ->
             board.model.clear_hints()  # type: ignore[no-untyped-call]
             most = tiers[0].bound if tiers and tiers[0].bound is not None else most
     board.aims = aims
-    if most is None:
-        return {}
-    board.at_most(terms, most, eased=False)
-    kinds = {name: board.survey.host(name) for name in ask.work.rooms}
-    return {"hosts-freed": most, "job-value": most_value([Supply(ask.work, kinds, most)])}
+    return most
