@@ -17,7 +17,6 @@ from itertools import chain, compress, islice
 from operator import is_, is_not
 
 from placer_models.cluster import Cluster, Host, Vm
-from placer_models.rules.restarts import MOST_TRIES, Restarts, Search, Some
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand, stand_of
 from placer_models.seating import held, seatings
@@ -30,6 +29,8 @@ MOST_SITES = 20_000
 """How many sites are kept."""
 
 Holds = tuple[Hold, ...]
+Some = tuple[int, ...]
+"""Kinds of VMs in ascending order, each as often as it is meant."""
 
 
 @dataclass
@@ -165,23 +166,12 @@ class Failover:
         """Whether such a rule concerns a VM, whether or not it is to start again."""
         return any(rule.concerns(self.cluster.vms[vm]) for rule, _ in self._across)
 
-    # one lost host
-
     def others(self, scene: Scene, lost: str) -> Iterator[Host]:
         """The hosts on which VMs may start again, from the one after the lost on: so that each takes a few of some."""
         at, hosts = self._at[lost], scene.cluster.hosts
         for name in chain(self._names[at + 1 :], self._names[:at]):
             if (host := hosts[name]).state == "up":
                 yield host
-
-    def restarts(self, scene: Scene, lost: str, most_tries: int | None = None) -> Restarts:
-        """Where the VMs of a lost host start again, by so many tries beyond first fits (default: `MOST_TRIES`)."""
-        stands = list(scene.on(lost))
-        names = [stand.vm for stand in stands if self.starts_again(stand.vm)]
-        if not names:
-            return Restarts()
-        with scene.lifted(*stands):
-            return Search(self, scene, lost, names, MOST_TRIES if most_tries is None else most_tries).best()
 
     # what a host takes
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from copy import copy
 from itertools import chain
 
-from placer_models.rules.failover import Failover
-from placer_models.rules.restarts import MOST_TRIES_WATCHING, Restarts, Some
+from placer_models.rules.failover import Failover, Some
+from placer_models.rules.restarts import MOST_TRIES_WATCHING, Restarts, restarts
 from placer_models.scene import Scene, Stand
 
 MOST_CHANGED = 200
@@ -24,7 +24,7 @@ class LossKeeper:
 
     def __init__(self, failover: Failover, scene: Scene, lost: Sequence[str], most_tries: int) -> None:
         self._of, self._scene, self._most_tries = failover, scene, most_tries
-        self._known = {name: failover.restarts(scene, name) for name in lost}
+        self._known = {name: restarts(failover, scene, name) for name in lost}
         self._better: set[str] = set()
         """The losses of which fewer may be left off by now, because VMs have gone."""
         self._next: dict[str, Restarts] = {}
@@ -88,7 +88,7 @@ class LossKeeper:
     def _renew(self, new: Stand) -> None:
         """Look again at the losses that a VM would matter to, where fewer may be left off by now."""
         for lost in [lost for lost in self._concerned(new) if lost in self._better] if self._better else ():
-            self._known[lost] = self._of.restarts(self._scene, lost, self._most_tries)
+            self._known[lost] = restarts(self._of, self._scene, lost, self._most_tries)
             self._better.discard(lost)
 
     def _leave(self, stand: Stand) -> None:
@@ -97,7 +97,7 @@ class LossKeeper:
         if known is None:
             return
         if stand.vm not in self._scene.cluster.vms:
-            self._known[stand.host] = self._of.restarts(self._scene, stand.host, self._most_tries)
+            self._known[stand.host] = restarts(self._of, self._scene, stand.host, self._most_tries)
             return
         if not self._of.starts_again(stand.vm):
             return
@@ -146,7 +146,7 @@ class LossKeeper:
             if some:
                 on[new.host] = some
         if self._tied((tuple(left), *on.values())):
-            return of.restarts(scene, lost, most_tries)
+            return restarts(of, scene, lost, most_tries)
         for kind in left:
             last = scene.cluster.hosts.get(self._takers.get(kind, lost))
             first = [last] if last is not None and last.name != lost and last.state == "up" else []
@@ -157,7 +157,7 @@ class LossKeeper:
                     self._takers[kind] = host.name
                     break
             else:
-                return of.restarts(scene, lost, most_tries)
+                return restarts(of, scene, lost, most_tries)
         return Restarts(on, known.missed, known.shown)
 
 

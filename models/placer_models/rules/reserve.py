@@ -11,7 +11,7 @@ from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
 from placer_models.rules.failover import Failover
 from placer_models.rules.losses import LossKeeper
-from placer_models.rules.restarts import MOST_TRIES, MOST_TRIES_WATCHING
+from placer_models.rules.restarts import MOST_TRIES, MOST_TRIES_WATCHING, restarts
 from placer_models.rules.rule import Board, Hosts, Rule, Strength, Vms
 from placer_models.scene import Scene, Stand, items
 
@@ -90,7 +90,7 @@ class Reserve(Vms, Hosts, Rule):
         if kinds and (large or some):
             board.narrowed()
         for host in self._lost(cluster) if kinds else ():
-            now = failover.restarts(scene, host.name)
+            now = restarts(failover, scene, host.name)
             to = {*now.on, *roomiest} if large else {*now.on, *live} if some else set(up)
             if some and host.name not in live and live.isdisjoint(now.on):
                 continue  # its VMs start again where nothing changes
@@ -102,7 +102,7 @@ class Reserve(Vms, Hosts, Rule):
     def check(self, scene: Scene, hosts: Collection[str] | None = None) -> Iterator[Breach]:
         failover = self._failover(scene.cluster)
         for host in self._lost(scene.cluster):
-            found = failover.restarts(scene, host.name)
+            found = restarts(failover, scene, host.name)
             if found.missed:
                 said = f"{host.name}: if it were lost, {', '.join(found.missed)} would not start again"
                 said += "" if found.shown else " (not shown within the budget)"

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from placer_models.rules.failover import Failover, Site, Some
 from placer_models.scene import Scene, Stand
-
-if TYPE_CHECKING:
-    from placer_models.rules.failover import Failover, Site
 
 MOST_TRIES = 2000
 """How many times the search for one lost host asks whether a VM could start again somewhere, beyond first fits; then
@@ -26,9 +23,6 @@ MOST_TRIES_WATCHING = 100
 
 MOST_DEPTH = 300
 """Of how many VMs at most more than first fits is tried."""
-
-Some = tuple[int, ...]
-"""Kinds of VMs in ascending order, each as often as it is meant."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,17 @@ class Restarts:
     shown: bool = True
 
 
-class Search:
+def restarts(of: Failover, scene: Scene, lost: str, most_tries: int | None = None) -> Restarts:
+    """Where the VMs of a lost host start again, by so many tries beyond first fits (default: `MOST_TRIES`)."""
+    stands = list(scene.on(lost))
+    names = [stand.vm for stand in stands if of.starts_again(stand.vm)]
+    if not names:
+        return Restarts()
+    with scene.lifted(*stands):
+        return _Search(of, scene, lost, names, MOST_TRIES if most_tries is None else most_tries).best()
+
+
+class _Search:
     """The search for places for the VMs of one lost host, in a scene without them."""
 
     def __init__(self, failover: Failover, scene: Scene, lost: str, names: Sequence[str], most_tries: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from placer_models.rules.failover import Failover
 from placer_models.rules.reserve import Reserve
+from placer_models.rules.restarts import restarts
 from tests.asked import Asked
 from tests.build import gpu, host, off, on, values, whole
 
@@ -48,9 +49,9 @@ def test_what_a_host_takes_is_asked_once() -> None:
     search = failover(one)
     one.scene.put(one.stand("vm0", "h1"))
     site = search.site(one.scene, one.cluster.hosts["h2"])
-    assert search.restarts(one.scene, "h1").on == {"h2": (0,)}
+    assert restarts(search, one.scene, "h1").on == {"h2": (0,)}
     known = dict(site.takes)
-    assert search.restarts(one.scene, "h1").missed == ()
+    assert restarts(search, one.scene, "h1").missed == ()
     assert site.takes == known
 
 

@@ -9,7 +9,7 @@ import pytest
 from placer import place
 from placer.solve.board import CountBoard
 from placer_models.decision import shipped_decision
-from placer_models.rules import failover, reserve
+from placer_models.rules import reserve, restarts
 from placer_models.snapshot import Snapshot
 from tests.asked import Asked
 from tests.build import Json, gpu, host, off, on, profile, values, whole
@@ -91,7 +91,7 @@ def test_what_fits_only_in_another_order_starts_again() -> None:
 
 
 def test_what_is_not_shown_within_the_budget_is_a_breach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failover, "MOST_TRIES", 0)
+    monkeypatch.setattr(restarts, "MOST_TRIES", 0)
     hosts, vms = THREE_AND_TWO_AND_TWO
     (said,) = asked(hosts, *vms).breaches
     assert said.endswith("would not start again (not shown within the budget)")
