@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from placer.judge.host_times import HostTimes
 from placer.judge.midway import Midway
 from placer.judge.slots import Worlds
-from placer.judge.timeline import EVER, NEVER, Act, Run
+from placer.judge.timeline import EVER, NEVER, Act, Run, Timeline
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.document import quote
 from placer_models.gpus import free_slots
@@ -45,15 +46,24 @@ class Stage:
     """The scene of a night, and its history.
 
     `scene` is who stands where at the instant that is played, with the runs of jobs among the VMs; `first` the cluster
-    when the night began. What is wrong with a step or run is added to `faults`.
+    when the night began. What is wrong with a step or run is added to `faults`. `at` is when the plan is to be begun
+    (seconds since 1970).
     """
 
     def __init__(
-        self, request: Request, rules: Sequence[Rule], midway: Midway, runs: Sequence[Run], faults: list[str]
+        self,
+        request: Request,
+        rules: Sequence[Rule],
+        midway: Midway,
+        timeline: Timeline,
+        host_times: HostTimes,
+        at: int,
     ) -> None:
-        self.request, self.midway, self.faults = request, midway, faults
+        self.request, self.midway, self.timeline, self.host_times = request, midway, timeline, host_times
+        self.at = at
+        self.faults = [*midway.faults, *timeline.faults, *host_times.faults]
         self.first = midway.cluster
-        vms = {run.vm: _job_vm(run) for run in runs}
+        vms = {run.vm: _job_vm(run) for run in timeline.runs}
         self.faults.extend(f"{name}: a VM of the cluster has this name" for name in vms if name in self.first.vms)
         self.scene = Scene.now(replace(self.first, vms={**vms, **self.first.vms}))
         self.history: list[Presence] = []

@@ -89,12 +89,10 @@ class TimedReplay(Stage):
         at: datetime | None = None,
     ) -> None:
         self.plan = plan
-        self.at = EVER if at is None else CLOCK.seconds(at)
         midway = Midway(cluster, plan)
-        self.timeline = Timeline(midway.cluster, jobs, plan)
-        self.host_times = HostTimes(midway.cluster, request, self.timeline.acts)
-        faults = [*midway.faults, *self.timeline.faults, *self.host_times.faults]
-        super().__init__(request, rules, midway, self.timeline.runs, faults)
+        timeline = Timeline(midway.cluster, jobs, plan)
+        host_times = HostTimes(midway.cluster, request, timeline.acts)
+        super().__init__(request, rules, midway, timeline, host_times, EVER if at is None else CLOCK.seconds(at))
         self._always = [rule for rule in rules if rule.always]
         if not any(isinstance(rule, HostState) for rule in rules):
             self._always.append(HostState())
