@@ -92,6 +92,23 @@ class Exchanger:
                     return
                 idle, step = 0, 2 * step
 
+    def begin(self, moves: Sequence[Stand], starts: Sequence[Stand]) -> bool:
+        """Begin with these moves, in an order that can be carried out, and these starts after them, if they make the
+        answer better.
+        """
+        ends = {stand.vm: stand for stand in moves}
+        found = Exchange(list(self._answer.stands), [*ends.values(), *starts])
+        if not self._startable(moves, found) or not self._improver.adopt(found.again, found.stands):
+            return False
+        self._stage(moves)
+        return True
+
+    def _stage(self, moves: Sequence[Stand]) -> None:
+        for stand in moves:
+            self._staged.remove(self._staged.of(stand.vm)[0])
+            self._staged.put(stand)
+        self.moves += moves
+
     def _take(self, found: Exchange, most: int) -> bool:
         """Take an exchange if it makes the answer better and so many moves at most reach it."""
         targets = [stand for stand in found.stands if self._staged.of(stand.vm)]
@@ -100,10 +117,7 @@ class Exchanger:
             return False
         if not self._improver.adopt(found.again, found.stands):
             return False
-        for stand in moves:
-            self._staged.remove(self._staged.of(stand.vm)[0])
-            self._staged.put(stand)
-        self.moves += moves
+        self._stage(moves)
         return True
 
     def _startable(self, moves: Sequence[Stand], found: Exchange) -> bool:

@@ -1,0 +1,47 @@
+"""Room made by moves in a whole cluster at once: an inventory, columns over it, and what they say carried out."""
+
+from __future__ import annotations
+
+import math
+
+from placer.solve.budget import Budget
+from placer.solve.carried import Carried, Carrier
+from placer.solve.inventory import Inventory
+from placer.solve.moving_columns import MovingColumns
+from placer.solve.question import Question
+from placer.solve.survey import Survey
+from placer_models.goals.gpu_milli import GpuMilli
+from placer_models.goals.placed import Placed
+
+SHARE = 0.6
+"""The part of the time in which columns are generated."""
+
+WHOLE_SHARE = 0.3
+"""The part of the time left after that in which whole numbers of them are chosen."""
+
+MOST_KINDS = 2_000
+"""Kinds of VMs at most: where hardly two are alike there is nothing to be gained by counting them."""
+
+MOST_CHANGES = 6_000
+"""Changes from which whole numbers are chosen at most."""
+
+
+def rearranged(question: Question, survey: Survey, goal: int, budget: Budget) -> tuple[int | None, Carried]:
+    """What nobody beats in a goal (by its number) with so many moves, and moves and starts that come near it; nothing
+    where the goal is no sum over the VMs that are started.
+    """
+    aim, movable = question.goals[goal], question.movable
+    if not isinstance(aim, GpuMilli | Placed) or not movable or not question.most_moves:
+        return None, Carried()
+    cluster = question.cluster
+    if len({survey.vm(name) for name in (*movable, *cluster.asked)}) > MOST_KINDS:
+        return None, Carried()
+    inventory = Inventory(question.scene, survey, question.rules, aim, movable)
+    columns = MovingColumns(inventory, question.most_moves, budget)
+    prices = columns.generate((1 - SHARE) * budget.left)
+    if prices is None:
+        return None, Carried()
+    chosen = columns.whole(prices, WHOLE_SHARE * budget.left, MOST_CHANGES)
+    carrier = Carrier(inventory, survey, question.rules, question.search, budget)
+    bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
+    return bound, carrier.carry(chosen, question.most_moves)
