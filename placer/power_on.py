@@ -103,23 +103,26 @@ def _search(
 ) -> tuple[Outcome, Order]:
     """Targets that an order reaches: a set of moves that none does is forbidden, and the search goes on."""
     from placer.solve.guarded import solve  # here, because ortools takes most of a second to load
+    from placer.solve.question import Question
 
     movable = _movable(before, rules) if moves else frozenset()
     forbidden: list[list[Stand]] = []
     free: Outcome | None = None
     while True:
         outcome = solve(
-            before,
-            rules,
-            goals,
-            decision.search,
-            limit.deadline,
-            kept=kept,
-            movable=movable,
-            most_moves=moves,
-            forbidden=forbidden,
-            progress=progress,
-            spending=spending,
+            Question(
+                before,
+                rules,
+                goals,
+                decision.search,
+                limit.deadline,
+                kept=kept,
+                movable=movable,
+                most_moves=moves,
+                forbidden=forbidden,
+                progress=progress,
+                spending=spending,
+            )
         )
         free = free or outcome
         targets = [stand for stand in outcome.stands if before.of(stand.vm)]

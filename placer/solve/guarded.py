@@ -8,24 +8,20 @@ asked about with the rule's own check before it is taken. First answers keep the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from placer.judge.check import broken, worse
-from placer.memory import affordable
 from placer.solve import engine
 from placer.solve.answer import Answer
-from placer.solve.board import CountBoard, TooLarge
+from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
 from placer.solve.improve import Improver
-from placer.solve.run import Outcome, Progress, Tier, solve_board
+from placer.solve.question import Question
+from placer.solve.run import Outcome, Tier, solve_board
 from placer.solve.start import FITS, Start, tight
 from placer.solve.survey import Survey
-from placer.spending import Spending
-from placer_models.decision import Search
-from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
-from placer_models.goals.moves import Moves
-from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
 FEW = 300
@@ -44,45 +40,16 @@ PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
 
 
-def solve(
-    scene: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[Goal],
-    search: Search,
-    deadline: float,
-    *,
-    movable: Collection[str] = (),
-    most_moves: int = 0,
-    forbidden: Sequence[Sequence[Stand]] = (),
-    progress: Progress | None = None,
-    kept: Callable[[Collection[str]], float] | None = None,
-    spending: Spending | None = None,
-) -> Outcome:
+def solve(question: Question) -> Outcome:
     """As `placer.solve.engine.solve`, which does it where no rule is of this sort, or the cluster is tiny."""
-    guarded = _Guarded(scene, rules, goals, search, deadline, movable, most_moves, forbidden, progress, kept, spending)
-    return guarded.solve()
+    return _Guarded(question).solve()
 
 
 class _Guarded:
-    def __init__(
-        self,
-        scene: Scene,
-        rules: Sequence[Rule],
-        goals: Sequence[Goal],
-        search: Search,
-        deadline: float,
-        movable: Collection[str],
-        most_moves: int,
-        forbidden: Sequence[Sequence[Stand]],
-        progress: Progress | None,
-        kept: Callable[[Collection[str]], float] | None,
-        spending: Spending | None,
-    ) -> None:
-        self._scene, self._rules, self._goals, self._settings = scene, rules, goals, search
-        self._deadline, self._movable, self._most_moves = deadline, movable, most_moves
-        self._forbidden, self._progress, self._kept = forbidden, progress, kept
-        self._spending = spending or Spending()
-        self._survey = Survey(scene.cluster, rules, goals)
+    def __init__(self, question: Question) -> None:
+        self._question, self._scene, self._rules = question, question.scene, question.rules
+        self._goals, self._settings = question.goals, question.search
+        self._survey = Survey(question.cluster, question.rules, question.goals)
         self._known: list[list[Tier]] = []
         self._not_shown: set[str] = set()
         self._work = 0.0
@@ -90,25 +57,27 @@ class _Guarded:
     def solve(self) -> Outcome:
         """The best that is found."""
         if not any(rule.exact for rule in self._rules):
-            return self._engine(self._rules, self._deadline, self._progress)
-        with Budget(self._deadline, self._spending) as budget:
+            return self._engine(self._question)
+        with Budget(self._question.deadline, self._question.spending) as budget:
             if self._size() <= FEW:
-                outcome = self._engine(self._rules, self._deadline, self._progress)
+                outcome = self._engine(self._question)
                 if not self._breaks(outcome.stands):
                     return outcome
                 self._known.append(outcome.tiers)
-            free = self._engine([rule for rule in self._rules if not rule.exact], self._turn())
+            loose = [rule for rule in self._rules if not rule.exact]
+            free = self._engine(replace(self._question, rules=loose, deadline=self._turn(), progress=None))
             self._known.append(free.tiers)
-            if self._kept is not None:
-                budget.deadline -= self._kept({stand.vm for stand in free.stands})
+            if self._question.kept is not None:
+                budget.deadline -= self._question.kept({stand.vm for stand in free.stands})
             budget.interrupted = budget.interrupted or free.stopped == "interrupted"
             return self._search(budget, free)
 
     def _search(self, budget: Budget, free: Outcome) -> Outcome:
         self._budget, self._orders = budget, (self._order(1), self._order(-1))
         self._answer = Answer(self._scene, self._rules, self._goals)
+        progress = self._question.progress
         self._improver = Improver(
-            self._answer, self._survey, self._rules, self._goals, self._settings, budget, self._progress
+            self._answer, self._survey, self._rules, self._goals, self._settings, budget, progress
         )
         self._improver.adopt((), free.stands)
         if not self._proven():
@@ -127,27 +96,15 @@ class _Guarded:
         stands = list(self._answer.stands.values())
         return Outcome("optimal" if proven else "feasible", stands, tiers, stopped, self._work + budget.work)
 
-    def _engine(self, rules: Sequence[Rule], deadline: float, progress: Progress | None = None) -> Outcome:
-        outcome = engine.solve(
-            self._scene,
-            rules,
-            self._goals,
-            self._settings,
-            deadline,
-            movable=self._movable,
-            most_moves=self._most_moves,
-            forbidden=self._forbidden,
-            progress=progress,
-            kept=self._kept,
-            spending=self._spending,
-        )
+    def _engine(self, question: Question) -> Outcome:
+        outcome = engine.solve(question)
         self._work += outcome.seconds
         return outcome
 
     def _turn(self) -> float:
         """Until when the next way of searching has its turn."""
         now = time.monotonic()
-        return now + SHARE * max(0.0, self._deadline - now)
+        return now + SHARE * max(0.0, self._question.deadline - now)
 
     def _size(self) -> int:
         """How many pairs of a lost host and a host, for each kind of VM, there are."""
@@ -233,22 +190,9 @@ class _Guarded:
         if self._size() > MANY:
             return None
         try:
-            board = CountBoard(
-                self._scene,
-                self._rules,
-                self._goals,
-                self._scene.cluster.asked,
-                self._movable,
-                survey=self._survey,
-                most=affordable(self._settings.memory_limit_mib, MOST_UNKNOWNS),
-                loose=True,
-            )
+            board = self._question.board(self._goals, MOST_UNKNOWNS, survey=self._survey, loose=True)
         except TooLarge:
             return None
-        if self._movable:
-            board.at_most(Moves().encode(board)[0], self._most_moves, eased=False)
-        for stands in self._forbidden:
-            board.forbid(stands)
         board.hint(self._answer.stands.values())
         end, self._budget.deadline = self._budget.deadline, self._turn()
         outcome = solve_board(board, self._goals, self._settings, 0.0, budget=self._budget)

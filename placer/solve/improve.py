@@ -18,9 +18,10 @@ from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
 from placer.solve.figures import free, most_alone
+from placer.solve.orders import Orders
 from placer.solve.patch import MOST_SIZE, Patch, Turns
 from placer.solve.run import Outcome, Progress, solve_board
-from placer.solve.start import Fit, Start
+from placer.solve.start import Fit, Start, tight
 from placer.solve.survey import Survey
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
@@ -65,7 +66,7 @@ class Improver:
         index = answer.first_figures.index
         self._numbers = np.array([index[name] for name in self._open], dtype=np.int64)
         self._lanes = min(2, search.workers)
-        self._waiting = survey.waiting(self._cluster.asked, list(self._cluster.asked))
+        self.orders = Orders(survey)
         self._size = float(FIRST_SIZE)
         self._aims: Sequence[Goal] = goals
         self._movable: Collection[str] = ()
@@ -82,16 +83,16 @@ class Improver:
         self.adopt(list(self.answer.stands), start.stands)
         return start.stands
 
-    def fill(self, groups: Sequence[Sequence[str]], fit: Fit) -> None:
+    def fill(self) -> None:
         """Start what finds room as it is, without moving anybody: also when the time is up, as it takes little."""
         off = set(self.answer.waiting())
-        left = [kept for names in groups if (kept := [name for name in names if name in off])]
+        left = [kept for names in self.orders.biggest() if (kept := [name for name in names if name in off])]
         if not left or self._cluster.platform.slot_choice == "worst-case":
             return
         end = max(self._budget.deadline, time.monotonic() + FILL_SECONDS)
         answer = self.answer
         start = Start(answer.scene.copy(), self._survey, self._rules, self._open, answer.figures)
-        start.fill(left, fit, lambda: time.monotonic() > end)
+        start.fill(left, tight, lambda: time.monotonic() > end)
         self.adopt((), start.stands)
 
     def adopt(self, away: Iterable[str], stands: Sequence[Stand]) -> bool:
@@ -153,7 +154,7 @@ class Improver:
         for stand in (stand for stands in now for stand in stands):
             answer.away(stand)
         try:
-            waiting = [[name for name in names if name not in answer.stands] for names in self._waiting]
+            waiting = [[name for name in names if name not in answer.stands] for names in self.orders.waiting]
             return [
                 self._patch(number, hosts, free[at], now[at], [names[at :: len(chosen)] for names in waiting])
                 for at, hosts in enumerate(chosen)

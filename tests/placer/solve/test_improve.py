@@ -15,6 +15,7 @@ from placer.solve.engine import _Large
 from placer.solve.figures import figures_of, free, most_alone, roomy
 from placer.solve.improve import Improver
 from placer.solve.patch import Turns
+from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
 from placer_models.scene import Scene
@@ -99,10 +100,10 @@ def test_bounds_of_further_goals_are_had_though_the_first_is_open() -> None:
     cluster = made.content
     rules, goals = DECISION.rules_of(made.rules), DECISION.goals_of(cluster)
     with Budget(time.monotonic() + 60) as budget:
-        scene, survey = Scene.now(cluster), Survey(cluster, rules, goals)
-        large = _Large(scene, survey, rules, goals, DECISION.search, budget, None)
+        question = Question(Scene.now(cluster), rules, goals, DECISION.search, budget.deadline)
+        large = _Large(question, Survey(cluster, rules, goals), budget)
         large.start(bounded=True)
-        outcome = large.search((), 0)
+        outcome = large.search(())
     for tier in outcome.tiers:
         assert tier.bound is not None
         assert tier.bound >= tier.score
