@@ -42,6 +42,7 @@ def placed(
     return answer, {
         "status": answer.status,
         "judged": True,
+        "snapshot_sha256": asked.sha256,
         "score": dict(answer.score),
         "bound": dict(answer.bound),
         "gap": dict(answer.gap),
