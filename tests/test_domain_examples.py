@@ -296,3 +296,19 @@ def test_gh_mig_parted_29_where_the_manager_takes_the_first_slot_the_4g_starts_f
     assert [placed.vm for placed in answer.placed] == ["v1", "v0"]
     backwards = answer.model_copy(update={"placed": answer.placed[::-1]})
     assert verify(world.snapshot(), backwards)
+
+
+LINKED = [
+    pytest.param("same-size", want("H100XM-80C", count=2), True, id="NVC: full-size vGPUs of series C"),
+    pytest.param("passthrough", want(count=2), True, id="FM: whole GPUs"),
+    pytest.param("same-size", want("H100XM-40C", count=2), False, id="NVC: vGPUs of half a GPU"),
+    pytest.param("mig", want("H100XM-1-10C", count=2), False, id="NVC: MIG-backed"),
+    pytest.param("mig", want("7g.80gb", count=2), False, id="NVC: MIG, the whole of it"),
+]
+
+
+@pytest.mark.parametrize(("sharing", "ask", "joined"), LINKED)
+def test_nvlink_joins_whole_gpus_and_full_size_vgpus_of_series_c(sharing: str, ask: Values, joined: bool) -> None:
+    pair = {**big("h1", gpu("H100XM", sharing), gpu("H100XM", sharing)), "nvlink_groups": [["g0", "g1"], ["g0"], ["g1"]]}
+    found = started([pair], [vm("v", ask, needs={"nvlink": True})])
+    assert [[one.gpu for one in gpus] for gpus in found.values()] == ([["g0", "g1"]] if joined else [])

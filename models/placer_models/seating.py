@@ -133,13 +133,25 @@ def in_zone(host: Host, needs: Needs, gpus: Sequence[str]) -> bool:
     return any(have == zone if needs.nvlink else have <= zone for zone in allowed)
 
 
+def _linked(cluster: Cluster, ask: Ask) -> bool:
+    """Whether what a VM gets for an ask may be joined to others by NVLink."""
+    if ask.profile is None:
+        return ask.milli in (None, 1000)
+    profiles = [model.profile(ask.profile) for model in cluster.catalogue.profile_models(ask.profile)]
+    return all(one and one.series == "C" and one.max_per_gpu == 1 and not one.gpu_instance_profile for one in profiles)
+
+
 def misfit(cluster: Cluster, vm: Vm) -> str | None:
-    """Why a VM's vGPUs can never be together in one VM, wherever it stands; None: they can.
+    """Why a VM's GPU items can never be together in one VM, wherever it stands; None: they can.
 
     NVIDIA: several vGPUs of a VM are of the same board type and series, of types that allow it, and an exclusive type
     is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML). The platform says how
-    many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC).
+    many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC). NVLink joins whole GPUs, and of
+    vGPUs only time-sliced ones of series C that are the whole frame buffer (NVC); who gets less of a GPU has none.
     """
+    if vm.needs.nvlink and (less := next((ask for ask in vm.wants if not _linked(cluster, ask)), None)):
+        what = less.profile or f"{less.milli}/1000 of a GPU"
+        return f"{what} has no NVLink, which whole GPUs have, and vGPUs of series C that are a whole GPU"
     asked = [ask for ask in items(vm) if ask.profile is not None]
     found = []
     for ask in asked:

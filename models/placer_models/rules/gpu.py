@@ -29,7 +29,7 @@ class GpuRule(Rule):
     Modes are different asks ("Tesla M60" is never "Tesla M60.compute"). A GPU is put in another of its `may_share`
     sharings only while nothing holds it. Several vGPUs of one VM are of one board and series, and of types that allow
     it. `needs` adds: CUDA (Maxwell gives it only to the full profile, Pascal and later to every Q and C), one board,
-    one NUMA node, one whole NVLink group.
+    one NUMA node, one whole NVLink group (of whole GPUs, or of vGPUs of series C that are the whole frame buffer each).
 
     Passes: M60-1Q and M60-1Q on one GPU of an M60. Fails: M60-1Q beside M60-2Q on it.
 
