@@ -309,6 +309,9 @@ LINKED = [
 
 @pytest.mark.parametrize(("sharing", "ask", "joined"), LINKED)
 def test_nvlink_joins_whole_gpus_and_full_size_vgpus_of_series_c(sharing: str, ask: Values, joined: bool) -> None:
-    pair = {**big("h1", gpu("H100XM", sharing), gpu("H100XM", sharing)), "nvlink_groups": [["g0", "g1"], ["g0"], ["g1"]]}
+    pair = {
+        **big("h1", gpu("H100XM", sharing), gpu("H100XM", sharing)),
+        "nvlink_groups": [["g0", "g1"], ["g0"], ["g1"]],
+    }
     found = started([pair], [vm("v", ask, needs={"nvlink": True})])
     assert [[one.gpu for one in gpus] for gpus in found.values()] == ([["g0", "g1"]] if joined else [])
