@@ -16,8 +16,7 @@ from ortools.linear_solver.python import model_builder
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.survey import Survey
-from placer_models.goals.goal import Goal
-from placer_models.goals.night import NightGoal
+from placer_models.goals.goal import Goal, Wish
 from placer_models.rules.rule import Rule, Term
 from placer_models.scene import Scene
 
@@ -37,7 +36,7 @@ Row = tuple[list[int], list[int], int, int]
 class Linear:
     """The linear relaxation of a board, for some goals."""
 
-    def __init__(self, board: CountBoard, goals: Sequence[Goal | NightGoal], budget: Budget) -> None:
+    def __init__(self, board: CountBoard, goals: Sequence[Wish], budget: Budget) -> None:
         proto = board.model.proto
         domains = [list(variable.domain) for variable in proto.variables]
         self._ends = [(domain[0], domain[-1]) for domain in domains]

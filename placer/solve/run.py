@@ -12,8 +12,7 @@ from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.dive import better
 from placer_models.decision import Search
-from placer_models.goals.goal import Goal
-from placer_models.goals.night import NightGoal
+from placer_models.goals.goal import Wish
 from placer_models.scene import Stand
 
 SUBSOLVERS = ("max_lp", "reduced_costs")
@@ -24,7 +23,7 @@ SUBSOLVERS = ("max_lp", "reduced_costs")
 class Tier:
     """What a search knows of one goal: the score that it reached, and the bound that it proved (None: nothing)."""
 
-    goal: Goal | NightGoal
+    goal: Wish
     score: int
     bound: int | None
 
@@ -72,7 +71,7 @@ class Watch(cp_model.CpSolverSolutionCallback):
 
 def solve_board(
     board: CountBoard,
-    goals: Sequence[Goal | NightGoal],
+    goals: Sequence[Wish],
     search: Search,
     deadline: float,
     progress: Progress | None = None,
@@ -148,11 +147,11 @@ def solve_board(
     return outcome.without_bounds() if board.narrow else outcome
 
 
-def _hold(model: cp_model.CpModel, goal: Goal | NightGoal, aim: cp_model.LinearExprT, score: int) -> None:
+def _hold(model: cp_model.CpModel, goal: Wish, aim: cp_model.LinearExprT, score: int) -> None:
     model.add(aim >= score) if goal.sense == "most" else model.add(aim <= score)
 
 
-def _rounded(bound: float, goal: Goal | NightGoal) -> int:
+def _rounded(bound: float, goal: Wish) -> int:
     return math.floor(bound + 1e-6) if goal.sense == "most" else math.ceil(bound - 1e-6)
 
 

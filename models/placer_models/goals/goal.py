@@ -11,10 +11,8 @@ from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene
 
 
-class Goal(Document):
-    """What is wished for. `score` is an integer in the goal's `unit`; `sense` says whether most or least of it is
-    best.
-    """
+class Wish(Document):
+    """What is wished for, counted as an integer in its `unit`; `sense` says whether most or least of it is best."""
 
     kind: str
     sense: ClassVar[Literal["most", "least"]]
@@ -26,6 +24,10 @@ class Goal(Document):
     def label(self) -> str:
         """How answers name it."""
         return self.kind
+
+
+class Goal(Wish):
+    """What is wished for of the scene at the end."""
 
     def vm_key(self, vm: Vm) -> Hashable:
         """What the goal sees of a VM, beyond what rules see."""

@@ -12,27 +12,15 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Cluster, firmware_mode
-from placer_models.document import Document
+from placer_models.goals.goal import Wish
 from placer_models.gpus import Sharing
 from placer_models.motion import stun_seconds
 from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
 from placer_models.plan import JobRun, Plan
 
 
-class NightGoal(Document):
-    """What is wished for of a night. `score` is an integer in the goal's `unit`; `sense` says whether most or least of
-    it is best.
-    """
-
-    kind: str
-    sense: ClassVar[Literal["most", "least"]]
-    unit: ClassVar[str]
-    exact: ClassVar[bool] = False
-
-    @property
-    def label(self) -> str:
-        """How answers name it."""
-        return self.kind
+class NightGoal(Wish):
+    """What is wished for of a night."""
 
     def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
         """The score of a plan, counted afresh."""
@@ -62,7 +50,7 @@ def finished(job: Job, plan: Plan) -> list[int]:
     until = {one.instance: one.until for one in job.running or ()}
     done = []
     for instance, its in runs.items():
-        ran = [(run.end - run.start).total_seconds() for run in its]
+        ran = [(run.end - run.start).total_seconds() for run in sorted(its, key=lambda run: run.start)]
         last = max(run.end for run in its)
         if job.done(ran) >= job.hours * 3600 and last >= until.get(instance, last):
             done.append(instance)
