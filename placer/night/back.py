@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from placer.night.homeward import brought_home, give_up, homes_of, revived
+from placer.night.homeward import brought_home, homes_of, revived
 from placer.night.window import Night
 from placer.solve.motion import Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action
@@ -84,7 +84,23 @@ def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
     back = Back(sorted(timed, key=lambda one: (one.start, one.action.vm, one.action.leg)), dawn, late)
     if not late:
         _settle_slots(night, evening, back)
-    return way_back(night, evening, rank) if give_up(night, evening, back) else back
+    return way_back(night, evening, rank) if _given_up(night, evening, back) else back
+
+
+def _given_up(night: Night, evening: Schedule, back: Back) -> bool:
+    """What the time that is left does not allow: then nobody leaves in the evening, and in the end VMs are not brought
+    home. Whether some are excused now, and the way back is another.
+    """
+    excused, before = night.carried.excused, len(night.carried.excused)
+    mine = [vm for vm in back.late if vm in night.carried.homes]
+    excused.update({vm: back.late.pop(vm) for vm in mine})
+    if night.carried.homes and back.begin is not None and back.begin < evening.seconds:
+        for one in evening.timed:
+            back.late[one.action.vm] = "could not be back in the time that there is"
+        for one in back.timed:
+            if not evening.timed and one.start < 0 and one.action.vm in night.carried.homes:
+                excused[one.action.vm] = "is not brought home in the time that is left"
+    return len(excused) > before
 
 
 def _settle_slots(night: Night, evening: Schedule, back: Back) -> None:

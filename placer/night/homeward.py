@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from placer.judge.check import broken, worse
 from placer.night.window import THERE_AND_BACK, Night
-from placer.solve.motion import Schedule
 from placer.solve.traffic import UNDONE, Action, Kind
 from placer.waits import has_room
 from placer_models.cluster import Vm
@@ -19,9 +17,6 @@ from placer_models.motion import state_mib, stun_seconds
 from placer_models.moving import immovable, unreachable
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
-
-if TYPE_CHECKING:
-    from placer.night.back import Back
 
 
 def homes_of(night: Night, scene: Scene, home: Stand, kind: Kind) -> Iterator[Stand]:
@@ -92,22 +87,6 @@ def revived(night: Night, scene: Scene) -> list[Action]:
             scene.put(stand)
             found.append(_action(night, scene.cluster.vms[name], UNDONE[kind], None, stand))
     return found
-
-
-def give_up(night: Night, evening: Schedule, back: Back) -> bool:
-    """What the time that is left does not allow: then nobody leaves in the evening, and in the end VMs are not brought
-    home. Whether some are excused now, and the way back is another.
-    """
-    excused, before = night.carried.excused, len(night.carried.excused)
-    mine = [vm for vm in back.late if vm in night.carried.homes]
-    excused.update({vm: back.late.pop(vm) for vm in mine})
-    if night.carried.homes and back.begin is not None and back.begin < evening.seconds:
-        for one in evening.timed:
-            back.late[one.action.vm] = "could not be back in the time that there is"
-        for one in back.timed:
-            if not evening.timed and one.start < 0 and one.action.vm in night.carried.homes:
-                excused[one.action.vm] = "is not brought home in the time that is left"
-    return len(excused) > before
 
 
 def _lost(night: Night, host: str) -> str | None:
