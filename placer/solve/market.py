@@ -25,8 +25,10 @@ from placer.solve.figures import free
 from placer.solve.merged import Merged, MergedBoard
 from placer.solve.patch import sort_of
 from placer.solve.survey import Survey
+from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
+from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule, Var
 from placer_models.scene import Scene, Stand
 
@@ -76,11 +78,14 @@ class Market:
         if not prices:
             return []
         asked = self._survey.cluster.asked
-        self._waiting = [list(names) for names in self._survey.waiting(asked, list(asked)) if names[0] in prices]
+        kinds = [list(names) for names in self._survey.waiting(asked, list(asked)) if names[0] in prices]
+        self._waiting = sorted(kinds, key=lambda names: -asked[names[0]])
         self._class = {name: number for number, names in enumerate(self._waiting) for name in names}
-        self._prices = [prices[names[0]] for names in self._waiting]
+        self._prices = [(1 - REBATE) * prices[names[0]][1] for names in self._waiting]
         vms = [self._survey.cluster.vms[names[0]] for names in self._waiting]
         self._most = np.array([self._alone.of(vm) for vm in vms], dtype=np.int64)  # on each host, were there no others
+        brings = [prices[names[0]][0] - price for names, price in zip(self._waiting, self._prices, strict=True)]
+        self._better = self._preferred(vms, brings)
         for turns in self._turns():
             if self._budget.left <= end:
                 break
@@ -112,6 +117,30 @@ class Market:
                 alone.append((sort, some))
         return turns + [[some] for _, some in alone]
 
+    def _preferred(self, vms: Sequence[Vm], brings: Sequence[float]) -> list[list[int]]:
+        """For each class of VMs those that are as good in all ways: told apart from it by amounts only, of which they
+        take no more, taken by each host as often, and bringing as much.
+        """
+        rooms = self._alone.figures.rooms
+        counted = {id(room.rule) for room in rooms}
+        others = [rule for rule in self._rules if id(rule) not in counted and not isinstance(rule, GpuRule)]
+        sorts: dict[Hashable, list[int]] = defaultdict(list)
+        takes: list[list[int]] = []
+        for number, vm in enumerate(vms):
+            sorts[vm.wants, vm.needs, *(rule.vm_key(vm) for rule in others)].append(number)
+            mine = (room.rule.takes(vm) if room.rule.concerns(vm) else (0,) * room.left.shape[1] for room in rooms)
+            takes.append([amount for several in mine for amount in several])
+        amounts, worth = np.array(takes, dtype=np.int64), np.round(brings, 6)
+        better: list[list[int]] = [[] for _ in vms]
+        for some in sorts.values():
+            numbers = np.array(some)
+            for number in some:
+                pairs = amounts[numbers] - amounts[number], self._most[number] - self._most[numbers]
+                lighter = np.column_stack([*pairs, (worth[number] - worth[numbers])[:, None]])
+                same = ~lighter.any(axis=1)
+                better[number] = numbers[(lighter <= 0).all(axis=1) & (~same | (numbers < number))].tolist()
+        return better
+
     def _choose(self, turns: Sequence[Sequence[str]], weights: Sequence[float]) -> None:
         """Let some hosts choose, each few of them by themselves, at the same time."""
         boards = self._boards(turns)
@@ -125,16 +154,23 @@ class Market:
                     self._stands.append(stand)
 
     def _boards(self, turns: Sequence[Sequence[str]]) -> list[CountBoard | None]:
-        """The boards over some hosts each; who could come to more than one of them is dealt out."""
+        """The boards over some hosts each; who could come to more than one of them is dealt out. Classes are left out
+        of which others are as good, and more than enough.
+        """
         asked = self._survey.cluster.asked
         at = [[self._alone.index[host] for host in hosts] for hosts in turns]
         most = np.column_stack([self._most[:, numbers].sum(axis=1) for numbers in at])
-        some: list[dict[str, int]] = [{} for _ in turns]
+        some: list[dict[int, list[str]]] = [{} for _ in turns]
         for number in np.flatnonzero(most.any(axis=1)).tolist():
             names, takers = self._waiting[number], np.flatnonzero(most[number]).tolist()
             for turn, taker in enumerate(takers):
-                some[taker] |= {name: asked[name] for name in names[turn :: len(takers)][: most[number, taker]]}
-        return [self._board(hosts, mine) for hosts, mine in zip(turns, some, strict=True)]
+                some[taker][number] = names[turn :: len(takers)][: most[number, taker]]
+        boards = []
+        for turn, (hosts, classes) in enumerate(zip(turns, some, strict=True)):
+            plenty = {number for number, names in classes.items() if len(names) == most[number, turn]}
+            kept = [names for number, names in classes.items() if plenty.isdisjoint(self._better[number])]
+            boards.append(self._board(hosts, {name: asked[name] for names in kept for name in names}))
+        return boards
 
     def _board(self, hosts: Sequence[str], asked: Mapping[str, int]) -> CountBoard | None:
         """The board over some hosts and VMs; None where there are none, or too many."""
@@ -156,7 +192,7 @@ class Market:
                 unknowns[unknown.index] = unknown
         for vms, _, count in board.where():
             if not isinstance(count, int) and count.index in unknowns:
-                worth[count.index] -= (1 - REBATE) * self._prices[self._class[vms.names[0]]]
+                worth[count.index] -= self._prices[self._class[vms.names[0]]]
         factors = [round(SCALE * worth[index]) for index in unknowns]
         board.model.maximize(cp_model.LinearExpr.weighted_sum(list(unknowns.values()), factors))
         solver = cp_model.CpSolver()

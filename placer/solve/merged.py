@@ -151,9 +151,9 @@ class Merged:
         """As `Linear.weights`."""
         return self._linear.weights(number, scores)
 
-    def prices(self, weights: Sequence[float]) -> Mapping[str, float] | None:
-        """What one more VM of a kind (given by its first VM) would bring, the first goals weighing so much: of those
-        that bring anything themselves.
+    def prices(self, weights: Sequence[float]) -> Mapping[str, tuple[float, float]] | None:
+        """What a VM of each kind (given by its first VM) counts for, the first goals weighing so much, and its price:
+        what one more of the kind would bring. Only of kinds that count for anything.
         """
         worth = self._linear.worth(weights)
         found = self._linear.prices(worth)
@@ -163,11 +163,8 @@ class Merged:
         for vms, _, count in self._board.where():
             if not isinstance(count, int):
                 spots[vms.names[0]].append(count.index)
-        return {
-            name: found.get(tuple(indexes), 0.0)
-            for name, indexes in spots.items()
-            if any(worth.get(index, 0) > 0 for index in indexes)
-        }
+        each = ((name, max(worth.get(index, 0.0) for index in indexes), indexes) for name, indexes in spots.items())
+        return {name: (brings, found.get(tuple(indexes), 0.0)) for name, brings, indexes in each if brings > 0}
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:
         """What nobody beats in a goal who reaches these scores in those before it, by the linear relaxation: known
