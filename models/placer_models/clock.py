@@ -96,8 +96,14 @@ def _in_calendar(window: Span | Nightly) -> None:
 
 
 def _which(value: object) -> str:
-    """A window that names a zone is nightly; one that does not is a single span."""
-    return "nightly" if isinstance(value, Nightly) or (isinstance(value, Mapping) and "zone" in value) else "span"
+    """A window that names a zone, a first night or a number of them is nightly, and one that begins at a time of day;
+    any other is a single span.
+    """
+    if not isinstance(value, Mapping):
+        return "nightly" if isinstance(value, Nightly) else "span"
+    begins = value.get("from")
+    by_clock = isinstance(begins, str) and _WALL_TIME.fullmatch(begins) is not None
+    return "nightly" if by_clock or not {"zone", "first", "nights"}.isdisjoint(value) else "span"
 
 
 Window = Annotated[Annotated[Span, Tag("span")] | Annotated[Nightly, Tag("nightly")], Discriminator(_which)]

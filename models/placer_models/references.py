@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
 from placer_models.document import Document, Hints, quote
 from placer_models.gpus import SHARINGS, Catalogue, Use, lays
-from placer_models.night import SetMode
+from placer_models.night import Consolidate, Evacuate, Request, SetMode
 from placer_models.scene import Hold
 from placer_models.seating import POSITIONAL, accepts, unit_of, use_of
 
@@ -122,12 +122,13 @@ class References:
             yield from self._label(f"rules[{i}].by", getattr(rule, "by", "host"))
         for i, request in self.parts.requests.items():
             yield from self._names(f"requests[{i}]", request)
-            if isinstance(request, SetMode):
-                yield from self._modes(f"requests[{i}]", request)
+            if isinstance(request, Consolidate | Evacuate | SetMode):
+                yield from self._night(f"requests[{i}]", request)
         yield from _twice("jobs", "name", {i: str(getattr(job, "name", "")) for i, job in self.parts.jobs.items()})
         for i, job in self.parts.jobs.items():
             for j, ask in enumerate(getattr(job, "gpus", ())):
                 yield from self._ask(f"jobs[{i}].gpus[{j}]", ask)
+            yield from self._runs(f"jobs[{i}].name", job)
         for i, name in started.items():
             vm = self.vms.get(name)
             if vm is not None and vm.power == "on":
@@ -135,6 +136,16 @@ class References:
 
     def _unknown(self, what: str, name: str, known: Iterable[str], of: str = "this snapshot") -> str:
         return unknown(what, name, known, of, self.hints)
+
+    def _runs(self, path: str, job: Document) -> Iterator[str]:
+        """Runs of a job stand among the VMs under names of their own."""
+        first = f"job/{getattr(job, 'name', '')}/"
+        taken = (name for name in self.parts.vm_names.values() if name.startswith(first))
+        for name in taken:
+            if name.removeprefix(first).isdecimal():
+                told = f"one of its runs would be called as VM {quote(name)} is"
+                yield f"{path}: found {quote(getattr(job, 'name', ''))}, expected another name: {told}"
+                return
 
     # names
 
@@ -154,6 +165,15 @@ class References:
                         yield f"{path}.{several}[{i}]: {self._unknown(what, name, known)}"
                 yield from _twice(f"{path}.{several}", "", dict(enumerate(names)))
 
+    def _night(self, path: str, request: Request) -> Iterator[str]:
+        """What a night's request asks of hosts that cannot be had of them."""
+        if isinstance(request, SetMode):
+            yield from self._modes(path, request)
+        if isinstance(request, Consolidate):
+            yield from self._to_free(f"{path}.free", request)
+        for j, link in enumerate(request.limits.links):
+            yield from self._label(f"{path}.limits.links[{j}].label", link.label, ())
+
     def _modes(self, path: str, request: SetMode) -> Iterator[str]:
         """What a set-mode request wants, and of which of its host's GPUs."""
         host = self.hosts.get(request.host)
@@ -164,13 +184,24 @@ class References:
         if request.mode is None and request.sharing is None:
             yield f"{path}: missing 'mode' or 'sharing': what the GPUs are to be put in"
 
-    def _label(self, path: str, label: object) -> Iterator[str]:
-        """A label by which a rule groups hosts: some host has it (not asked where hosts are wrong in themselves)."""
+    def _to_free(self, path: str, request: Consolidate) -> Iterator[str]:
+        """Hosts that are to be freed and are none that the request is about."""
+        for i, name in enumerate(request.free if isinstance(request.free, tuple) else ()):
+            host = self.hosts.get(name)
+            if host is not None and not request.names_host(host):
+                expected = "one of those that the request is about ('hosts', 'host_labels')"
+                yield f"{path}[{i}]: found {quote(name)}, expected {expected}"
+
+    def _label(self, path: str, label: object, own: Sequence[str] = ("host",)) -> Iterator[str]:
+        """A label by which hosts are grouped: some host has it, or it is one of the `own` words (not asked where hosts
+        are wrong in themselves).
+        """
         some_wrong = len(self.parts.hosts) < len(self.parts.host_names)
-        if label == "host" or some_wrong or any(label in host.labels for host in self.hosts.values()):
+        if label in own or some_wrong or any(label in host.labels for host in self.hosts.values()):
             return
         labels = sorted({key for host in self.hosts.values() for key in host.labels})
-        expected = f"'host' or a label that hosts have ({', '.join(map(quote, labels)) or 'they have none'})"
+        also = "".join(f"{quote(word)} or " for word in own)
+        expected = f"{also}a label that hosts have ({', '.join(map(quote, labels)) or 'they have none'})"
         yield f"{path}: found {quote(label)}, expected {expected}"
 
     # hosts and their GPUs

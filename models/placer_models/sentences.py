@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, Tag
 
 from placer_models.faults import CONTROL, MOST_COMPARED, Faults, at, path_of, quote
 
@@ -43,6 +43,10 @@ _EXPECTED = {
     "datetime_type": "a time such as 2026-11-20T18:00:00Z",
     "datetime_parsing": "a time such as 2026-11-20T18:00:00Z",
     "datetime_from_date_parsing": "a time such as 2026-11-20T18:00:00Z",
+    "date_type": "a day such as 2026-11-20",
+    "date_parsing": "a day such as 2026-11-20",
+    "date_from_datetime_parsing": "a day such as 2026-11-20",
+    "date_from_datetime_inexact": "a day such as 2026-11-20",
     "timezone_aware": "a time with its zone, such as 2026-11-20T18:00:00Z",
 }
 _KINDS: dict[Any, str] = {
@@ -51,6 +55,8 @@ _KINDS: dict[Any, str] = {
     float: "a number",
     bool: "true or false",
     datetime: "a time such as 2026-11-20T18:00:00Z",
+    AwareDatetime: "a time such as 2026-11-20T18:00:00Z",
+    date: "a day such as 2026-11-20",
     NoneType: "null",
 }
 
@@ -243,6 +249,8 @@ def _tags(annotation: Any, key: str) -> list[str]:
 
 def _goes_by(option: Any, label: str | int) -> bool:
     """Whether pydantic's label for a union's member, its tag or its class's name, means this one."""
+    if any(isinstance(mark, Tag) and mark.tag == label for mark in getattr(option, "__metadata__", ())):
+        return True
     option = _bare(option)
     if not _is_a(option, BaseModel):
         return False

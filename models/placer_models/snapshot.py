@@ -101,7 +101,9 @@ class Snapshot(Document):
         """What of a night's request and its jobs this snapshot does not have: one sentence for each fault."""
         host_names = {i: host.name for i, host in enumerate(self.hosts)}
         vm_names = {i: vm.name for i, vm in enumerate(self.vms)}
-        hosts = {i: host for i, host in enumerate(self.hosts) if host.name == getattr(asked.request, "host", None)}
+        free = getattr(asked.request, "free", None)
+        named = {getattr(asked.request, "host", None), *(free if isinstance(free, tuple) else ())}
+        hosts = {i: host for i, host in enumerate(self.hosts) if host.name in named}
         parts = Parts(hosts, {}, {}, {0: asked.request}, dict(enumerate(asked.jobs)), host_names, vm_names)
         return [fault.replace("requests[0]", "request", 1) for fault in References(parts, self._catalogue).faults()]
 

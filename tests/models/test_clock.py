@@ -95,6 +95,10 @@ BERLIN = {"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "
 SPAN = {"from": "2026-11-20T22:00:00Z", "until": "2026-11-21T06:00:00Z"}
 
 
+def without(window: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in window.items() if name != key}
+
+
 @pytest.mark.parametrize(
     ("window", "sentence"),
     [
@@ -108,6 +112,11 @@ SPAN = {"from": "2026-11-20T22:00:00Z", "until": "2026-11-21T06:00:00Z"}
         ),
         ({**BERLIN, "from": "24:00"}, "window.from: found '24:00', expected a time of day such as '22:00'"),
         ({**BERLIN, "until": "6:30"}, "window.until: found '6:30', expected a time of day such as '22:00'"),
+        (BERLIN | {"first": "20.11.2026"}, "window.first: found '20.11.2026', expected a day such as 2026-11-20"),
+        (without(BERLIN, "first"), "window: missing 'first' (a day such as 2026-11-20)"),
+        (without(BERLIN, "zone"), "window: missing 'zone' (text)"),
+        (without(BERLIN, "until"), "window: missing 'until' (text)"),
+        (without(SPAN, "until"), "window: missing 'until' (a time such as 2026-11-20T18:00:00Z)"),
         ({**BERLIN, "nights": 0}, "window.nights: found 0, expected at least 1"),
         (
             {**BERLIN, "first": "9999-12-31"},

@@ -32,10 +32,13 @@ def asked(snapshot: Snapshot = ASKS, **flags: Any) -> Consolidate:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a snapshot that asks for a night (`asks.json`) and one that asks for nothing (`bare.json`)."""
+    """A folder with a snapshot that asks for a night (`asks.json`), one that asks for nothing (`bare.json`), one with a
+    misspelt label (`link.json`).
+    """
     monkeypatch.chdir(tmp_path)
     Path("asks.json").write_text(dump(ASKS))
     Path("bare.json").write_text(dump(BARE))
+    Path("link.json").write_text(dump(ASKS).replace('"label": "rack"', '"label": "rak"'))
     return tmp_path
 
 
@@ -77,6 +80,8 @@ def test_a_window_s_times_are_of_the_zone_unless_they_say_their_own() -> None:
     [
         (["bare.json"], "bare.json: requests: found none of kind 'consolidate', expected one (or --window)"),
         (["asks.json", "--free", "h9"], "the options: request.free[0]: found 'h9', expected a host of this snapshot"),
+        (["asks.json", "--free", "h1", "--host", "h2"], "request.free[0]: found 'h1', expected one of those that the"),
+        (["link.json"], "requests[0].limits.links[0].label: found 'rak', expected a label that hosts have ('rack')"),
         (["asks.json", "--window", "22:00"], "--window: found '22:00', expected FROM/UNTIL"),
         (["asks.json", "--window", "22:00/06:30"], "expected --zone and --first beside it"),
         (["asks.json", "--window", "2026-11-20T22:00/2026-11-21T06:30"], "without an offset, expected one, or --zone"),
