@@ -356,6 +356,8 @@ def _added(worth: Numbers, points: Points) -> tuple[Numbers, npt.NDArray[np.int1
     best = np.full(len(worth), NOT)
     choice = np.zeros(len(worth), dtype=np.int16)
     for number, (cells, value, _) in enumerate(points):
+        if cells >= len(worth):
+            break
         if cells >= 0:
             other, at = worth[: len(worth) - cells] + value, slice(cells, None)
         else:
