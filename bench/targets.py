@@ -24,7 +24,6 @@ from bench.figures import (
     worst,
 )
 from bench.tables import Line
-from bench.warm import WAYS
 
 Call = tuple[str, ...]
 """A module of this checkout that is run (`bench` or `placer`), and its arguments."""
@@ -188,10 +187,11 @@ TARGETS: Sequence[Target] = (
     ),
     _online("online-given", "the same, shape frequencies given (drawn anew)", "session-given", allocated(96.0, 96.4)),
     _online("online-batches", "the same in batches of 100, learnt", "session-batch-100", allocated(95.6, 96.2)),
-    *(
-        _online(f"online-{way}", "the same one by one, at most one move for ten arrivals", way, allocated(96.0, 96.6))
-        for way in WAYS
-        if "move" in way
+    _online(
+        "online-moves",
+        "the same one by one, at most one move for ten arrivals",
+        "session-moves",
+        allocated(96.0, 96.6),
     ),
     _synthetic("loaded-100-1000-10", "loaded, 100 hosts with 1,000 VMs", gap(0), time(2, 1.5), memory(), repeat=5),
     _synthetic("loaded-1000-10000-12", "loaded, 1,000 hosts with 10,000 VMs", gap(0.05), time(15, 8), memory()),
