@@ -71,6 +71,11 @@ def test_each_value_names_a_source_that_the_file_gives_an_address_for() -> None:
         ("H100XM", "H100 SXM5 80GB"),
         ("Tesla V100-SXM2-16GB", "Tesla V100 SXM2 16GB"),
         ("NVIDIA A100-SXM4-40GB", "A100 HGX/SXM4 40GB"),
+        ("NVIDIA A100 80GB PCIe", "A100 PCIe 80GB"),
+        ("NVIDIA-H100-80GB-HBM3", "H100 SXM5 80GB"),
+        ("NVIDIA H100 PCIe", "H100 PCIe 80GB"),
+        ("NVIDIA H100 NVL", "H100 PCIe 94GB"),
+        ("NVIDIA H20-3e", "H20 SXM5 141GB"),
         ("A100D", "A100 PCIe 80GB"),
         ("A100X", "A100 HGX/SXM4 40GB"),
         ("RTX6000-Ada", "RTX 6000 Ada Generation"),
@@ -85,6 +90,7 @@ def test_a_marketing_name_that_two_boards_could_mean_is_not_guessed() -> None:
     assert not CATALOGUE.find("DC").known  # the board code of every RTX PRO Blackwell server card
     assert not CATALOGUE.find("NVIDIA H200").known  # the SXM module by the driver, but H200 is the NVL card's code
     assert CATALOGUE.find("H200").name == "H200 PCIe 141GB"
+    assert not CATALOGUE.find("NVIDIA H800").known  # likewise
 
 
 def test_compute_mode_is_said_by_the_name_and_is_no_other_model() -> None:
