@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from bench.growth import sentence
 from bench.process import ROOT, environment
 from bench.report import read_lines
 from bench.tables import Line, grouped
@@ -111,6 +112,8 @@ def markdown(lines: Sequence[Line]) -> str:
             ", ".join(sorted({str(line["commit"]) for line in some})),
         )
         page.append(f"| {' | '.join(cells)} |")
+    if grown := [line for line in newest if line["work"] == "growth"]:
+        page += ["", sentence(grown)]
     page += ["", "The calls:", ""]
     for target, some in shown:
         page += [f"- {target.name}: `{command}`" for command in dict.fromkeys(line["command"] for line in some)]

@@ -85,7 +85,7 @@ def test_what_is_measured_again_replaces_what_the_table_said(monkeypatch: pytest
     monkeypatch.setattr(whole, "TARGETS", (TINY,))
     machine = {"cpus": 2, "model": "m", "memory_mib": 1, "system": "s"}
     known: dict[str, Any] = {"target": "tiny", "machine": machine, "versions": {}, "load_before": [0.5], "commit": "c"}
-    known |= {"command": "x", "vms": 60}
+    known |= {"command": "x", "vms": 60, "work": "synthetic"}
     early, late = ({**known, "taken": taken, "gap_percent": gap} for taken, gap in (("1", 7.0), ("2", 0.0)))
     assert "gap 0.00 %, VMs 60 | 2 | met |" in whole.markdown([late, early])
 
