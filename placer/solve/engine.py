@@ -183,6 +183,9 @@ class _Large:
         with self.budget.spending.part("prices"):
             market = Market(self.scene, self.survey, self.rules, goals, self.settings, self.budget, self.merged)
             stands = market.deal(self.answer.counted(), SHARE * self.budget.left)
+            if market.left:  # no time for all: they keep what they have
+                others = (stand for stand in self.answer.stands.values() if stand.host in market.left)
+                stands = self.improver.completed(stands, others)
             better = self.improver.adopt(list(self.answer.stands), stands)
             if better:
                 self.improver.fill()

@@ -95,6 +95,16 @@ class Improver:
         start.fill(left, tight, lambda: time.monotonic() > end)
         self.adopt((), start.stands)
 
+    def completed(self, stands: Sequence[Stand], others: Iterable[Stand]) -> list[Stand]:
+        """These stands, and those of others that still have room beside them."""
+        scene = self.answer.before.copy()
+        for stand in stands:
+            scene.put(stand)
+        start = Start(scene, self._survey, self._rules, self._open)
+        taken = {stand.vm for stand in stands}
+        start.keep((other for other in others if other.vm not in taken), self._budget.over)
+        return [*stands, *start.stands]
+
     def adopt(self, away: Iterable[str], stands: Sequence[Stand]) -> bool:
         """Change the answer where that makes it better, and tell."""
         if not self.answer.change(away, stands):

@@ -64,6 +64,8 @@ class Market:
         self._scene, self._survey, self._rules, self._goals = scene.copy(), survey, rules, goals
         self._search, self._budget, self._merged, self._alone = search, budget, merged, merged.alone
         self._stands: list[Stand] = []
+        self.left: set[str] = set()
+        """The hosts that had no turn."""
 
     def deal(self, scores: Sequence[int], seconds: float) -> list[Stand]:
         """The stands of those who were chosen, in so many seconds at most; these scores are to be reached in the goals
@@ -86,10 +88,13 @@ class Market:
         self._most = np.array([self._alone.of(vm) for vm in vms], dtype=np.int64)  # on each host, were there no others
         brings = [prices[names[0]][0] - price for names, price in zip(self._waiting, self._prices, strict=True)]
         self._better = self._preferred(vms, brings)
-        for turns in self._turns():
+        several = self._turns()
+        self.left = {host for turns in several for hosts in turns for host in hosts}
+        for turns in several:
             if self._budget.left <= end:
                 break
             self._choose(turns, weights)
+            self.left.difference_update(host for hosts in turns for host in hosts)
         return self._stands
 
     def _turns(self) -> list[list[list[str]]]:

@@ -18,7 +18,7 @@ from placer.solve.patch import Turns
 from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
-from placer_models.scene import Scene
+from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import stand_on
 from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import gpu_hosts, shares, snapshot
@@ -61,6 +61,16 @@ def test_an_answer_that_is_not_better_leaves_everything_as_it_was() -> None:
     whole = figures_of(answer.scene, DECISION.rules_of(()))
     numbers = whole.up.nonzero()[0]
     assert (free(answer.figures, numbers) == free(whole, numbers)).all()
+
+
+def test_an_answer_is_completed_by_who_has_room_beside_it() -> None:
+    one = improver(snapshot(gpu_hosts(2, 1), shares(600, 500, 700)))
+    first, second, third = (
+        Stand(f"vm{i}-{m}", host, (Hold(gpu="0", sharing="fraction", milli=m),))
+        for i, m, host in ((0, 600, "h0"), (1, 500, "h0"), (2, 700, "h1"))
+    )
+    whole = one.completed([first], [Stand(first.vm, "h1", first.holds), second, third])
+    assert [(stand.vm, stand.host) for stand in whole] == [(first.vm, "h0"), (third.vm, "h1")]
 
 
 def test_turns_go_through_all_hosts_and_never_mix_models_of_gpus() -> None:

@@ -21,15 +21,20 @@ from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import deciding, gpu_hosts, never_whole, snapshot
 
 
-def dealt(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1, wanted: tuple[int, ...] = ()) -> list[Stand]:
-    """What the hosts choose, for the last of the first few goals."""
+def market_of(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1) -> Market:
+    """A market for the last of the first few goals."""
     decision, cluster = shipped_decision(kind), made.content
     rules, all_goals = decision.rules_of(made.rules), decision.goals_of(cluster)[:goals]
     scene, survey = Scene.now(cluster), Survey(cluster, rules, all_goals)
     budget = Budget(time.monotonic() + 60)
     figures = figures_of(scene, rules)
     merged = Merged(scene, survey, rules, all_goals, decision.search, budget, figures)
-    return Market(scene, survey, rules, all_goals, decision.search, budget, merged).deal(wanted, 60)
+    return Market(scene, survey, rules, all_goals, decision.search, budget, merged)
+
+
+def dealt(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1, wanted: tuple[int, ...] = ()) -> list[Stand]:
+    """What the hosts choose."""
+    return market_of(made, kind, goals).deal(wanted, 60)
 
 
 @pytest.mark.parametrize("kind", ["over-subscribed", "ruled"])
@@ -83,6 +88,12 @@ def test_a_large_search_takes_what_is_chosen_where_it_is_better(monkeypatch: pyt
     bound = found.bound["gpu-milli"]
     assert bound is not None
     assert without.score["gpu-milli"] < found.score["gpu-milli"] <= bound
+
+
+def test_hosts_are_told_that_had_no_turn_in_time() -> None:
+    one = market_of(snapshot(gpu_hosts(2, 1), [{"name": "share", "gpus": [{"milli": 500}]}]))
+    assert one.deal((), 0.0) == []
+    assert one.left == {"h0", "h1"}
 
 
 def test_no_board_that_is_too_large_is_chosen_on(monkeypatch: pytest.MonkeyPatch) -> None:
