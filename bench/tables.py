@@ -167,6 +167,7 @@ TABLES: Mapping[str, Kind] = {
         ("row", "seed", "peer"),
         {"moves": _median("moves"), "others": _median("others"), "status": _words("status"), **PROCESS},
     ),
+    "failed": Kind("Rows that failed", ("target",), {"said": _words("said"), "load before": _busiest}),
     "dense": Kind(
         "Dense rearrangements: seconds of the night, medians",
         ("moves", "full", "at_once", "seed"),

@@ -19,12 +19,14 @@ from pathlib import Path
 import click
 
 from bench.growth import sentence
+from bench.machine import about
 from bench.process import ROOT, environment
 from bench.report import read_lines
 from bench.tables import Line, grouped
 from bench.targets import BY_NAME, TARGETS, Call, Files, Missing, Target
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 RESULTS = ROOT / "bench" / "results"
 
 
@@ -47,7 +49,7 @@ def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, fo
                         click.echo(f"{target.name}: {target.repeat} x python -m {shlex.join(call)}")
                     continue
                 lines = measured(target, files)
-            except (Missing, click.ClickException) as reason:
+            except Missing as reason:
                 click.echo(f"{target.name}: not measured: {reason}", err=True)
                 continue
             kept = folder / f"{day}-table.jsonl"
@@ -55,20 +57,28 @@ def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, fo
             with kept.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
             (folder / f"{day}-table.md").write_text(markdown(read_lines([kept])), encoding="utf-8")
-            click.echo(f"{target.name}: {target.said(lines)}: {target.verdict(lines)}", err=True)
+            click.echo(f"{target.name}: {': '.join(_outcome(target, lines))}", err=True)
 
 
 def measured(target: Target, files: Files) -> list[Line]:
-    """The lines of a row's calls. Raises Missing, or ClickException where a call fails."""
-    taken = datetime.now(UTC).isoformat(timespec="seconds")
+    """The lines of a row's calls; where one fails, a line of `work` failed and no other. Raises Missing."""
+    row = {"target": target.name, "taken": datetime.now(UTC).isoformat(timespec="seconds")}
     calls = target.calls(files)
-    lines: list[Line] = []
-    for again in range(1, target.repeat + 1):
-        found = [line for call in calls for line in _called(call)]
-        lines += [{"target": target.name, "taken": taken, "again": again, **line} for line in found]
-    if not lines:
-        raise click.ClickException("the calls measured nothing")
-    return lines
+    try:
+        return [
+            {**row, "again": again, **line}
+            for again in range(1, target.repeat + 1)
+            for call in calls
+            for line in _called(call)
+        ]
+    except click.ClickException as error:
+        return [{**row, "work": "failed", "said": error.message, **about(*PACKAGES)}]
+
+
+def _outcome(target: Target, lines: Sequence[Line]) -> tuple[str, str]:
+    """What was measured, and what it is worth."""
+    failed = [line["said"] for line in lines if line["work"] == "failed"]
+    return ("nothing", f"failed: {failed[0]}") if failed else (target.said(lines), target.verdict(lines))
 
 
 def _called(call: Call) -> list[Line]:
@@ -94,7 +104,7 @@ def markdown(lines: Sequence[Line]) -> str:
         + ". Figures are medians of the runs, each in a process of its own; means where they say so. Every answer was"
         + " judged. Load is the greatest load average of one minute before a run.",
         "",
-        "| row | what | at least | beyond | measured | runs | verdict | load | commit |",
+        "| row | what | at least | beyond | measured | verdict | runs | load | commit |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     known = grouped(newest, "target")
@@ -105,9 +115,8 @@ def markdown(lines: Sequence[Line]) -> str:
             target.work,
             "; ".join(filter(None, (figure.wish(figure.must) for figure in target.figures))),
             "; ".join(filter(None, (figure.wish(figure.beyond) for figure in target.figures))),
-            target.said(some),
+            *_outcome(target, some),
             str(target.repeat),
-            target.verdict(some),
             f"{max(line['load_before'][0] for line in some):.1f}",
             ", ".join(sorted({str(line["commit"]) for line in some})),
         )

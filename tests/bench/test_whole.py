@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from bench import whole
 from bench.__main__ import bench
 from bench.figures import Figure, median, of_best_other, open_points, short_of, worst
+from bench.tables import tables
 from bench.targets import TARGETS, Files, Missing, Target
 from placer.cli import main as placer
 
@@ -65,13 +66,16 @@ def test_rows_are_written_as_they_end_and_one_that_fails_does_not_stop_the_other
     done = CliRunner().invoke(bench, ["all", "-o", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "needs: not measured: the folder of the openb trace" in done.stderr
-    assert "fails: not measured: bench synthetic ended with 2: " in done.stderr
+    assert "fails: nothing: failed: bench synthetic ended with 2: " in done.stderr
     assert "tiny: gap 0.00 %, VMs 40: short: VMs" in done.stderr
     (kept,), (table,) = (list((tmp_path / "out").glob(f"*-table.{kind}")) for kind in ("jsonl", "md"))
     lines = [json.loads(text) for text in kept.read_text(encoding="utf-8").splitlines()]
-    assert [(line["target"], line["again"], line["judged"]) for line in lines] == [("tiny", 1, True), ("tiny", 2, True)]
+    assert [(line["target"], line["work"]) for line in lines] == [("fails", "failed"), *[("tiny", "synthetic")] * 2]
+    assert [(line["again"], line["judged"]) for line in lines[1:]] == [(1, True), (2, True)]
+    assert len(tables(lines)) == 2
     page = table.read_text(encoding="utf-8")
-    assert "| tiny | four hosts | gap ≤ 0 %; VMs ≥ 50 |  | gap 0.00 %, VMs 40 | 2 | short: VMs |" in page
+    assert "| tiny | four hosts | gap ≤ 0 %; VMs ≥ 50 |  | gap 0.00 %, VMs 40 | short: VMs | 2 |" in page
+    assert "nothing | failed: bench synthetic ended with 2: " in page
     assert "- tiny: `python -m bench synthetic --row loaded-4-40-10`" in page
 
 
@@ -87,7 +91,7 @@ def test_what_is_measured_again_replaces_what_the_table_said(monkeypatch: pytest
     known: dict[str, Any] = {"target": "tiny", "machine": machine, "versions": {}, "load_before": [0.5], "commit": "c"}
     known |= {"command": "x", "vms": 60, "work": "synthetic"}
     early, late = ({**known, "taken": taken, "gap_percent": gap} for taken, gap in (("1", 7.0), ("2", 0.0)))
-    assert "gap 0.00 %, VMs 60 | 2 | met |" in whole.markdown([late, early])
+    assert "gap 0.00 %, VMs 60 | met | 2 |" in whole.markdown([late, early])
 
 
 def line(**more: Any) -> dict[str, Any]:
