@@ -104,6 +104,16 @@ class Catalogue:
             self._found[name] = found
         return found
 
+    def meant(self, name: str) -> list[str]:
+        """The models that an unknown name could mean: several boards of one marketing name, say."""
+        vendor, _, bare = _key(name).partition(" ")
+        asked = bare if bare and vendor in {_key(model.vendor or "") for model in self.models} else _key(name)
+        return [
+            model.name
+            for model in self.models
+            if f"{_key(model.name)} ".startswith(f"{asked} ") or asked == _key(model.vgpu_prefix or "")
+        ]
+
     def canonical(self, name: str) -> tuple[str, Mode]:
         """The catalogue's spelling of a name and the mode that it says: AHV appends `.compute` (AHV-PT); graphics
         otherwise.

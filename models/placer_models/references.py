@@ -218,6 +218,9 @@ class References:
             able = [sharing for sharing in SHARINGS if model.row_units(sharing)]
             asked = [("sharing", gpu.sharing)]
             asked += [(f"may_share[{j}]", sharing) for j, sharing in enumerate(gpu.may_share or ())]
+            if not model.known and any(sharing not in able for _, sharing in asked):
+                yield f"{path}.gpus[{i}].model: {self._unknown_model(gpu.model, able)}"
+                continue
             for key, sharing in asked:
                 if sharing not in able:
                     found = f"found {quote(sharing)}, which no {model.name} can stand in"
@@ -227,6 +230,14 @@ class References:
                 if name not in host.gpu:
                     yield f"{path}.nvlink_groups[{i}][{j}]: {self._unknown('GPU', name, host.gpu, host.name)}"
             yield from _twice(f"{path}.nvlink_groups[{i}]", "", dict(enumerate(group)))
+
+    def _unknown_model(self, name: str, able: Iterable[str]) -> str:
+        """The sentence for a GPU that is to be divided, of a model of which nobody has said how."""
+        meant = self.catalogue.meant(name)
+        near = f" ({' or '.join(meant)}?)" if meant else ""
+        hint = "" if meant else self.hints(name, [one.name for one in self.catalogue.models])
+        said = f"found {quote(name)}, expected a model of the catalogue{near} or of --gpu-models{hint}"
+        return f"{said}; one that neither holds can stand in {' or '.join(able)} only"
 
     # VMs, and what they hold
 

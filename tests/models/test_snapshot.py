@@ -319,7 +319,14 @@ REFERS_WRONGLY: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "vgpus_of_a_model_that_nobody_knows": (
         hosts(lambda hosts: hosts[0]["gpus"][6].update(model="G9", sharing="same-size")),
-        "hosts[0].gpus[6].sharing: found 'same-size', which no G9 can stand in; expected one of passthrough, fraction",
+        "hosts[0].gpus[6].model: found 'G9', expected a model of the catalogue or of --gpu-models; "
+        "one that neither holds can stand in passthrough or fraction only",
+    ),
+    "vgpus_of_a_marketing_name_that_two_boards_have": (
+        hosts(lambda hosts: hosts[0]["gpus"][6].update(model="NVIDIA H200", sharing="same-size")),
+        "hosts[0].gpus[6].model: found 'NVIDIA H200', expected a model of the catalogue "
+        "(H200 PCIe 141GB or H200 SXM5 141GB?) or of --gpu-models; "
+        "one that neither holds can stand in passthrough or fraction only",
     ),
     "nvlink_to_nowhere": (
         hosts(lambda hosts: hosts[0].update(nvlink_groups=[["t4", "t4c"]])),
@@ -356,6 +363,14 @@ REFERS_WRONGLY: dict[str, tuple[dict[str, Any], str]] = {
     "a_request_for_what_is_on": (
         {**sound(), "requests": [{"kind": "power-on", "vm": "on"}]},
         "requests[0].vm: found 'on', which is on; expected a VM that is off or suspended",
+    ),
+    "a_run_called_as_a_vm": (
+        {
+            **sound(),
+            "vms": [*sound()["vms"], {"name": "job/film/3", "power": "off", "cpus": 1, "memory_mib": 1}],
+            "jobs": [{"name": "film", "hours": 1}],
+        },
+        "jobs[0].name: found 'film', expected another name: one of its runs would be called as VM 'job/film/3' is",
     ),
     "a_request_made_twice": (
         {**sound(), "requests": [{"kind": "power-on", "vm": "off"}, {"kind": "power-on", "vm": "off", "priority": 3}]},
