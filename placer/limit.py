@@ -7,7 +7,7 @@ from types import FrameType
 
 from placer.interrupt import Interruptible
 
-JUDGED, EXPLAINED = 3.0, 0.7
+JUDGED, EXPLAINED = 6.0, 0.4
 """How long it takes to judge and write an answer, and to explain why one kind of VMs stays off, the hosts looked at
 being as many as VMs stand on: in multiples of how long one look of the rules at the cluster takes.
 """
@@ -15,8 +15,37 @@ being as many as VMs stand on: in multiples of how long one look of the rules at
 MOST = 0.5
 """The part of the limit that is kept for that at most."""
 
+LEAST_WORK = 0.1
+"""Seconds of work from which on it is told how fast it goes."""
+
 OVER, OVER_SECONDS = 1.1, 1.0
 """How far beyond the limit reasons are looked for before the rest goes without."""
+
+
+class Timed:
+    """How long the work in a `with` block took, and how long it would take now that others may want the machine."""
+
+    def __init__(self) -> None:
+        self._begun = self._ended = _clocks()
+
+    def __enter__(self) -> Timed:
+        self._begun = _clocks()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = _clocks()
+
+    def now(self) -> float:
+        """Real seconds: as many as it took, or more, if each second of work has taken longer since."""
+        (begun, worked_before), (ended, worked) = self._begun, self._ended
+        now, worked_now = _clocks()
+        slower = (now - ended) / (worked_now - worked) if worked_now - worked > LEAST_WORK else 0.0
+        return max(ended - begun, slower * (worked - worked_before))
+
+
+def _clocks() -> tuple[float, float]:
+    """Real seconds, and those that the process has worked (on all its threads)."""
+    return time.monotonic(), time.process_time()
 
 
 class Limit(Interruptible):

@@ -69,8 +69,6 @@ def solve(question: Question) -> Outcome:
             survey = Survey(question.cluster, question.rules, goals)
             large = _Large(question, survey, budget)
             large.start(bounded=not movable and not forbidden)
-        if question.kept is not None:
-            budget.deadline -= question.kept(large.answer.stands)
         if large.known.closed(len(goals)):
             return large.outcome()
         pairs = large.pairs()
@@ -155,6 +153,8 @@ class _Large:
             if self.budget.left <= (1 - SHARE) * most:
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
+            if self.question.kept is not None and len(self.firsts) == 1:
+                self.budget.deadline -= self.question.kept(self.answer.stands)
             if bounded and (self._beaten_by_nobody() or (len(self.firsts) == 1 and self._dealt())):
                 return
 

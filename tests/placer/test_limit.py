@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from placer import place, power_on
+from placer import limit, place, power_on
 from placer.judge.check import broken
-from placer.limit import MOST, Limit
+from placer.limit import MOST, Limit, Timed
 from placer_models.decision import shipped_decision
 from tests.placer.solve.small import gpu_hosts, shares, snapshot
 
@@ -22,6 +22,15 @@ def test_time_is_kept_for_reasons_and_never_more_than_its_part() -> None:
     limit = Limit(100)
     assert limit.kept(1.0, 0, 10, 100) < limit.kept(1.0, 50, 10, 100) < limit.kept(1.0, 10**6, 10, 100)
     assert limit.kept(1.0, 10**6, 10, 100) == MOST * 100
+
+
+def test_work_takes_longer_once_others_want_the_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = iter([(0.0, 0.0), (10.0, 0.0), (12.0, 2.0), (14.0, 6.0), (30.0, 5.0)])
+    monkeypatch.setattr(limit, "_clocks", lambda: next(clocks))
+    with Timed() as look:
+        pass
+    assert look.now() == 2.0  # two threads got on twice as fast as one
+    assert look.now() == 12.0  # three seconds of work have taken eighteen
 
 
 def test_the_first_interrupt_ends_the_search_and_the_second_raises() -> None:
