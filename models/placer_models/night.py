@@ -60,7 +60,7 @@ class Job(Document):
             return max(lengths, default=0)
         least = min(self.least_part_hours, self.hours) * 3600
         parts = [length for length in lengths if length >= least]
-        return sum(parts) - 60 * self.checkpoint_minutes * max(0, len(parts) - 1)
+        return sum(parts[:1]) + sum(max(0, length - 60 * self.checkpoint_minutes) for length in parts[1:])
 
 
 class Jobs(Document):

@@ -32,13 +32,13 @@ class Left:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
-        self._ran: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._ran: dict[tuple[str, int], list[tuple[datetime, int]]] = defaultdict(list)
         self._since: dict[tuple[str, int], datetime] = {}
         self._over: set[tuple[str, int]] = set()
 
     def ran(self, job: str, instance: int, start: datetime, end: datetime) -> None:
         """An instance has run, or is to run; it goes on after that."""
-        self._ran[job, instance].append(round((end - start).total_seconds()))
+        self._ran[job, instance].append((start, round((end - start).total_seconds())))
         self._since[job, instance] = max(end, self._since.get((job, instance), end))
 
     def over(self, job: str, instance: int) -> None:
@@ -58,7 +58,7 @@ class Left:
         least = math.ceil(min(job.hours, job.least_part_hours) * 3600) if job.checkpointed else 0
         fresh: list[int] = []
         for number in range(job.instances):
-            done = job.done(self._ran.get((job.name, number), ()))
+            done = job.done([length for _, length in sorted(self._ran.get((job.name, number), ()))])
             if (job.name, number) in self._over or done >= job.hours * 3600:
                 continue
             if done > 0 and job.checkpointed:

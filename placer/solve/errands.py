@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.scene import Hold, Scene
@@ -92,6 +93,11 @@ class Run:
     def name(self) -> str:
         """The instance's name, as it stands on the host."""
         return f"job/{self.job}/{self.instance}"
+
+    @cached_property
+    def vm(self) -> Vm:
+        """The VM as which it stands on the host."""
+        return self.errand.vm.model_copy(update={"name": self.name})
 
     @property
     def whole_host(self) -> bool:

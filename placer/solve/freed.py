@@ -9,11 +9,14 @@ from placer.judge.check import broken, worse
 from placer.solve.errands import Errand, Run, Slot
 from placer.solve.least import resources_of
 from placer.solve.parts import Stretch
-from placer_models.cluster import Cluster
+from placer_models.cluster import Cluster, Vm
 from placer_models.plan import Breach
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
 from placer_models.seating import stand_on
+
+MOST_COUNTED = 1_000
+"""Instances at once on one host that are counted."""
 
 
 class FreedHosts:
@@ -60,7 +63,7 @@ class FreedHosts:
             return True
         others = [other for runs in self.runs for other in runs]
         runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
-        vms = {one.name: one.errand.vm.model_copy(update={"name": one.name}) for one in runs}
+        vms = {one.name: one.vm for one in runs}
         cluster = replace(self._cluster, vms={**self._cluster.vms, **vms})
         stands = [*slot.night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
         now = self._broken_now.setdefault(id(slot.night), broken(slot.night, self._resting))
@@ -68,28 +71,35 @@ class FreedHosts:
 
     def _seat(self, errand: Errand, slot: Slot, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
         """The GPUs that one more instance could have beside these runs; None: there is no room."""
-        new, one, host = errand.vm.name, self._cluster, slot.host
-        vms = {run.name: run.errand.vm.model_copy(update={"name": run.name}) for run in beside} | {new: errand.vm}
+        return self._seated(self._scene(slot, {run.name: run.vm for run in beside}, beside), errand.vm, slot)
+
+    def _scene(self, slot: Slot, vms: dict[str, Vm], runs: Sequence[Run]) -> Scene:
+        one, host = self._cluster, slot.host
         alone = Cluster(one.name, one.platform, {host.name: host}, vms, {}, one.catalogue)
-        scene = Scene(alone, [Stand(run.name, host.name, run.holds) for run in beside])
-        stand = stand_on(scene, errand.vm, host)
+        return Scene(alone, [Stand(run.name, host.name, run.holds) for run in runs])
+
+    def _seated(self, scene: Scene, vm: Vm, slot: Slot) -> tuple[Hold, ...] | None:
+        """Seat one more in a scene of a slot's host; None, and it is as it was: there is no room."""
+        scene.cluster.vms[vm.name] = vm  # type: ignore[index]
+        stand = stand_on(scene, vm, slot.host)
         if stand is None:
             return None
         scene.put(stand)
-        wrong = worse(self._always, [[] for _ in self._always], broken(scene, self._always))
-        return None if wrong else stand.holds
+        if worse(self._always, [[] for _ in self._always], broken(scene, self._always)):
+            scene.remove(stand)
+            return None
+        return stand.holds
 
     def at_once(self, errand: Errand, number: int = 0) -> int:
-        """How many instances of a job could run at the same time on an empty host."""
+        """How many instances of a job could run at the same time on an empty host; more than are counted: all."""
         slot = self.slots[number]
         most = 1 if errand.whole_host else errand.instances
-        runs: list[Run] = []
-        while len(runs) < most:
-            holds = self._seat(errand, slot, runs)
-            if holds is None:
-                break
-            runs.append(Run(errand, len(runs), slot.host.name, 0, errand.seconds, holds))
-        return len(runs)
+        scene, found = self._scene(slot, {}, ()), 0
+        while found < most and self._seated(scene, errand.vm.model_copy(update={"name": f"{found}"}), slot) is not None:
+            found += 1
+            if found == MOST_COUNTED:
+                return most
+        return found
 
     def stretches(self, errand: Errand, number: int) -> list[Stretch]:
         """When a slot has room for one more run of an errand, from when until when at the longest."""

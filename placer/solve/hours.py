@@ -20,6 +20,9 @@ MOST_INTERVALS = 1_500
 WORK, WORK_EACH = 1.0, 0.005
 """Deterministic seconds of the search at most, in all and for each interval."""
 
+WORK_IN_PARTS = 0.1
+"""The same in all where jobs may be done in parts: runs of any length take the solver ten times as long a second."""
+
 PIECES = 2
 """Runs of an instance in one slot at most: before and after something else."""
 
@@ -91,7 +94,7 @@ def best_hours(
         hours.unbroken(choice)
     for job, its in in_parts.items():
         hours.in_parts(its, parts[job])
-    return hours.best(rooms, instances, min(WORK, many * WORK_EACH))
+    return hours.best(rooms, instances, min(WORK_IN_PARTS if in_parts else WORK, many * WORK_EACH))
 
 
 def _most(choices: Sequence[Choice]) -> int:

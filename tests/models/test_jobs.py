@@ -26,5 +26,9 @@ def test_a_part_that_is_too_short_does_nothing_and_costs_nothing() -> None:
     assert job(checkpointed=True).done([1799, 7200, 60]) == 7200
 
 
+def test_a_part_that_ends_before_all_is_loaded_undoes_nothing() -> None:
+    assert job(checkpointed=True, checkpoint_minutes=60).done([3600, 1800, 7200]) == 7200
+
+
 def test_a_job_of_a_few_minutes_is_done_in_one_run_however_long_parts_must_be() -> None:
     assert job(checkpointed=True, hours=0.1).done([360]) == 360
