@@ -18,6 +18,9 @@ from placer_models.snapshot import Snapshot
 Place = tuple[str, str | None]
 """Where a VM is: "on" and its host, or "suspended" or "off" and none."""
 
+INSIDE, OUTSIDE = ("maintenance", "disconnected"), ("up", "disconnected")
+"""How a snapshot may show a host in maintenance (it restarts, say), and one that is not."""
+
 
 @dataclass
 class Rest:
@@ -180,7 +183,7 @@ class _Look:
             past = [step for step in steps if step.end <= self.at]
             turns = [step for step in past if step.kind in ("enter-maintenance", "leave-maintenance")]
             inside = bool(turns) and turns[-1].kind == "enter-maintenance"
-            if turns and inside != (host.state == "maintenance"):
+            if turns and host.state not in (INSIDE if inside else OUTSIDE):
                 failed = turns[-1]
                 said = f"{name} was to {failed.kind.replace('-', ' ')} at {told(CLOCK.seconds(failed.end))}, and is"
                 self._miss(failed, f"{said} {_state(host.state)}")

@@ -49,10 +49,13 @@ class Shut:
 
 
 class HostTimes:
-    """The steps of hosts. `faults` says what is wrong among them; who stands there meanwhile is looked at later."""
+    """The steps of hosts. `faults` says what is wrong among them; who stands there meanwhile is looked at later.
 
-    def __init__(self, cluster: Cluster, request: Request, acts: Sequence[Act]) -> None:
-        self.cluster, self.request = cluster, request
+    The cluster is as it is `at` an instant: how a host was when it was put in maintenance before, it does not say.
+    """
+
+    def __init__(self, cluster: Cluster, request: Request, acts: Sequence[Act], at: int) -> None:
+        self.cluster, self.request, self.at = cluster, request, at
         self.faults: list[str] = []
         self.maintenance: dict[str, list[Maintenance]] = {}
         self.shut: list[Shut] = []
@@ -99,7 +102,7 @@ class HostTimes:
             if act.step.kind == "enter-maintenance":
                 if not self._asked(host.name):
                     self.faults.append(f"{act.path}: nobody asked for {host.name} to be put in maintenance")
-                if enter is not None or host.state != "up":
+                if enter is not None or (host.state != "up" and act.end > self.at):
                     state = "in maintenance" if enter is not None else host.state
                     self.faults.append(f"{act.path}: {host.name} is {state} already")
                 elif found and act.start < found[-1].end:

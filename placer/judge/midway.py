@@ -25,8 +25,8 @@ class Midway:
     """How a night has begun before a plan's own part of it. `at` is when that begins (`EVER`: with the night).
 
     `cluster` is the snapshot's, but that hosts which told steps have put in maintenance, and not taken out of it, are
-    up, and GPUs that they have changed in the mode and sharing, as they were before. `asleep` and `off` are the VMs
-    that told steps have suspended or powered off, and where each stood.
+    up (they may be disconnected while they restart), and GPUs that they have changed in the mode and sharing, as they
+    were before. `asleep` and `off` are the VMs that told steps have suspended or powered off, and where each stood.
     """
 
     def __init__(self, cluster: Cluster, plan: Plan) -> None:
@@ -90,9 +90,7 @@ def _before(cluster: Cluster, told: list[Step], gpus: Sequence[GpuBefore]) -> Cl
         if step.host is not None:
             inside[step.host] += {"enter-maintenance": 1, "leave-maintenance": -1}.get(step.kind, 0)
     changed = {
-        name: host.model_copy(update={"state": "up"})
-        for name, host in cluster.hosts.items()
-        if inside.get(name, 0) > 0 and host.state == "maintenance"
+        name: host.model_copy(update={"state": "up"}) for name, host in cluster.hosts.items() if inside.get(name, 0) > 0
     }
     for was in gpus:
         host = changed.get(was.host) or cluster.hosts.get(was.host)

@@ -91,7 +91,7 @@ class TimedReplay(Stage):
         self.plan = plan
         midway = Midway(cluster, plan)
         timeline = Timeline(midway.cluster, jobs, plan)
-        host_times = HostTimes(midway.cluster, request, timeline.acts)
+        host_times = HostTimes(midway.cluster, request, timeline.acts, midway.at)
         super().__init__(request, rules, midway, timeline, host_times, EVER if at is None else CLOCK.seconds(at))
         self._always = [rule for rule in rules if rule.always]
         if not any(isinstance(rule, HostState) for rule in rules):

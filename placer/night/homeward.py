@@ -19,11 +19,14 @@ from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 
 
-def homes_of(night: Night, scene: Scene, home: Stand, kind: Kind) -> Iterator[Stand]:
-    """Where a VM that was taken off its host by such a step could run again: as it did before, if it can."""
+def homes_of(night: Night, scene: Scene, home: Stand, kind: Kind, last: str | None = None) -> Iterator[Stand]:
+    """Where a VM that was taken off its host by such a step could run again: as it did before, if it can, else on its
+    `last` host.
+    """
     cluster, before = scene.cluster, broken(night.scene, night.rules)
     vm = cluster.vms[home.vm]
     hosts = [host for host in cluster.hosts.values() if host.name != home.host and host.state == "up"]
+    hosts.sort(key=lambda host: host.name != last)
     elsewhere = (
         stand_on(scene, vm, host)
         for host in [cluster.hosts[home.host], *hosts]
@@ -80,7 +83,7 @@ def revived(night: Night, scene: Scene) -> list[Action]:
         if scene.of(name):
             continue
         home = carried.seats.get(name, carried.last[name])
-        stand = next(homes_of(night, scene, home, kind), None)
+        stand = next(homes_of(night, scene, home, kind, carried.last[name].host), None)
         if stand is None:
             carried.excused.setdefault(name, "finds no host to run on")
         else:

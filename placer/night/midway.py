@@ -76,7 +76,7 @@ def planned_on(
     fresh = named_as_before(steps.steps, [step for step in rest.plan.steps if step.id not in known])
     return rest.plan.model_copy(
         update={
-            "asked": _excusing(asked, {**now.overdue, **now.carried.excused}),
+            "asked": excusing(asked, {**now.overdue, **now.carried.excused}),
             "steps": tuple(sorted([*told, *fresh], key=lambda step: step.start)),
             "jobs": (*runs.old, *steps.runs),
             "freed": tuple(runs.freed(steps.freed)),
@@ -92,7 +92,8 @@ def left_of(request: Request, begin: datetime) -> list[tuple[datetime, datetime]
     return [(max(start, begin), end) for start, end in spans if end > begin]
 
 
-def _excusing(asked: Asked, excused: dict[str, str]) -> Asked:
+def excusing(asked: Asked, excused: dict[str, str]) -> Asked:
+    """What is asked, but that these VMs are not due any more."""
     assert asked.begun is not None
     begun = asked.begun.model_copy(update={"excused": excused})
     return asked.model_copy(update={"begun": begun})

@@ -12,7 +12,7 @@ from dataclasses import replace
 from placer.judge.midway import Midway
 from placer.night.back import after
 from placer.night.homeward import brought_home
-from placer.night.midway import named_as_before, unused_mark
+from placer.night.midway import excusing, named_as_before, unused_mark
 from placer.night.present import Present
 from placer.night.window import Night
 from placer.power_on import Progress
@@ -45,10 +45,9 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget
     rolled.go_round()
     rolled.come_home()
     rolling = rolled.rolling
-    begun = asked.begun.model_copy(update={"excused": rolled.excused})
     return rest.plan.model_copy(
         update={
-            "asked": asked.model_copy(update={"begun": begun}),
+            "asked": excusing(asked, rolled.excused),
             "steps": tuple(sorted(rolled.named(), key=lambda step: step.start)),
             "freed": tuple(rolling.steps.freed),
             "unmoved": tuple(rolling.unmoved),
@@ -121,7 +120,11 @@ class _Rolled:
 
     def go_round(self) -> None:
         """The hosts whose turn has not come."""
-        rolling = self.rolling = replace(self.rolling, steps=self.steps, start=self.scene, done=list(self.done))
+        assert self.rolling.asked is not None
+        asked = excusing(self.rolling.asked, self.excused)
+        rolling = self.rolling = replace(
+            self.rolling, steps=self.steps, start=self.scene, done=list(self.done), asked=asked
+        )
         rolling.begin_after(
             rounds=max([0, *(int(found[1]) for step in self.plan.steps if (found := re.match(r"r(\d+)", step.id)))]),
             moves=sum(step.kind == "migrate" for step in self.steps.steps),

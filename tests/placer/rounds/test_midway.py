@@ -100,6 +100,30 @@ def test_who_is_off_runs_again_when_its_host_cannot_be_left() -> None:
     assert "n1" in {one.host for one in found.left_out}
 
 
+def onward_without(host: str, kind: str) -> tuple[Plan, Plan]:
+    """A plan, and the one that goes on after a host's step of this kind, when the host is disconnected."""
+    night, plan = upgrade("same-host")
+    step = next(step for step in plan.steps if (step.host, step.kind) == (host, kind))
+    fresh = seen(night.snapshot, plan, step.end + timedelta(seconds=1), lost=[host])
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert entered(found) == ["n1", "n2"]
+    return plan, found
+
+
+def test_a_host_that_is_disconnected_in_its_maintenance_restarts() -> None:
+    plan, found = onward_without("n1", "enter-maintenance")
+    assert found.steps == plan.steps
+
+
+def test_a_host_that_does_not_come_back_keeps_nobody_from_the_next_one() -> None:
+    _, found = onward_without("n1", "leave-maintenance")
+    assert found.asked is not None
+    assert found.asked.begun is not None
+    assert found.asked.begun.excused == dict.fromkeys(("p1", "w1"), "its host n1 is disconnected")
+    assert [step.host for step in found.steps if (step.vm, step.kind) == ("p1", "power-on")] == ["n3", "n3"]
+
+
 def test_a_host_in_maintenance_comes_back_and_who_waits_for_it_returns() -> None:
     night, plan = upgrade()
     enter = next(step for step in plan.steps if step.kind == "enter-maintenance")
