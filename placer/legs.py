@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from placer.waits import Order, go, has_room, picked, spares, start_all
+from placer.waits import Order, free, go, has_room, spares, start_all
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
@@ -23,8 +23,8 @@ def legs(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], most: int)
     while left:
         blocked: list[Stand] = []
         for target in left:
-            stand = picked(scene, target)
-            if stand is None or not has_room(scene, always, stand):
+            stand = free(scene, always, target)
+            if stand is None:
                 blocked.append(target)
             else:
                 go(scene, stand)

@@ -70,8 +70,8 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
     while left:
         blocked: list[Stand] = []
         for target in left:
-            stand = picked(scene, target)
-            if stand is None or not has_room(scene, always, stand):
+            stand = free(scene, always, target)
+            if stand is None:
                 waited.add(target.vm)
                 blocked.append(target)
                 continue
@@ -94,8 +94,8 @@ def in_order(now: Scene, rules: Sequence[Rule], targets: Sequence[Stand], starts
 def start_all(scene: Scene, always: Sequence[Rule], order: Order, starts: Sequence[Stand]) -> bool:
     """Let VMs start after the moves; false where one finds no room."""
     for target in starts:
-        stand = picked(scene, target)
-        if stand is None or not has_room(scene, always, stand):
+        stand = free(scene, always, target)
+        if stand is None:
             return False
         scene.put(stand)
         order.starts.append(stand)
@@ -144,6 +144,12 @@ def has_room(scene: Scene, always: Sequence[Rule], stand: Stand, first: Scene | 
         return not worse(always, before, broken(scene, always, (stand.host,)))
 
 
+def free(scene: Scene, always: Sequence[Rule], stand: Stand) -> Stand | None:
+    """The stand with the slots that the manager picks, where it has room; None: it has none."""
+    spot = picked(scene, stand)
+    return spot if spot is not None and has_room(scene, always, spot) else None
+
+
 def needed(scene: Scene, always: Sequence[Rule], stand: Stand, gone: Iterable[Stand]) -> list[Stand]:
     """Of those who have left a stand's host, the ones without whose leaving it would have no room."""
     there = {other.vm for other in scene.on(stand.host)} | {stand.vm}
@@ -166,8 +172,8 @@ def in_the_way(scene: Scene, always: Sequence[Rule], stand: Stand, leavers: Sequ
     even the leaving of all of them does.
     """
     with scene.lifted(*leavers):
-        spot = picked(scene, stand)
-        return None if spot is None or not has_room(scene, always, spot) else needed(scene, always, spot, leavers)
+        spot = free(scene, always, stand)
+        return None if spot is None else needed(scene, always, spot, leavers)
 
 
 def knots(waits: nx.DiGraph[str]) -> Iterator[list[str]]:
