@@ -17,7 +17,7 @@ from placer.solve.changes import Change
 from placer.solve.inventory import Inventory
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
-from placer.waits import go, has_room, picked, spares
+from placer.waits import free, go, has_room, picked, spares
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
@@ -137,8 +137,8 @@ class Carrier:
         for kind, stands in spots.items():
             waiting = list(self._in.kinds[kind].waiting)
             for spot in stands:
-                stand = picked(scene, replace(spot, vm=waiting[0])) if waiting else None
-                if stand is not None and has_room(scene, self._always, stand):
+                stand = free(scene, self._always, replace(spot, vm=waiting[0])) if waiting else None
+                if stand is not None:
                     scene.put(stand)
                     done.starts.append(stand)
                     waiting.pop(0)
