@@ -214,9 +214,9 @@ def _trouble(night: Night, result: Result) -> None:
         night.fixed.update(breaking(night, (*schedule.timed, *back.timed)))
     if back.begin is not None and back.begin < schedule.seconds:
         _too_short(night, result)
-    for host, (begin, end) in result.hours.items():
-        if begin >= end:
-            night.closed[host] = "cannot be emptied within the window"
+    else:  # there may be time to go and to come back, and none between
+        at_all = (host for host, (begin, end) in result.hours.items() if begin >= end)
+        night.closed.update(dict.fromkeys(at_all, "cannot be emptied within the window"))
     gains = gains_of(result.runs)
     for host in target.emptied if not schedule.stuck else ():
         if host not in _named(night) and gains[host] < night.request.limits.least_gain and night.scene.on(host):

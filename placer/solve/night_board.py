@@ -74,7 +74,7 @@ class NightBoard(CountBoard):
                 most = min(len(vms.names), *self._fitting(vms, place)) if vms.moving else len(vms.names)
                 self.at_most([(1, count), (most, empty)], most, eased=False)
             for resource in self._resources:
-                if not self._over(name, resource):
+                if not self._overfull(name, resource):
                     full = [(resource.amount(vms.vm), count) for vms, count in here]
                     room = resource.room(place.host)
                     self.at_most([*full, (room, empty)], room, eased=False)
@@ -96,14 +96,14 @@ class NightBoard(CountBoard):
     def _open_enough(self, resource: Resource) -> None:
         """A redundant cut: what stays open has room for what stands."""
         hosts = [place.host for place in self._places]
-        if not self._empty or any(self._over(host.name, resource) for host in hosts):
+        if not self._empty or any(self._overfull(host.name, resource) for host in hosts):
             return
         _, room, amount = resource
         terms: list[Term] = [(room(host), self._empty[host.name]) for host in hosts if host.name in self._empty]
         terms += [(amount(vms.vm), count) for host in hosts for vms, count in self._here[host.name]]
         self.at_most(terms, sum(map(room, hosts)), eased=False)
 
-    def _over(self, host: str, resource: Resource) -> bool:
+    def _overfull(self, host: str, resource: Resource) -> bool:
         """Whether more stands on a host now than it has room for (then the cut would not hold)."""
         stands = sum(resource.amount(self.scene.cluster.vms[stand.vm]) for stand in self.scene.on(host))
         return stands > resource.room(self.scene.cluster.hosts[host])

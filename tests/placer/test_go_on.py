@@ -265,3 +265,27 @@ def test_any_single_failure_is_planned_around_and_nobody_is_forgotten(name: str)
         ends = {one.vm: one.reaches for one in found.steps if one.vm is not None}
         away = {vm for vm, host in ends.items() if host != homes[vm]}
         assert away <= set(found.asked.begun.excused), (step.id, ends)
+
+
+def test_a_training_that_was_interrupted_goes_on_with_what_it_has_saved() -> None:
+    farm = {**FARM, "checkpointed": True}
+    snapshot, plan = night([host("esx01"), host("esx02"), host("esx03")], [desk("d", "esx01")], [farm], free=2)
+    (run,) = plan.jobs
+    found = onward(snapshot, plan, "00:00:00", lost=[run.host])
+    first, second = sorted(found.jobs, key=lambda one: one.start)
+    assert (first.host, first.end) == (run.host, clock("00:00:00"))
+    assert second.host != run.host
+    done = (first.end - first.start) + (second.end - second.start)
+    assert done == timedelta(hours=6, minutes=10)
+    assert found.score["job-value"] == plan.score["job-value"] == 5
+
+
+def test_what_the_first_night_has_begun_the_second_ends_although_a_desk_did_not_go_as_planned() -> None:
+    farm = {**FARM, "hours": 12, "checkpointed": True}
+    nights = [{"from": "22:00", "until": "06:30", "zone": "Europe/Berlin", "first": "2026-11-20", "nights": 2}]
+    snapshot, plan = night([host("esx01"), host("esx02")], [desk("d", "esx01")], [farm], windows=nights, free=["esx01"])
+    assert len(plan.jobs) == 2
+    found = onward(snapshot, plan, "03:00:00", running={"farm": [{"instance": 0, "until": "2026-11-21T05:29:00Z"}]})
+    assert found.score["job-value"] == 5
+    stopped = onward(snapshot, plan, "03:00:00", running={"farm": []})
+    assert stopped.score["job-value"] == 0  # what is left of both nights is not enough
