@@ -41,7 +41,7 @@ class CountBoard(Conditions):
     about as one place (a relaxation, for nobody moving). A `loose` board seats VMs after each loss afresh, which allows
     more than rules that look at GPU layouts do, and is much smaller. `survey` saves working it out again; with
     `figures` of the scene nothing is asked about VMs on hosts where they have no room anyhow (where nobody may leave).
-    Raises TooLarge where more than `most` unknowns would come about.
+    Raises TooLarge where more than `most` unknowns would come about, or it is `over` before all are there.
     """
 
     def __init__(
@@ -58,8 +58,9 @@ class CountBoard(Conditions):
         most: int | None = None,
         loose: bool = False,
         figures: Columns | None = None,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(most)
+        super().__init__(most, over)
         self._survey = survey or Survey(scene.cluster, rules, goals)
         self._scene, self._asked = scene, asked
         self._figures = None if movable or groups is not None else figures

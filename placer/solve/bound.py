@@ -100,7 +100,9 @@ class Relaxation(Linear):
         """Raises TooLarge."""
         hosts = [host.name for host in scene.cluster.hosts.values() if host.state == "up"]
         groups = survey.alike(scene, hosts)
-        board = CountBoard(scene, rules, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS)
+        board = CountBoard(
+            scene, rules, goals, scene.cluster.asked, groups=groups, survey=survey, most=MOST_UNKNOWNS, over=budget.over
+        )
         super().__init__(board, goals, budget)
 
 

@@ -7,7 +7,7 @@ is only wished for is counted, and from conditions about room sharper ones follo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from ortools.sat.python import cp_model
@@ -17,17 +17,17 @@ from placer_models.rules.rule import Place, Term, Var
 
 
 class TooLarge(Exception):
-    """The board would have more unknowns than were allowed."""
+    """The board would have more unknowns than were allowed, or take longer to set up than there is time."""
 
 
 class Conditions:
-    """A model with at most so many unknowns: beyond, TooLarge is raised. What rules may ask of it is said by
-    `placer_models.rules.rule.Board`.
+    """A model with at most so many unknowns, set up before it is `over`: else TooLarge is raised. What rules may ask of
+    it is said by `placer_models.rules.rule.Board`.
     """
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int | None = None, over: Callable[[], bool] = lambda: False) -> None:
         self.model = cp_model.CpModel()
-        self._limit = most
+        self._limit, self._over = most, over
         self._now: dict[int, int] = {}
         self._most: dict[int, int] = {}
         self._unknowns: dict[int, cp_model.IntVar] = {}
@@ -39,7 +39,7 @@ class Conditions:
 
     def integer(self, most: int, name: str, now: int = 0) -> Var:
         unknown = self.model.new_int_var(0, most, name)
-        if self._limit is not None and unknown.index >= self._limit:
+        if (self._limit is not None and unknown.index >= self._limit) or self._over():
             raise TooLarge
         self._now[unknown.index], self._most[unknown.index] = now, most
         self._unknowns[unknown.index] = unknown

@@ -203,6 +203,7 @@ class Improver:
                 most=affordable(self._search.memory_limit_mib, MOST_UNKNOWNS),
                 loose=any(rule.exact for rule in self._rules),
                 figures=figures,
+                over=self._budget.over,
             )
         except TooLarge:
             return None
@@ -294,6 +295,7 @@ class Improver:
                 most=affordable(self._search.memory_limit_mib, MOST_UNKNOWNS),
                 loose=any(rule.exact for rule in self._rules),
                 figures=None if movable else self.answer.figures,
+                over=self._budget.over,
             )
         except TooLarge:
             return None

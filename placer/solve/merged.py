@@ -142,7 +142,7 @@ class Merged:
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
         made = scene, kept, goals, scene.cluster.asked
         for kind in (MergedBoard, FreeSlots):
-            self._board = kind(self.alone, *made, groups=groups, survey=survey, most=most)
+            self._board = kind(self.alone, *made, groups=groups, survey=survey, most=most, over=budget.over)
             if not self._board.narrow:
                 break
         self._linear = Linear(self._board, goals, budget)

@@ -49,7 +49,7 @@ def _solved(
     """The board for so many goals, of which some are solved `before`; None where it would be too large."""
     goals = question.goals[:number]
     try:
-        board = question.board(goals, most, survey=survey, figures=known.answer.first_figures)
+        board = question.board(goals, most, survey=survey, figures=known.answer.first_figures, over=budget.over)
     except TooLarge:
         return None
     if before.tiers:
