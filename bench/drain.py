@@ -20,6 +20,7 @@ import click
 
 from bench.machine import about
 from bench.peers import proxlb
+from bench.place import judged_plan
 from bench.process import MOST_MIB, Ended, answered, watch
 from bench.yard import Json, Yard
 from placer import verify
@@ -138,12 +139,20 @@ def _placer(snapshot: Snapshot, row: Row) -> dict[str, Any]:
         limits = ("--moves-at-once-per-host", str(row.at_once))
         asked = (str(path), *hosts, *limits, "--window", WINDOW, "-q", "-o", str(plan))
         ended = answered("evacuate", *asked, most_seconds=MOST_SECONDS)
-        found = json.loads(plan.read_bytes())
-    kinds = [step["kind"] for step in found["steps"]]
-    emptied = {freed["host"] for freed in found["freed"]} == set(row.hosts)
-    done = {"moves": kinds.count("migrate"), "others": kinds.count("suspend") + kinds.count("power-off")}
-    done |= {"empty_after": found["score"]["soonest"], "bound_empty_after": found["bound"]["soonest"]}
-    return _line("placer", ended, status="emptied" if emptied else "not emptied", **done, said=found["stopped"])
+        found = judged_plan(path, plan)
+    kinds = [step.kind for step in found.steps]
+    emptied = {freed.host for freed in found.freed} == set(row.hosts)
+    return _line(
+        "placer",
+        ended,
+        status="emptied" if emptied else "not emptied",
+        judged=True,
+        moves=kinds.count("migrate"),
+        others=kinds.count("suspend") + kinds.count("power-off"),
+        empty_after=found.score["soonest"],
+        bound_empty_after=found.bound["soonest"],
+        said=found.stopped,
+    )
 
 
 def _proxlb(snapshot: Snapshot, row: Row, peer: Path | None, balanciness: int) -> dict[str, Any]:

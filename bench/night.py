@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from bench.machine import about
+from bench.place import judged_plan
 from bench.process import answered
 from bench.yard import Json, Yard
 from placer_models.document import dump
@@ -127,14 +128,19 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
     snapshot.write_text(dump(Snapshot.of(row.made(seed), name)), encoding="utf-8")
     limits = ("-q", "--time-limit", str(seconds), "-o", str(plan))
     ended = answered("consolidate", str(snapshot), *limits, most_seconds=math.inf, most_mib=sys.maxsize)
-    found = json.loads(plan.read_bytes())
+    found = judged_plan(snapshot, plan)
     return {
         "work": "night",
         "row": name,
         "seed": seed,
-        **{key: found[key] for key in ("score", "bound", "stopped")},
-        "steps": len(found["steps"]),
-        "runs": len(found["jobs"]),
+        "judged": True,
+        "score": dict(found.score),
+        "bound": dict(found.bound),
+        "stopped": found.stopped,
+        "time_limit": seconds,
+        "snapshot_sha256": found.snapshot_sha256,
+        "steps": len(found.steps),
+        "runs": len(found.jobs),
         **ended.figures,
         **about("gpu-placer", "ortools"),
     }

@@ -15,7 +15,7 @@ from placer import verify
 from placer_models.decision import shipped_decision
 from placer_models.document import parse, read_json
 from placer_models.gpus import Catalogue
-from placer_models.plan import Placements
+from placer_models.plan import Placements, Plan
 from placer_models.snapshot import Snapshot
 
 LATE = 60.0
@@ -53,6 +53,17 @@ def placed(
         **ended.figures,
         **about("gpu-placer", "ortools", "pydantic"),
     }
+
+
+def judged_plan(snapshot: Path, plan: Path) -> Plan:
+    """The plan that placer has written for a snapshot, judged again here. Raises ClickException where the judge finds
+    fault with it.
+    """
+    found = parse(Plan, read_json(plan.read_bytes(), "the plan"), "the plan")
+    faults = verify(Snapshot.load(snapshot.read_bytes(), snapshot.name), found)
+    if faults:
+        raise click.ClickException(f"{snapshot.name}: the judge says: {faults[0]}")
+    return found
 
 
 def gpus_of(snapshot: Path) -> tuple[int, int]:
