@@ -22,6 +22,7 @@ from placer.cli.place import place_command
 from placer.cli.report import report_command
 from placer.cli.set_mode import set_mode_command
 from placer.cli.tell import completion_command, rules_command, schema_command
+from placer.light import spared
 from placer_models.faults import quote
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
@@ -41,6 +42,7 @@ class Placer(click.Group):
         **extra: Any,
     ) -> Any:
         if standalone_mode:
+            spared.add("pandas")
             gc.set_threshold(100_000, 50, 50)  # documents are large and in no cycles: reading takes half as long
             sys.exit(run(self, args, complete_var=complete_var, **extra))
         return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
