@@ -91,6 +91,18 @@ def short_of(goal: str) -> Of:
     return found
 
 
+def later(key: str, bound: str) -> Of:
+    """How much later something is done than its bound, in percent, in the worst of the lines that say it; None: one
+    has no bound.
+    """
+
+    def found(lines: Sequence[Line]) -> float | None:
+        pairs = [(line[key], line[bound]) for line in lines if line.get(key) is not None]
+        return max((100 * (at / least - 1) for at, least in pairs), default=None) if all(b for _, b in pairs) else None
+
+    return found
+
+
 def gap(must: float, beyond: float | None = None) -> Figure:
     """The largest gap to what nobody can beat."""
     return Figure("gap", median("gap_percent"), must, beyond, " %", places=3)

@@ -14,6 +14,7 @@ from bench.figures import (
     Figure,
     allocated,
     gap,
+    later,
     median,
     memory,
     of_best_other,
@@ -139,6 +140,10 @@ def _dense(at_once: int, files: Files) -> Sequence[Call]:
 
 def _drain(files: Files) -> Sequence[Call]:
     return [("bench", "drain", *(() if files.proxlb is None else ("--proxlb", str(files.proxlb))))]
+
+
+def _full_rows_later(lines: Sequence[Line]) -> float | None:
+    return later("empty_after", "bound_empty_after")([line for line in lines if line["row"] != "swap"])
 
 
 PEERS = (
@@ -267,6 +272,7 @@ TARGETS: Sequence[Target] = (
                 Figure("list", median("list_seconds"), unit=" s", places=0),
                 Figure("found", median("found_seconds"), unit=" s", places=0),
                 Figure("bound", median("bound_seconds"), unit=" s", places=0),
+                Figure("later than the bound", later("found_seconds", "bound_seconds"), unit=" %", places=1),
             ),
         )
         for at_once in (2, 4, 8)
@@ -277,6 +283,7 @@ TARGETS: Sequence[Target] = (
         _drain,
         (
             Figure("moves", lambda lines: sum(line["moves"] for line in lines if line["peer"] == "placer"), places=0),
+            Figure("empty later than the bound, but for the swap", _full_rows_later, 4, unit=" %", places=1),
             Figure("CPU, median", median("cpu_seconds", peer="placer"), unit=" s", places=1),
             Figure("proxlb-solver's", median("cpu_seconds", peer="proxlb, balanciness 3"), unit=" s", places=1),
         ),

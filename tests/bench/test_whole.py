@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from bench import whole
 from bench.__main__ import bench
-from bench.figures import Figure, median, of_best_other, open_points, short_of, worst
+from bench.figures import Figure, later, median, of_best_other, open_points, short_of, worst
 from bench.tables import tables
 from bench.targets import TARGETS, Files, Missing, Target
 from placer.cli import main as placer
@@ -117,6 +117,9 @@ def test_figures_follow_from_lines() -> None:
     assert open_points([*shares, line(gpu_percent=96, most_percent=None)]) is None
     assert short_of("job-value")([line(score={"job-value": 98}, bound={"job-value": 100})]) == 2
     assert short_of("job-value")([line(score={"job-value": 98}, bound={"job-value": None})]) is None
+    ends = [line(at=104, least=100), line(at=51, least=50), line(peer="other")]
+    assert later("at", "least")(ends) == pytest.approx(4)
+    assert later("at", "least")([*ends, line(at=7, least=None)]) is None
     peers = [
         line(peer="placer", status="optimal", gpu_milli=10, vms=1),
         line(peer="a", status="feasible", gpu_milli=8, vms=9),
