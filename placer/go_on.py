@@ -52,8 +52,8 @@ def go_on(
 
     `decision` (default: the shipped one that the plan names) names rules, goals and the budget. The plan is replayed by
     the judge before it is returned; Disagreement is raised where the judge refuses it (a bug). Raises Faults where the
-    snapshot has not what the plan was asked for, where no window is left, where what is under way cannot be in this
-    cluster, and where the rest of a change of GPU modes does not hold as it is: that is not planned anew.
+    snapshot has not what the plan was asked for, where no window is left, and where what is under way cannot be in this
+    cluster.
 
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
@@ -90,8 +90,6 @@ def go_on(
             found.append((made, replay))
             if not (made is rest.plan and rest.said) and not _loses(goals, plan, made, replay):
                 break
-    if not found and isinstance(asked.request, SetMode):
-        raise Faults("the plan", [f"cannot be gone on with: {fault}" for fault in faults])
     if not found and any(step.vm and step.start < rest.at < step.end for step in rest.plan.steps):
         raise Faults("the snapshot", [f"does not go with the steps that are under way: {fault}" for fault in faults])
     if not found:
@@ -122,11 +120,13 @@ def _ways(
     """What is left of the plan as it was; and planned again, each time with less of it kept."""
     yield rest.plan
     assert rest.plan.asked is not None
-    if isinstance(rest.plan.asked.request, Evacuate):
+    if isinstance(rest.plan.asked.request, Evacuate | SetMode):
         from placer.rounds.midway import rolled_on
+        from placer.rounds.switched import switched_on
 
+        again = rolled_on if isinstance(rest.plan.asked.request, Evacuate) else switched_on
         with budget.spending.part("rounds"):
-            made = rolled_on(snapshot, rest, decision, budget, progress)
+            made = again(snapshot, rest, decision, budget, progress)
         yield made
     if isinstance(rest.plan.asked.request, Consolidate):
         from placer.night.midway import planned_on

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from placer.judge.timeline import CLOCK, JOB_STEPS, VM_STEPS, told
 from placer.judge.verify import asked_of
-from placer_models.cluster import Vm
+from placer_models.cluster import Host, Vm, firmware_mode
 from placer_models.document import quote
 from placer_models.night import Begun, GpuBefore, Job
 from placer_models.plan import Freed, JobRun, Plan, Step
@@ -188,7 +188,32 @@ class _Look:
                 said = f"{name} was to {failed.kind.replace('-', ' ')} at {told(CLOCK.seconds(failed.end))}, and is"
                 self._miss(failed, f"{said} {_state(host.state)}")
                 steps = [step for step in steps if step is not failed]
-            yield from steps
+            yield from (step for step in steps if self._is_set(step, host, steps))
+
+    def _is_set(self, step: Step, host: Host, steps: Sequence[Step]) -> bool:
+        """Whether GPUs are as a step has put them, where that can be seen: it is the last that did, and the host has
+        been restarted for it.
+        """
+        later = [one for one in steps if one.start >= step.end and one is not step]
+        unseen = any(one.kind == "restart-host" and one.end > self.at for one in later)
+        if step.kind != "set-mode" or step.end > self.at or unseen:
+            return True
+        for gpu in (host.gpu[placed.gpu] for placed in step.gpus if placed.gpu in host.gpu):
+            again = any(one.kind == "set-mode" and gpu.id in {placed.gpu for placed in one.gpus} for one in later)
+            mode = firmware_mode(self.cluster.catalogue, gpu)
+            if not again and step.mode not in (None, mode):
+                self._miss(step, f"GPU {gpu.id} of {host.name} was to be in {step.mode} mode by now, and is in {mode}")
+                return False
+            taken = any(
+                one.reaches == host.name and placed.gpu == gpu.id and placed.sharing is not None
+                for one in self.plan.steps
+                for placed in one.gpus
+            )
+            if not again and not taken and step.sharing not in (None, gpu.sharing):
+                said = f"GPU {gpu.id} of {host.name} was to be in sharing {step.sharing} by now"
+                self._miss(step, f"{said}, and is in {gpu.sharing}")
+                return False
+        return True
 
     def _not_in_vain(self, steps: Sequence[Step]) -> Iterator[Step]:
         """Steps of a host without those that should have begun and wait for one that has failed: they have not."""

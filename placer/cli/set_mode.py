@@ -53,7 +53,8 @@ def set_mode_command(
     The snapshot says what is asked, in one request of kind "set-mode". Options change parts of that request, or stand
     in its place. GPUs that cannot be changed are left out with the reason (exit code 1); the others are still changed.
 
-    With --continue the rest of a plan goes on as it was, or it is said why it cannot (exit code 2).
+    With --continue the rest of a plan is planned: a flash that has begun is brought to its end, what has failed is
+    planned around.
     """
     cluster = snapshot_of(snapshot, gpu_models, output)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "host", "gpus", "mode", "sharing", "minutes")}

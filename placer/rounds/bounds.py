@@ -62,7 +62,7 @@ def _soonest(
 
 def emptying(rounds: Rounds, least: Mapping[str, int], spare: int) -> Emptying:
     """What it takes to empty the hosts that are in question."""
-    cluster, limits, ways = rounds.snapshot.content, rounds.request.limits, rounds.ways
+    cluster, limits, ways = rounds.first.cluster, rounds.request.limits, rounds.ways
 
     def leavers(stands: Iterable[Stand]) -> list[Leaver]:
         found = []
@@ -78,5 +78,5 @@ def emptying(rounds: Rounds, least: Mapping[str, int], spare: int) -> Emptying:
 
 
 def _stun_ms(rounds: Rounds, vm: str) -> int:
-    cluster = rounds.snapshot.content
+    cluster = rounds.first.cluster
     return round(1000 * stun_seconds(cluster, cluster.vms[vm]))

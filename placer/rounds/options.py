@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from placer.judge.explain import Explainer
@@ -47,6 +47,23 @@ def options_of(
         stun_ms=math.ceil(stun * 1000) if refused is None else 0,
         state_mib=state_mib(cluster, vm),
     )
+
+
+def without(options: Options | str, failed: Collection[str]) -> Options | str:
+    """The same but for ways that have failed; if none is left, why."""
+    if isinstance(options, str) or not failed:
+        return options
+    left = replace(
+        options,
+        live=options.live and "migrate" not in failed,
+        wait=tuple(way for way in options.wait if way[0] not in failed),
+        elsewhere=tuple(way for way in options.elsewhere if way[0] not in failed),
+    )
+    if left.live or left.wait or left.elsewhere:
+        return left
+    words = {"migrate": "migration", "suspend": "suspension"}
+    what = " and ".join(sorted(words.get(kind, kind) for kind in failed))
+    return f"its {what} failed, and nothing else may be done to it"
 
 
 def in_maintenance(scene: Scene, hosts: Sequence[str]) -> Scene:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from placer.judge.timed import TimedReplay
 from placer.rounds.care import Care
-from placer.rounds.options import in_maintenance, options_of
+from placer.rounds.options import in_maintenance, options_of, without
 from placer.rounds.play import Means, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
 from placer.solve.board import TooLarge
@@ -37,7 +37,8 @@ TOO_LONG = "does not fit into what is left of the windows"
 @dataclass
 class Rounds:
     """What is planned so far: the `steps`, and the `scene` after them. `asked` is what the plan says it was asked for,
-    and `start` the scene in which the rounds begin, where that is not the snapshot's.
+    and `start` the scene in which the rounds begin, where that is not the snapshot's. `failed` are the kinds of steps
+    that are not tried again with a VM.
     """
 
     snapshot: Snapshot
@@ -49,6 +50,7 @@ class Rounds:
     unmoved: list[Unmoved] = field(default_factory=list)
     asked: Asked | None = None
     start: Scene | None = None
+    failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scene = self.first = self.start or Scene.now(self.snapshot.content)
@@ -125,9 +127,13 @@ class Rounds:
     def options_now(self, care_seconds: int) -> dict[str, Options | str]:
         """What may be done to each VM of the snapshot while its host is cared for so long."""
         if care_seconds not in self._options:
-            cluster, limits = self.snapshot.content, self.request.limits
+            cluster, limits = self.first.cluster, self.request.limits
             self._options[care_seconds] = {
-                stand.vm: options_of(cluster, self.rules, limits, stand, care_seconds) for stand in self.first.stands()
+                stand.vm: without(
+                    options_of(cluster, self.rules, limits, stand, care_seconds),
+                    self.failed.get(stand.vm, frozenset()),
+                )
+                for stand in self.first.stands()
             }
         return dict(self._options[care_seconds])
 
@@ -239,7 +245,7 @@ class Rounds:
         """How long each of these VMs is down at least, once it has to leave. Nobody is seated on a host that has no
         seat for it beside those VMs that nothing may be done to. `own`: what of its own host it could start on at once.
         """
-        cluster = self.snapshot.content
+        cluster = self.first.cluster
         stuck = (stand for stand in self.first.stands() if isinstance(options[stand.vm], str))
         kept, found = Scene(cluster, stuck), dict[str, int]()
         for stand in stands:

@@ -41,7 +41,7 @@ class Switching(Rounds):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        cluster, request = self.snapshot.content, self.request
+        cluster, request = self.first.cluster, self.request
         self._host = cluster.hosts[request.host]
         self._unseated: set[str] = set()
         self._flashed = False
@@ -61,7 +61,7 @@ class Switching(Rounds):
 
     def _flashes(self, gpu: Gpu) -> bool:
         """Whether a GPU has to be flashed."""
-        return self.request.mode not in (None, firmware_mode(self.snapshot.content.catalogue, gpu))
+        return self.request.mode not in (None, firmware_mode(self.first.cluster.catalogue, gpu))
 
     @property
     def _wanted(self) -> str:
@@ -70,7 +70,7 @@ class Switching(Rounds):
 
     def _refused(self, gpu: Gpu) -> str | None:
         """Why a GPU cannot be changed so, whoever holds it."""
-        request, model = self.request, self.snapshot.content.catalogue.find(gpu.model)
+        request, model = self.request, self.first.cluster.catalogue.find(gpu.model)
         if self._host.state == "disconnected":
             return "its host is disconnected"
         if self._flashes(gpu) and request.mode not in model.modes:
@@ -275,7 +275,7 @@ class Switching(Rounds):
         def after(gpu: Gpu) -> Gpu:
             wished: dict[str, object] = {} if request.mode is None else {"mode": request.mode}
             if self._flashes(gpu):
-                wished["model"] = self.snapshot.content.catalogue.find(gpu.model).name
+                wished["model"] = self.first.cluster.catalogue.find(gpu.model).name
             if request.sharing is not None:
                 wished |= {"sharing": request.sharing, "may_share": None}
             return gpu.model_copy(update=wished)
