@@ -15,11 +15,16 @@ being as many as VMs stand on: in multiples of how long one look of the rules at
 MOST = 0.5
 """The part of the limit that is kept for that at most."""
 
+WRITTEN = 2.0
+"""How long it takes to close and write an answer, likewise."""
+
 LEAST_WORK = 0.1
 """Seconds of work from which on it is told how fast it goes."""
 
-OVER, OVER_SECONDS = 1.1, 1.0
-"""How far beyond the limit reasons are looked for before the rest goes without."""
+OVER, OVER_SECONDS, MORE_SECONDS = 1.1, 3.0, 1.0
+"""How far beyond the limit the answer is written at the latest; and how far beyond its tenth reasons are looked for at
+the latest, before the rest goes without.
+"""
 
 
 class Timed:
@@ -60,6 +65,8 @@ class Limit(Interruptible):
         super().__init__()
         self._seconds = seconds
         self._since = time.monotonic() if since is None else since
+        self.look = Timed()
+        """One look of the rules at the cluster."""
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         if self.interrupted:
@@ -71,13 +78,12 @@ class Limit(Interruptible):
         """When the search must end, of `time.monotonic`, but for what is kept for afterwards."""
         return time.monotonic() if self.interrupted else self._since + self._seconds
 
-    def kept(self, look: float, kinds: int, hosts: int, stands: int) -> float:
-        """The seconds that are kept to judge and explain an answer: one look of the rules at the cluster took so long,
-        and so many kinds of VMs stay off.
-        """
-        needed = look * (JUDGED + EXPLAINED * kinds * hosts / max(1, hosts + stands))
+    def kept(self, kinds: int, hosts: int, stands: int) -> float:
+        """The seconds that are kept to judge and explain an answer: so many kinds of VMs stay off."""
+        needed = self.look.now() * (JUDGED + EXPLAINED * kinds * hosts / max(1, hosts + stands))
         return min(MOST * self._seconds, needed)
 
     def over(self) -> bool:
         """Whether nothing further should be looked for, not even reasons."""
-        return self.interrupted or time.monotonic() > self._since + OVER * self._seconds + OVER_SECONDS
+        more = min(MORE_SECONDS, OVER_SECONDS - WRITTEN * self.look.now())
+        return self.interrupted or time.monotonic() > self._since + OVER * self._seconds + more

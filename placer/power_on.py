@@ -13,7 +13,7 @@ from placer.judge.check import broken, scores
 from placer.judge.explain import Explainer
 from placer.judge.replay import Replay
 from placer.legs import in_sequence
-from placer.limit import Limit, Timed
+from placer.limit import Limit
 from placer.spending import Spending
 from placer.steps import placed_gpus
 from placer.waits import Order, in_order
@@ -64,14 +64,14 @@ def _placed(
 ) -> Placements:
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.goals_of(cluster)
-    with spending.part("looking"), Timed() as look:
+    with spending.part("looking"), limit.look:
         before = Scene.now(cluster)
         now = broken(before, rules)
     standing = sum(1 for _ in before.stands())
 
     def kept(started: Collection[str]) -> float:
         off = {tuple(rule.vm_key(cluster.vms[vm]) for rule in rules) for vm in cluster.asked if vm not in started}
-        return limit.kept(look.now(), len(off), len(cluster.hosts), standing)
+        return limit.kept(len(off), len(cluster.hosts), standing)
 
     outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress, spending)
     if limit.interrupted and outcome.stopped == "time limit":

@@ -100,7 +100,10 @@ class Improver:
         scene = self.answer.before.copy()
         for stand in stands:
             scene.put(stand)
-        start = Start(scene, self._survey, self._rules, self._open)
+        figures = self.answer.first_figures.copy(scene)
+        for host in dict.fromkeys(stand.host for stand in stands):
+            figures.refresh(host)
+        start = Start(scene, self._survey, self._rules, self._open, figures)
         taken = {stand.vm for stand in stands}
         start.keep((other for other in others if other.vm not in taken), self._budget.over)
         return [*stands, *start.stands]

@@ -18,10 +18,23 @@ from tests.placer.solve.small import gpu_hosts, shares, snapshot
 MADE = snapshot(gpu_hosts(1), shares(600, 600, 600, 700))
 
 
-def test_time_is_kept_for_reasons_and_never_more_than_its_part() -> None:
-    limit = Limit(100)
-    assert limit.kept(1.0, 0, 10, 100) < limit.kept(1.0, 50, 10, 100) < limit.kept(1.0, 10**6, 10, 100)
-    assert limit.kept(1.0, 10**6, 10, 100) == MOST * 100
+def looking(monkeypatch: pytest.MonkeyPatch, seconds: float, took: float, since: float | None = None) -> Limit:
+    """A limit of so many seconds, where one look of the rules took so long."""
+    made = Limit(seconds, since)
+    monkeypatch.setattr(made.look, "now", lambda: took)
+    return made
+
+
+def test_time_is_kept_for_reasons_and_never_more_than_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = looking(monkeypatch, 100, 1.0)
+    assert made.kept(0, 10, 100) < made.kept(50, 10, 100) < made.kept(10**6, 10, 100)
+    assert made.kept(10**6, 10, 100) == MOST * 100
+
+
+def test_reasons_end_earlier_where_writing_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = time.monotonic() - 105
+    assert not looking(monkeypatch, 100, 0.1, begun).over()
+    assert looking(monkeypatch, 100, 5.0, begun).over()
 
 
 def test_work_takes_longer_once_others_want_the_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
