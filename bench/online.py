@@ -139,8 +139,9 @@ def play(
         started = clock()
         choices = policy.choose_all(some) if isinstance(policy, Warm) else [policy.choose(world, some[0])]
         decisions.append(clock() - started)
-        if isinstance(policy, Warm):
-            policy.carry_out()
+        for pod, was, now in policy.carry_out() if isinstance(policy, Warm) else ():
+            world.place(pod, *now)  # on the move it stands on both
+            world.release(pod, *was)
         for pod, choice in zip(some, choices, strict=True):
             if choice is not None:
                 world.place(pod, *choice)
@@ -188,7 +189,7 @@ def online(nodes: Path, pods: Path, orders: Path, seeds: str | None, policies: S
             policy = trace.policy(name, world, order.seed)
             lines.append({**line(name, order.seed, play(world, arrivals, policy)), "trace": pods.stem})
             if isinstance(policy, Warm):
-                lines[-1]["faults"] = policy.faults()
+                lines[-1] |= {"moves": policy.moves, "faults": policy.faults()}
             lines[-1] |= about(*PACKAGES)
             click.echo(json.dumps(lines[-1]))
     console(stderr=True).print(online_table(lines))

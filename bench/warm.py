@@ -17,7 +17,7 @@ from bench.world import WHOLE, Choice, Pod, World
 from placer import Proposal, Session
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
-from placer_models.plan import Placed
+from placer_models.plan import PlacedGpu
 from placer_models.snapshot import Snapshot
 
 SAMPLE = 2000
@@ -26,10 +26,13 @@ SAMPLE = 2000
 
 @dataclass(frozen=True)
 class Way:
-    """How a session is asked: for so many arrivals at once, with the mix given or learnt."""
+    """How a session is asked: for so many arrivals at once, with the mix given or learnt, with one move for so many
+    arrivals at most (0: none).
+    """
 
     batch: int = 1
     given: bool = False
+    arrivals_a_move: int = 0
 
 
 WAYS = {
@@ -37,6 +40,7 @@ WAYS = {
     "session-given": Way(given=True),
     "session-batch-10": Way(batch=10),
     "session-batch-100": Way(batch=100),
+    "session-moves": Way(arrivals_a_move=10),
 }
 """By the name of the policy."""
 
@@ -45,7 +49,9 @@ class Warm:
     """A session with the nodes of a world, the first by rank first, and nothing on them. `pods` are the trace's."""
 
     def __init__(self, world: World, pods: Sequence[Pod], way: Way, seed: int) -> None:
-        self.batch = way.batch
+        self.batch, self._way = way.batch, way
+        self._moved = 0
+        self._where: dict[str, tuple[Pod, Choice]] = {}
         self._known: dict[Pod, Vm] = {}
         self._arrived = 0
         self._proposal = Proposal(0)
@@ -69,18 +75,36 @@ class Warm:
         vms = [self._vm(pod, f"{self._arrived + number}") for number, pod in enumerate(pods)]
         self._arrived += len(pods)
         if len(vms) == 1:
-            self._proposal = self.session.propose(vms[0], reasons=False)
+            self._proposal = self.session.propose(vms[0], moves=min(1, self._moves_left()), reasons=False)
         else:
-            self._proposal = self.session.propose_many(vms, reasons=False)
-        placed = {one.vm: one for one in self._proposal.placed}
-        return [self._choice(placed[vm.name]) if vm.name in placed else None for vm in vms]
+            self._proposal = self.session.propose_many(vms, moves=self._moves_left(), reasons=False)
+        placed = {one.vm: self._choice(one.host, one.gpus) for one in self._proposal.placed}
+        by_name = {vm.name: pod for vm, pod in zip(vms, pods, strict=True)}
+        self._where |= {name: (by_name[name], choice) for name, choice in placed.items()}
+        return [placed.get(vm.name) for vm in vms]
 
-    def carry_out(self) -> None:
-        """Commit what was chosen last."""
+    def _moves_left(self) -> int:
+        return self._arrived // self._way.arrivals_a_move - self._moved if self._way.arrivals_a_move else 0
+
+    def carry_out(self) -> list[tuple[Pod, Choice, Choice]]:
+        """Commit what was chosen last: the pods that are moved to make room for it, from where and whereto."""
         self.session.commit(self._proposal)
+        moved: list[tuple[Pod, Choice, Choice]] = []
+        for move in self._proposal.moves:
+            pod, was = self._where[move.vm]
+            now = self._choice(move.to, move.gpus)
+            self._where[move.vm] = pod, now
+            moved.append((pod, was, now))
+        self._moved += len(moved)
+        return moved
 
-    def _choice(self, placed: Placed) -> Choice:
-        return self._nodes[placed.host], tuple(int(gpu.gpu) for gpu in placed.gpus)
+    @property
+    def moves(self) -> int:
+        """How many pods were moved so far."""
+        return self._moved
+
+    def _choice(self, host: str, gpus: Sequence[PlacedGpu]) -> Choice:
+        return self._nodes[host], tuple(int(gpu.gpu) for gpu in gpus)
 
     def faults(self) -> list[str]:
         """What the judge finds wrong with what stands at the end."""

@@ -23,9 +23,10 @@ from placer.steps import placed_gpus
 from placer.warm.asking import Unsure
 from placer.warm.field import Pick
 from placer.warm.happened import take
+from placer.warm.hop import Hop, Hops
 from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
 from placer.warm.reasons import Reasons
-from placer.warm.several import InTurn, guests, in_turn, known
+from placer.warm.several import COUNTED, InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
 from placer.warm.words import why
 from placer_models.cluster import Typical, Vm
@@ -35,12 +36,17 @@ from placer_models.events import Event
 from placer_models.goals.stranded import asks_made_by
 from placer_models.plan import Placed, Placements, Unplaced
 from placer_models.references import unknown
+from placer_models.scene import Stand
 from placer_models.snapshot import PowerOn, Snapshot
 
 __all__ = ["Proposal", "Ranking", "Request", "Session", "StaleProposal"]
 
 Request = PowerOn | Vm | str
 """A VM to be started: by name, with a priority, or as a document where the cluster does not know it (yet)."""
+
+
+MOST = frozenset({"placed", "gpu-milli", "should"})
+"""Goals by which nothing is better than a VM that is placed with no wish broken."""
 
 
 class _AnyEvent(RootModel[Event]):
@@ -70,6 +76,7 @@ class Session:
             snapshot = snapshot.expecting(tuple(asks) if asks else asks_made_by(sample))
         self._standing = Standing(snapshot, self._decision, sample or None)
         self._reasons: Reasons | None = None
+        self._hops: Hops | None = None
         self._version = 0
         self._lock = RLock()
 
@@ -101,6 +108,12 @@ class Session:
                     pick = self._standing.field.pick(vm)
                     if not moves or self._stands_best(pick):
                         return self._proposal(vm, pick, reasons)
+                    if pick.stand is None and self._room_comes_first():
+                        hop, all_seen = self._hopper().best(vm)
+                        if hop is not None:
+                            return self._hopped(vm, hop)
+                        if all_seen and moves == 1:
+                            return self._proposal(vm, pick, reasons)
             except Unsure:
                 pass
             snapshot = self._standing.snapshot({vm.name: priority}, [vm])
@@ -166,28 +179,51 @@ class Session:
 
     def _stands_best(self, pick: Pick) -> bool:
         """Whether no move could make a place better by the goals that come before the fewest moves."""
+        return pick.stand is not None and self._before_moves() <= MOST and not pick.score.get("should", 0)
+
+    def _before_moves(self) -> set[str]:
+        """The goals that come before the fewest moves."""
         kinds = [goal.kind for goal in self._standing.field.goals]
-        if pick.stand is None or "moves" not in kinds:
-            return False
-        before = kinds[: kinds.index("moves")]
-        return set(before) <= {"placed", "gpu-milli", "should"} and not pick.score.get("should", 0)
+        return set(kinds[: kinds.index("moves")] if "moves" in kinds else kinds)
+
+    def _room_comes_first(self) -> bool:
+        """Whether a VM that is started is worth a move."""
+        return bool(self._before_moves() & {"placed", "gpu-milli"})
+
+    def _hopper(self) -> Hops:
+        if self._hops is None or self._hops.field is not self._standing.field:
+            self._hops = Hops(self._standing.field)
+        return self._hops
+
+    def _hopped(self, vm: Vm, hop: Hop) -> Proposal:
+        """One VM moves, and this one starts in its room."""
+        proven = {goal.kind for goal in self._standing.field.goals} <= COUNTED
+        return Proposal(
+            self._version,
+            (self._placed(hop.start),),
+            (hop.move(self._standing.field.cluster),),
+            score=hop.score,
+            why={vm.name: f"{hop.start.host}: no host has room; the best move that makes some is of {hop.goes.vm}"},
+            status="optimal" if proven else "feasible",
+            _made=Made(self, (hop.goes,), ((vm, hop.start),)),
+        )
+
+    def _placed(self, stand: Stand) -> Placed:
+        gpus = placed_gpus(self._standing.field.cluster, stand.host, stand.holds)
+        return Placed(vm=stand.vm, host=stand.host, gpus=gpus)
 
     def _proposal(self, vm: Vm, pick: Pick, reasons: bool) -> Proposal:
         field_, version = self._standing.field, self._version
         stand = pick.stand
         if stand is None:
             return Proposal(version, unplaced=self._why_off([vm], reasons), score=pick.score)
-        placed = Placed(vm=vm.name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
         said = why(pick, stand, len(field_.columns.hosts))
         made = Made(self, (), ((vm, stand),))
-        return Proposal(version, (placed,), score=pick.score, why={vm.name: said}, _made=made)
+        return Proposal(version, (self._placed(stand),), score=pick.score, why={vm.name: said}, _made=made)
 
     def _all_of(self, first: InTurn, vms: Sequence[Vm], reasons: bool) -> Proposal:
         field_ = self._standing.field
-        placed = [
-            Placed(vm=name, host=stand.host, gpus=placed_gpus(field_.cluster, stand.host, stand.holds))
-            for name, stand in first.stands.items()
-        ]
+        placed = [self._placed(stand) for stand in first.stands.values()]
         off = [vm for vm in vms if vm.name not in first.stands]
         by_name = {vm.name: vm for vm in vms}
         with known(self._standing, vms), guests(field_) as put:

@@ -88,12 +88,18 @@ class Ahead:
                 self._rows.changes += 1
         return self._hosts is not None
 
-    def look(self, vm: Vm, item: int | None, count: int, hosts: Ints) -> Look:
+    def look(self, vm: Vm, one: tuple[int | None, int], hosts: Ints) -> Look:
         """What is lost on these hosts, all of which have room for a VM that asks for so many of one item, each on
         another GPU. Nothing is lost where nothing is expected.
         """
         self.ready()
-        return Look(self._hosts, Size(item, count, vm.cpu_milli, vm.memory_mib), hosts)
+        return Look(self._hosts, Size(*one, vm.cpu_milli, vm.memory_mib), hosts)
+
+    def lost_instead(self, vm: Vm, one: tuple[int | None, int] | None, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
+        """The same where the hosts' GPUs, CPUs and memory are left so by who makes room for the VM."""
+        if not self.ready() or self._hosts is None or one is None or not len(hosts):
+            return np.zeros(len(hosts), dtype=np.int64)
+        return self._hosts.lost_instead(Size(*one, vm.cpu_milli, vm.memory_mib), hosts, gpus, left)
 
 
 def _expected(counts: Sequence[tuple[Shape, int]]) -> Expected:

@@ -57,16 +57,16 @@ class Field:
     ) -> None:
         self.scene = Scene.now(cluster)
         self.rules, self.goals = rules, goals
-        self._must = [rule for rule in rules if not rule.soft]
+        self.must = [rule for rule in rules if not rule.soft]
         self._soft = [rule for rule in rules if rule.soft]
         self.rows = Rows(cluster)
         self._learns = cluster.expected is None
-        self._strands = any(goal.kind == "stranded" for goal in goals)
-        if self._strands:
+        self.strands = any(goal.kind == "stranded" for goal in goals)
+        if self.strands:
             for ask, needs, times in typical_asks(cluster):
                 self.rows.expect((ask, needs), times)
         self.columns = Columns(self.scene, rules, self.rows)
-        self._ahead = Ahead(self.rows, self.columns, chooses_seats=not self._strands)
+        self._ahead = Ahead(self.rows, self.columns, chooses_seats=not self.strands)
         if sample is None and cluster.expected is not None:
             for ask, needs, times in cluster.expected:
                 self._ahead.expect((ask, needs), times)
@@ -78,7 +78,7 @@ class Field:
         for rule in rules:
             if isinstance(rule, Vms):
                 rule.members(cluster)
-        self._seats = Seats(self.rows)
+        self.seats = Seats(self.rows)
         self._broken = [_amount(rule, self.scene, None) for rule in self._soft]
         self._seats_known: dict[tuple[object, ...], int] = {}
         self._changes_then = 0
@@ -109,7 +109,7 @@ class Field:
         """Reckon with what a VM asks for so many times more, where what is expected is learnt from the VMs there."""
         if self._learns:
             self._ahead.learn(vm, times)
-            for item in asks_of(vm) if self._strands else ():
+            for item in asks_of(vm) if self.strands else ():
                 self.rows.expect(item, times)
 
     # one VM
@@ -131,7 +131,7 @@ class Field:
     def hopeless(self, vm: Vm) -> bool:
         """Whether a VM has no room anywhere and will have none whoever else comes. Raises as `pick` does."""
         rooms = {id(room.rule) for room in self.columns.rooms}
-        rules = [rule for rule in self._must if rule.concerns(vm) and id(rule) not in rooms]
+        rules = [rule for rule in self.must if rule.concerns(vm) and id(rule) not in rooms]
         return all(isinstance(rule, GpuRule | HostState) for rule in rules) and self.pick(vm).stand is None
 
     def rank(self, vm: Vm) -> tuple[tuple[str, ...], ...]:
@@ -150,11 +150,11 @@ class Field:
 
     def _look(self, vm: Vm) -> tuple[Ints, list[tuple[str, Key]], Look, dict[str, int]]:
         """The hosts with room, what goals tell them apart by, the look ahead, and the scores where the VM stays off."""
-        self._check_sayable(vm)
+        self.check_sayable(vm)
         self._ahead.ready()
         fits, cost = self._fitting(vm)
         found: Ints = np.flatnonzero(fits)
-        lost = self.columns.lost() if self._strands else 0
+        lost = self.columns.lost() if self.strands else 0
         cost = cost[found] * self.columns.up[found]
         return found, self._keys(vm, found, cost, lost), self._look_ahead(vm, found, cost), self._scores_off(lost)
 
@@ -162,19 +162,24 @@ class Field:
         """What is lost of what is expected on some of the hosts that were found; where a VM asks for several different
         things or for GPUs that are together, only what that does to GPUs is counted.
         """
-        one = simple(vm) if vm.gpus else None
-        if vm.gpus and one is None:
-            return _Known(cost)
-        item, count = (None, 0) if one is None else (self.rows.item(one[0]), one[1])
-        return self._ahead.look(vm, item, count, found)
+        one = self._one(vm)
+        return _Known(cost) if one is None else self._ahead.look(vm, one, found)
 
-    def _check_sayable(self, vm: Vm) -> None:
+    def _one(self, vm: Vm) -> tuple[int | None, int] | None:
+        """The only item (if any) that a VM asks for, by its number, and on how many GPUs; None: it asks for more."""
+        one = simple(vm) if vm.gpus else None
+        if one is None:
+            return None if vm.gpus else (None, 0)
+        return self.rows.item(one[0]), one[1]
+
+    def check_sayable(self, vm: Vm) -> None:
+        """Raise Unsure where a VM's places cannot be enumerated."""
         if not vm.gpus:
             return
         several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
         if several and self.cluster.platform.slot_choice == "worst-case":
             raise Unsure
-        if not any(isinstance(rule, GpuRule) for rule in self._must):
+        if not any(isinstance(rule, GpuRule) for rule in self.must):
             raise Unsure
 
     def _fitting(self, vm: Vm) -> tuple[Bools, Ints]:
@@ -193,30 +198,51 @@ class Field:
                 item, count = one
                 cost = fewest(self.rows.best(self.rows.item(item))[0][columns.gpus], count)
             else:
-                for number in np.flatnonzero(fits):
-                    cost[number] = self._cost(vm, int(number))
+                for number in np.flatnonzero(fits).tolist():
+                    cost[number] = self.cost(vm, columns.hosts[number], columns.gpus[number].tolist())
             fits &= cost < NEVER
         return fits, cost
 
-    def _cost(self, vm: Vm, number: int) -> int:
-        """The same for one host: hosts in the same state share it as long as the weights are the same."""
+    def cost(self, vm: Vm, host: Host, states: Sequence[int]) -> int:
+        """The same for one host, whose GPUs are in these states: hosts in the same share it as long as the weights are
+        the same.
+        """
         if self._changes_then != self.rows.changes:
             self._changes_then = self.rows.changes
             self._seats_known.clear()
-        host, states = self.columns.hosts[number], self.columns.gpus[number].tolist()
         key = vm.wants, vm.needs, tuple(states), _places(host)
         if key not in self._seats_known:
-            best = self._seats.best(vm, host, states)
+            best = self.seats.best(vm, host, states)
             self._seats_known[key] = NEVER if best is None else best[0]
         return self._seats_known[key]
 
+    def arrivals(self, vm: Vm) -> tuple[Ints, Ints, Ints]:
+        """The hosts with room for a VM, wherever it stands now: their places, what would be stranded more, and what
+        would be lost of what is expected.
+        """
+        fits, cost = self._fitting(vm)
+        found: Ints = np.flatnonzero(fits & (self.columns.up > 0))
+        lost = self._look_ahead(vm, found, cost[found]).lost(np.arange(len(found)))
+        return found, cost[found] if self.strands else np.zeros(len(found), dtype=np.int64), lost
+
+    def lost_instead(self, vm: Vm, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
+        """What is lost on hosts where a VM comes in the place of another, without whom the hosts' GPUs (a row for each)
+        are in these states, and their CPUs and memory are left so.
+        """
+        self._ahead.ready()
+        return self._ahead.lost_instead(vm, self._one(vm), hosts, gpus, left)
+
+    def wishes_broken(self, *hosts: str) -> int:
+        """By how much the rules that should hold are broken on these hosts."""
+        return sum(_amount(rule, self.scene, host) for rule in self._soft for host in hosts)
+
     def _asking(self, vm: Vm) -> Asking:
         said = {id(room.rule) for room in self.columns.rooms}
-        return Asking(self.scene, self._must, said, vm, lambda host: self._seated(vm, host))
+        return Asking(self.scene, self.must, said, vm, lambda host: self._seated(vm, host))
 
     def _seated(self, vm: Vm, host: Host) -> tuple[Hold, ...]:
         """A VM's best seats on a host that has room for it."""
-        best = self._seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
+        best = self.seats.best(vm, host, self.columns.gpus[self.columns.index[host.name]].tolist())
         assert best is not None, f"{host.name} has no seat for {vm.name}"
         return best[1]
 
@@ -273,6 +299,12 @@ class Field:
     def _scores_on(self, vm: Vm, keys: Mapping[str, int]) -> dict[str, int]:
         on = {"placed": 1, "gpu-milli": milli_of(self.cluster, vm), "hosts-touched": 1, **keys}
         return {goal.label: on.get(goal.kind, 0) for goal in self.goals}
+
+    def scores_moved(self, vm: Vm, stranded: int, fullest: int) -> dict[str, int]:
+        """The scores where a VM starts in the room of one that moves; so much more is stranded then (times weights)."""
+        lost = self.columns.lost() + stranded if self.strands else 0
+        now = {"should": sum(self._broken), "stranded": lost // max(1, self.rows.weight), "balance": fullest}
+        return self._scores_on(vm, {**now, "moves": 1, "hosts-touched": 2})
 
     def _better(self, one: Mapping[str, int], other: Mapping[str, int]) -> bool:
         def key(score: Mapping[str, int]) -> list[int]:

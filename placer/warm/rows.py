@@ -98,7 +98,11 @@ class Rows:
 
     def of_host(self, scene: Scene, host: Host) -> list[int]:
         """The state of each of a host's GPUs."""
-        numbers = [self._number(gpu, scene.sharing(host.name, gpu), held(scene, host, gpu)) for gpu in host.gpus]
+        return self.of_gpus(scene, host, host.gpus)
+
+    def of_gpus(self, scene: Scene, host: Host, gpus: Sequence[Gpu]) -> list[int]:
+        """The state of each of these GPUs of a host."""
+        numbers = [self._number(gpu, scene.sharing(host.name, gpu), held(scene, host, gpu)) for gpu in gpus]
         self.visit(numbers)
         return numbers
 

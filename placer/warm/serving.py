@@ -124,10 +124,23 @@ class Serving:
             self._kept[size] = np.zeros(hosts, dtype=np.int64), np.full(hosts, -1, dtype=np.int64)
         return self._kept[size]
 
-    def _seated(self, size: Size, hosts: Ints) -> _Seated:
-        """A VM of this size on the GPUs of each host where it is seated best."""
+    def lost_instead(self, size: Size, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
+        """What is lost on hosts whose GPUs (a row for each) are in these states, and whose CPUs and memory are left so,
+        without another VM that stands there now, where one of this size comes.
+        """
         self._refresh(hosts)
-        states = self._columns.by_gpu[:, hosts]
+        seated = self._seated(size, hosts, gpus)
+        worths = np.zeros((len(hosts), self._worths.shape[1]))
+        further = np.zeros((len(hosts), self._further.shape[1]), dtype=np.int64)
+        for states in gpus:
+            worths += self.worth.worth[states]
+            further += self.worth.further[states]
+        return self._less(size, hosts, seated, worths, further, left)
+
+    def _seated(self, size: Size, hosts: Ints, gpus: Ints | None = None) -> _Seated:
+        """A VM of this size on the GPUs of each host (as they are, or in these states) where it is seated best."""
+        self._refresh(hosts)
+        states = self._columns.by_gpu[:, hosts] if gpus is None else gpus
         free = self._rows.free()[states]
         if size.item is None:
             return _Seated(states[:0], states[:0], free.sum(axis=0))
@@ -154,13 +167,17 @@ class Serving:
     def _lost(self, size: Size, hosts: Ints, seated: _Seated, some: Ints) -> Ints:
         """What is lost on `some` of the hosts, by their places."""
         few = hosts[some]
-        worths, further = self._worths[few], self._further[few]
-        for old, new in zip(seated.old[:, some], seated.new[:, some], strict=True):
+        part = _Seated(seated.old[:, some], seated.new[:, some], seated.free[some])
+        return self._less(size, few, part, self._worths[few], self._further[few], self._left(few))
+
+    def _less(self, size: Size, hosts: Ints, seated: _Seated, worths: Floats, further: Ints, left: Ints) -> Ints:
+        """By how much less hosts serve with a VM so seated than now, from what they are worth and take before it."""
+        for old, new in zip(seated.old, seated.new, strict=True):
             worths += self.worth.worth[new] - self.worth.worth[old]
             further += self.worth.further[new] - self.worth.further[old]
-        left = self._left(few) - np.array((size.cpu_milli, size.memory_mib), dtype=np.int64)
-        lost = self._served[few] - self._serves(worths, further, np.maximum(left, 0))[0]
-        found: Ints = np.rint(MICRO * (lost + KEPT_WHOLE / 1000 * seated.free[some])).astype(np.int64)
+        left = left - np.array((size.cpu_milli, size.memory_mib), dtype=np.int64)
+        lost = self._served[hosts] - self._serves(worths, further, np.maximum(left, 0))[0]
+        found: Ints = np.rint(MICRO * (lost + KEPT_WHOLE / 1000 * seated.free)).astype(np.int64)
         return found
 
     def _refresh(self, hosts: Ints) -> None:

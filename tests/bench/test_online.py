@@ -179,9 +179,15 @@ def test_a_policy_keeps_every_limit_and_drops_only_what_fits_nowhere(name: str, 
         node, devices = choice
         assert left[node].room(pod)
         assert len(set(devices)) == pod.gpus
+        for mover, was, now in policy.carry_out() if isinstance(policy, Warm) else ():
+            here.release(mover, *was)
+            for sign, (at, some) in ((1, was), (-1, now)):
+                left[at].cpu += sign * mover.cpu_milli
+                left[at].memory += sign * mover.memory_mib
+                for device in some:
+                    left[at].devices[device] += sign * mover.milli
+            here.place(mover, *now)
         here.place(pod, node, devices)
-        if isinstance(policy, Warm):
-            policy.carry_out()
         left[node].cpu -= pod.cpu_milli
         left[node].memory -= pod.memory_mib
         for device in devices:
