@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, cast
 
+from placer.judge.check import broken, worse
 from placer.judge.slots import surely_seated
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.gpus import SHARINGS
@@ -220,9 +221,25 @@ class Changes:
         for rule in self.rules:
             if rule.exact:
                 self._left_exact -= 1
-                if self._left_exact < 0 or rule.why(self.scene, stand):
+                if self._left_exact < 0 or rule.why(self.scene, stand) or self._breaks_more(rule, stand):
                     return False
         return True
+
+    def _breaks_more(self, rule: Rule, stand: Stand) -> bool:
+        """Whether a rule that is broken already would be broken more than once the change is made: what leaves may take
+        along what was broken, and nobody may break as much anew.
+        """
+        if rule.kind not in self._broken:
+            return False
+        before = broken(self.scene, [rule])
+        with self.scene.trial(stand):
+            return bool(worse([rule], before, broken(self.scene, [rule])))
+
+    @cached_property
+    def _broken(self) -> set[str]:
+        """The kinds of rules that are broken before anything is changed."""
+        exact = [rule for rule in self.rules if rule.exact]
+        return {breach.rule for found in broken(self.before, exact) for breach in found}
 
     @contextmanager
     def _as_if(self, host: Host) -> Iterator[Host]:

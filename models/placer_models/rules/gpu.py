@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
-from placer_models.gpus import lays
+from placer_models.gpus import SHARINGS, lays
 from placer_models.plan import Breach, Reason
 from placer_models.rules.gpu_board import encode_place
 from placer_models.rules.rule import Board, Rule
@@ -244,9 +244,16 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
             for how in gpu.sharings
         ):
             return Reason("gpu", host.name, ("cuda", what), f"{what} has no CUDA here")
+        empty = sum(not scene.holders(host.name, gpu.id) for gpu in other)
+        numbers = {"total": len(other), "free": min(empty, ask.count), "asked": ask.count}
         if other and ask.profile is None:
             said = f"its {what} may not be put in {'pass-through' if ask.whole else 'fraction'}"
-            return Reason("gpu", host.name, ("sharing", what), said, {"total": len(other)})
+            return Reason("gpu", host.name, ("sharing", what), said, numbers)
+        for gpu in other:
+            ways = [how for how in SHARINGS if use_for(cluster, ask, vm.needs, gpu, how)]
+            if ways:
+                said = f"its {gpu.model} may not be put in {' or '.join(ways)}, where {what} can be had"
+                return Reason("gpu", host.name, ("sharing", what, gpu.model), said, numbers)
         have = sorted({model_name(gpu) for gpu in host.gpus})
         said = f"no GPU for {what}" + (f" (it has {', '.join(have)})" if have else " (it has none)")
         return Reason("gpu", host.name, ("model", what, *have), said)

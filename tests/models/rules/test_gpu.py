@@ -89,3 +89,10 @@ def test_a_gpu_is_in_one_sharing_at_a_time_and_only_in_its_own() -> None:
     alone = asked([host("h1", gpu("T4", "same-size"))], off("b", {"milli": 100}))
     alone.scene.put(Stand("b", "h1", (Hold("g0", "fraction", milli=100),)))
     assert list(alone.breaches) == ["h1: GPU g0: may not be put in sharing fraction"]
+
+
+def test_a_profile_of_a_gpu_that_stands_in_another_sharing_says_which_would_do() -> None:
+    one = asked([host("h1", gpu("A40")), host("h2", gpu("A40", "same-size")), host("h3")], off("a", profile("A40-8Q")))
+    assert one.why_not("a", "h1") == "its A40 may not be put in same-size or mixed-size, where A40-8Q can be had"
+    assert one.why_not("a", "h2") is None
+    assert one.why_not("a", "h3") == "no GPU for A40-8Q (it has none)"

@@ -91,3 +91,12 @@ def test_looking_for_changes_leaves_the_scene_as_it_was() -> None:
     before = list(scene.stands()), scene.cluster
     list(Explainer(scene, shipped_decision("power_on").rules_of(cluster.rules)).unplaced(["new"]))
     assert (list(scene.stands()), scene.cluster) == before
+
+
+def test_whom_a_lost_host_leaves_off_already_is_not_named_where_the_new_one_would_be_left_off_instead() -> None:
+    hosts = [host("a", gpu()), host("b")]
+    vms = [on("x", "a", whole("Tesla M60", "g0"), may={"restart": True}), off("new", whole(), may={"restart": True})]
+    cluster = snapshot(hosts, vms, rules=[{"kind": "reserve"}])
+    assert change(cluster) is None
+    spared = snapshot(hosts, [vms[0], off("new", whole())], rules=[{"kind": "reserve"}])
+    assert change(spared) == "stop x on a"

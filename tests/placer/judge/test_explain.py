@@ -190,3 +190,8 @@ def test_reasons_follow_a_scene_that_changes() -> None:
     assert session.propose("vm4").unplaced[0].reasons == told
     session.apply({"kind": "host-state", "host": "h1", "state": "maintenance"})
     assert "h1: in maintenance" in session.propose("vm4").unplaced[0].reasons
+
+
+def test_a_host_whose_gpus_only_stand_in_another_sharing_is_nearer_than_one_without() -> None:
+    found = unplaced(snapshot([host("a"), host("b", gpu("A40"))], [off("new", profile("A40-8Q"))]))
+    assert found["new"].nearest == "b: its A40 may not be put in same-size or mixed-size, where A40-8Q can be had"
