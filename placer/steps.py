@@ -147,21 +147,26 @@ class Steps:
         """
         for i, flash in enumerate(flashes, 1):
             there = f"{mark}{i}-"
-            ready = self._at(offset + flash.ready)
-            jobs = {run.job for run in self.runs if run.host == flash.host and run.start >= ready}
-            left = [step.id for step in self.steps[first:] if step.leaves == flash.host]
-            over = [step.id for step in self.steps[first:] if step.kind == "stop-job" and step.host == flash.host]
+            begin, ready, undo, end = (
+                self._at(offset + one) for one in (flash.begin, flash.ready, flash.undo, flash.end)
+            )
+            jobs = {run.job for run in self.runs if run.host == flash.host and ready <= run.start < undo}
+            mine = self.steps[first:]
+            over = [step for step in mine if step.kind == "stop-job" and step.host == flash.host]
+            left = [step.id for step in mine if step.leaves == flash.host and step.end <= begin]
+            left += [step.id for step in over if step.end <= begin]
+            done = [step.id for step in over if ready <= step.end <= undo]
             parts = (
                 ("to", flash.mode, flash.begin, flash.ready, left, f"{flash.mode} mode for {_some(sorted(jobs))}"),
-                ("back", flash.before, flash.undo, flash.end, over, f"{flash.before} mode again"),
+                ("back", flash.before, flash.undo, flash.end, done, f"{flash.before} mode again"),
             )
-            for name, mode, begin, end, waits, why in parts:
-                self._flash(f"{there}{name}", flash, mode, (offset + begin, offset + end), waits, why)
-            for n, step in enumerate(self.steps[first:], first):
-                if step.kind == "start-job" and step.host == flash.host:
-                    self.steps[n] = step.model_copy(update={"waits_for": (*step.waits_for, f"{there}to-leave")})
-                elif step.reaches == flash.host and step.start >= self._at(offset + flash.end):
-                    self.steps[n] = step.model_copy(update={"waits_for": (*step.waits_for, f"{there}back-leave")})
+            for name, mode, since, until, waits, why in parts:
+                self._flash(f"{there}{name}", flash, mode, (offset + since, offset + until), waits, why)
+            for n, step in enumerate(mine, first):
+                starts = step.reaches == flash.host or (step.kind == "start-job" and step.host == flash.host)
+                if starts and step.start >= ready:
+                    after = "back" if step.start >= end else "to"
+                    self.steps[n] = step.model_copy(update={"waits_for": (*step.waits_for, f"{there}{after}-leave")})
 
     def _flash(self, mark: str, flash: Flash, mode: Mode, hours: tuple[int, int], waits: list[str], why: str) -> None:
         begin, half, end = self._at(hours[0]), self._at(sum(hours) // 2), self._at(hours[1])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from placer.night.dealing import Nights
+from placer.night.flash import Flashing
 from placer.night.left import Left
 from placer.night.turns import can_be_emptied, for_every_plan
 from placer.night.window import Night
@@ -21,6 +22,13 @@ class AnyHours(Night):
 
     def free_at_most(self, host: str) -> tuple[int, int]:
         return 0, self.seconds
+
+
+class _FlashedBefore(Flashing):
+    """Hosts may have been flashed in an earlier night, and be flashed back in a later one."""
+
+    def left_at_most(self, hours: tuple[int, int]) -> tuple[int, int]:
+        return hours
 
 
 def most_of(nights: Nights, request: Consolidate, goals: Sequence[NightGoal], jobs: Sequence[Job]) -> dict[str, int]:
@@ -40,12 +48,13 @@ def most_of(nights: Nights, request: Consolidate, goals: Sequence[NightGoal], jo
     for night, result in nights:
         kind = Night if alike else AnyHours
         whole = kind(night.clock, night.seconds, first.scene, first.rules, request, Left(jobs).errands(night.clock))
-        work = work_of(whole, frozenset(able))
+        work = work_of(whole, frozenset(able), _FlashedBefore(whole))
         empty = result.outcome.always.get("hosts-freed", most) if alike else most
         at_once.append(min(most, empty))
         same = night.seconds, tuple((one.name, one.earliest, one.latest) for one in whole.errands)
         if same not in alone:
-            by_itself = alike and night.errands == whole.errands and goals[0].kind == "job-value"
+            known = alike and night.errands == whole.errands and goals[0].kind == "job-value"
+            by_itself = known and not Flashing(whole).may_help()
             tiers = for_every_plan(night, result.outcome).tiers if by_itself else []
             alone[same] = tiers[0].bound if tiers else None
         supplies.append(Supply(work, {host: survey.host(host) for host in work.rooms}, at_once[-1], alone[same]))

@@ -1,23 +1,23 @@
 """Hosts flashed for the night: GPUs of a freed host put in the firmware mode that a job asks for, and back before its
 VMs return.
 
-A host is flashed once, around all of its jobs, or not at all: it is in maintenance for a flash and a restart, then the
-jobs run, then the same back. Only those GPUs are flashed that a job has in their new mode. Where jobs bring as much
-without, the host is left as it is.
+A host is in maintenance for a flash and a restart, then the jobs run that want it so, then the same back; before that,
+or after it, jobs may run there that want it as it is. Only those GPUs are flashed that a job has in their new mode.
+Where jobs bring as much without, the host is left as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.night.window import Night
-from placer.solve.errands import Errand, Run, slots_of, value_of
+from placer.solve.errands import Errand, Run, Slot, slots_of, value_of
 from placer.solve.freed import FreedHosts
-from placer.solve.jobs import taken
+from placer.solve.jobs import Wanted, taken
 from placer.solve.survey import Survey
 from placer.solve.target import Target
-from placer_models.cluster import Cluster, Gpu, Host, Mode, firmware_mode
+from placer_models.cluster import Gpu, Host, Mode, firmware_mode
 from placer_models.motion import flash_seconds
 from placer_models.scene import Scene
 
@@ -70,7 +70,11 @@ class Flashing:
         plain, flashed = self._at_once_on(errand, name)
         if flashed <= plain:
             return plain * in_turn(errand, hours)
-        return flashed * in_turn(errand, hours if plain else self.shorter(hours))
+        return flashed * in_turn(errand, hours if plain else self.left_at_most(hours))
+
+    def left_at_most(self, hours: tuple[int, int]) -> tuple[int, int]:
+        """What flashes leave of some hours whatever a plan does: nobody need flash back where nothing returns."""
+        return self.shorter(hours) if self.night.resumes else (hours[0] + self.seconds, hours[1])
 
     def may_help(self) -> bool:
         """Whether some host could be flashed for some job."""
@@ -87,17 +91,12 @@ class Flashing:
         key = self._survey.host(name), errand.name
         if key not in self._at_once:
             hosts = [self.night.scene.cluster.hosts[name], *(host for _, host in self.ways(name) if errand.vm.gpus)]
-            plain, *others = (self._alone(host, (0, errand.seconds)).at_once(errand) for host in hosts)
+            plain, *others = (self._free([Slot(host, 0, errand.seconds)]).at_once(errand) for host in hosts)
             self._at_once[key] = plain, max(others, default=0)
         return self._at_once[key]
 
-    def _alone(self, host: Host, hours: tuple[int, int]) -> FreedHosts:
-        """A host by itself, free from when until when."""
-        return self._free(_with(self.night.scene.cluster, [host]), {host.name: hours})
-
-    def _free(self, cluster: Cluster, hours: Mapping[str, tuple[int, int]], dusk: Scene | None = None) -> FreedHosts:
-        """Hosts that are free from when until when."""
-        return FreedHosts(cluster, self.night.rules, slots_of(cluster, hours, dusk))
+    def _free(self, slots: Sequence[Slot]) -> FreedHosts:
+        return FreedHosts(self.night.scene.cluster, self.night.rules, slots)
 
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
         """The modes in which GPUs of a host could be put for the night, and the host then: all of them, or fewer where
@@ -123,69 +122,87 @@ class Flashing:
 
     def runs(self, target: Target, hours: Mapping[str, tuple[int, int]], dusk: Scene) -> tuple[list[Run], list[Flash]]:
         """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
-        night, cluster = self.night, self.night.scene.cluster
-        runs = taken(self._free(cluster, hours, dusk), night.errands, target.jobs)
-        flashed = {host: way for host in hours if (way := self._best(host, hours[host], target)) is not None}
-        if not flashed:
+        night = self.night
+        plain = slots_of(night.scene.cluster, hours, dusk)
+        runs = taken(self._free(plain), night.errands, target.jobs)
+        best = {slot.host.name: self._best(slot, target) for slot in plain}
+        if not any(best.values()):
             return runs, []
-        left = {host: self.shorter(its) if host in flashed else its for host, its in hours.items()}
-        then, others = self._taken(
-            [then for _, then in flashed.values()],
-            lambda then: taken(self._free(then, left, dusk), night.errands, target.jobs),
-        )
+        slots = [one for slot in plain for one in best[slot.host.name] or [slot]]
+        tried, others = self._tried(slots, night.errands, target.jobs)
         if value_of(others) <= value_of(runs):
             return runs, []
-        return others, [flash for host, (mode, _) in flashed.items() for flash in self._flash(host, mode, then, others)]
+        return others, list(self._flashes(tried, others))
 
-    def _taken(self, flashed: Sequence[Host], take: Callable[[Cluster], list[Run]]) -> tuple[Cluster, list[Run]]:
-        """The runs on flashed hosts, in the cluster as it then is: GPUs that no run has in their new mode stay as they
+    def _tried(
+        self, slots: Sequence[Slot], errands: Sequence[Errand], wanted: Wanted
+    ) -> tuple[Sequence[Slot], list[Run]]:
+        """The runs in these slots, and the slots in which those GPUs that no run has in their new mode stay as they
         are, for others.
         """
-        first = self.night.scene.cluster
-        then = _with(first, flashed)
-        runs = take(then)
-        held = {(run.host, hold.gpu) for run in runs for hold in run.holds}
-        some = [
-            host.model_copy(
-                update={
-                    "gpus": tuple(
-                        gpu if (host.name, gpu.id) in held else first.hosts[host.name].gpu[gpu.id] for gpu in host.gpus
-                    )
-                }
-            )
-            for host in flashed
-        ]
-        if some == list(flashed):
-            return then, runs
-        fewer = _with(first, some)
-        again = take(fewer)
-        return (then, runs) if value_of(again) < value_of(runs) else (fewer, again)
+        first = self.night.scene.cluster.hosts
+        runs = taken(self._free(slots), errands, wanted)
+        held = {(run.slot, hold.gpu) for run in runs for hold in run.holds}
+        fewer = []
+        for number, slot in enumerate(slots):
+            before = first[slot.host.name].gpu
+            gpus = tuple(gpu if (number, gpu.id) in held else before[gpu.id] for gpu in slot.host.gpus)
+            fewer.append(replace(slot, host=slot.host.model_copy(update={"gpus": gpus})))
+        if fewer == list(slots):
+            return slots, runs
+        again = taken(self._free(fewer), errands, wanted)
+        return (slots, runs) if value_of(again) < value_of(runs) else (fewer, again)
 
-    def _best(self, host: str, hours: tuple[int, int], target: Target) -> tuple[Mode, Host] | None:
-        """The way in which a host brings most of what the target wants of it; None: as it is."""
+    def _best(self, slot: Slot, target: Target) -> Sequence[Slot] | None:
+        """The slots in which a host brings most of what the target wants of it; None: as it is."""
+        host = slot.host.name
         wanted = [errand for errand in self.night.errands if target.jobs.get((errand.name, host))]
         if not any(self._gains(errand, host) for errand in wanted):
             return None
         jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
-        left = {host: self.shorter(hours)}
-        best: tuple[Mode, Host] | None = None
-        most = value_of(taken(self._alone(self.night.scene.cluster.hosts[host], hours), wanted, jobs))
-        for mode, flashed in self.ways(host):
-            _, runs = self._taken([flashed], lambda then: taken(self._free(then, left), wanted, jobs))
-            value = value_of(runs)
-            if value > most:
-                best, most = (mode, flashed), value
+        alone = replace(slot, night=None)
+        most, best = value_of(taken(self._free([alone]), wanted, jobs)), None
+        for _, flashed in self.ways(host):
+            for slots in self._phases(alone, flashed, wanted, jobs):
+                tried, runs = self._tried(slots, wanted, jobs)
+                if value_of(runs) > most:
+                    most, best = value_of(runs), [replace(one, night=slot.night) for one in tried]
         return best
 
-    def _flash(self, host: str, mode: Mode, then: Cluster, runs: Sequence[Run]) -> Iterator[Flash]:
-        """The flash of a host, around its runs; none where no run has a GPU that it changes."""
-        first, mine = self.night.scene.cluster.hosts[host], [run for run in runs if run.host == host]
-        held = {hold.gpu for run in mine for hold in run.holds}
-        gpus = tuple(gpu.id for gpu in first.gpus if gpu.id in held and gpu != then.hosts[host].gpu[gpu.id])
-        if gpus:
-            ready, undo = min(run.start for run in mine), max(run.end for run in mine)
-            before = firmware_mode(then.catalogue, first.gpu[gpus[0]])
-            yield Flash(host, gpus, mode, before, ready - self.seconds, ready, undo, undo + self.seconds)
+    def _phases(self, slot: Slot, flashed: Host, errands: Sequence[Errand], wanted: Wanted) -> Iterator[Sequence[Slot]]:
+        """When a host might be flashed: all the time; or at its beginning or end for as long as its runs take, so that
+        jobs that want it as it is come after or before.
+        """
+        opens, closes = self.shorter(slot.hours)
+        if opens >= closes:
+            return
+        whole = replace(slot, host=flashed, opens=opens, closes=closes)
+        yield [whole]
+        first = slot.host.gpu
+        runs = taken(self._free([whole]), errands, wanted)
+        runs = [run for run in runs if any(flashed.gpu[hold.gpu] != first[hold.gpu] for hold in run.holds)]
+        if not runs:
+            return
+        begin, end = min(run.start for run in runs), max(run.end for run in runs)
+        yield [replace(whole, closes=end), replace(slot, opens=end + self.seconds)]
+        yield [replace(slot, closes=begin - self.seconds), replace(whole, opens=begin)]
+        late = closes - (end - begin)
+        yield [replace(slot, closes=late - self.seconds), replace(whole, opens=late)]
+
+    def _flashes(self, slots: Sequence[Slot], runs: Sequence[Run]) -> Iterator[Flash]:
+        """The flash of each host that has one, around the runs in its slot; none where no run has a GPU that it
+        changes.
+        """
+        cluster = self.night.scene.cluster
+        for number, slot in enumerate(slots):
+            first, mine = cluster.hosts[slot.host.name], [run for run in runs if run.slot == number]
+            held = {hold.gpu for run in mine for hold in run.holds}
+            gpus = tuple(gpu.id for gpu in first.gpus if gpu.id in held and gpu != slot.host.gpu[gpu.id])
+            if gpus:
+                ready, undo = min(run.start for run in mine), max(run.end for run in mine)
+                mode, before = (firmware_mode(cluster.catalogue, host.gpu[gpus[0]]) for host in (slot.host, first))
+                times = ready - self.seconds, ready, undo, undo + self.seconds
+                yield Flash(first.name, gpus, mode, before, *times)
 
 
 def in_turn(errand: Errand, hours: tuple[int, int]) -> int:
@@ -194,7 +211,3 @@ def in_turn(errand: Errand, hours: tuple[int, int]) -> int:
     """
     earliest, latest = errand.within(hours)
     return max(0, latest - earliest) // errand.unit
-
-
-def _with(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:
-    return replace(cluster, hosts={**cluster.hosts, **{host.name: host for host in hosts}})

@@ -16,9 +16,9 @@ MANY_SPOTS = 1_000
 """With more pairs of a job and a host, hosts of one kind are added up for the jobs."""
 
 
-def work_of(night: Night, may_free: frozenset[str]) -> Work:
+def work_of(night: Night, may_free: frozenset[str], flashing: Flashing | None = None) -> Work:
     """The jobs, and what the hosts that may be emptied have for them. Hosts of one kind are asked once."""
-    cluster, flashing = night.scene.cluster, Flashing(night)
+    cluster, flashing = night.scene.cluster, flashing or Flashing(night)
     survey, resources = Survey(cluster, night.rules, ()), resources_of(cluster)
     spots: list[JobOn] = []
     amounts: dict[tuple[str, str], Mapping[str, int]] = {}

@@ -64,7 +64,9 @@ class FreedHosts:
         others = [other for runs in self.runs for other in runs]
         runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
         vms = {one.name: one.vm for one in runs}
-        cluster = replace(self._cluster, vms={**self._cluster.vms, **vms})
+        then = {one.host.name: one.host for one in self.slots if one.opens < run.end and run.start < one.closes}
+        one = self._cluster
+        cluster = replace(one, hosts={**one.hosts, **then, slot.host.name: slot.host}, vms={**one.vms, **vms})
         stands = [*slot.night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
         now = self._broken_now.setdefault(id(slot.night), broken(slot.night, self._resting))
         return not worse(self._resting, now, broken(Scene(cluster, stands), self._resting))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from placer.consolidate import consolidate
 from placer.judge.timed import TimedReplay
 from placer_models.document import dump
 from placer_models.night import Consolidate
 from placer_models.plan import Plan, Step
 from tests.good_nights import m60, quick
-from tests.nights import Night, Values, window
+from tests.nights import Night, Values, at, window
 from tests.worlds import gpu, host, want
 
 HOUR = 3600
@@ -80,10 +82,30 @@ def test_a_night_too_short_for_two_flashes_leaves_the_job_undone() -> None:
 
 
 def test_a_host_is_flashed_for_the_more_valuable_of_two_jobs_that_want_different_modes() -> None:
-    film = {"name": "film", "gpus": [{"models": ["Tesla M60"]}], "hours": 1.5}
+    film = {"name": "film", "gpus": [{"models": ["Tesla M60"]}], "hours": 2}
     for value, flashes in ((5, 2), (2, 0)):
-        plan = night([host("h1", m60("passthrough"))], [], {**film, "value": 3}, compute(hours=1.5, value=value))
+        plan = night([host("h1", m60("passthrough"))], [], {**film, "value": 3}, compute(hours=2, value=value))
         assert (len(modes(plan)), plan.score["job-value"]) == (flashes, max(3, value))
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_where_there_is_time_a_host_renders_before_or_after_it_is_flashed_for_a_training(late: bool) -> None:
+    film = {"name": "film", "gpus": [{"models": ["Tesla M60"]}], "hours": 1.5, "value": 2}
+    hour: Values = {"not_before": at(2 * HOUR)} if late else {"deadline": at(2 * HOUR)}
+    plan = night([host("h1", m60("passthrough"))], [], film, compute(hours=1.5, **hour))
+    assert plan.score["job-value"] == plan.bound["job-value"] == 3
+    assert modes(plan) == [("h1", "compute", 1), ("h1", "graphics", 1)]
+    assert [run.job for run in sorted(plan.jobs, key=lambda run: run.start)] == (
+        ["film", "train"] if late else ["train", "film"]
+    )
+    ends, starts = ({step.job: step for step in plan.steps if step.kind == kind} for kind in ("stop-job", "start-job"))
+    enters = [step for step in plan.steps if step.kind == "enter-maintenance"]
+    leaves = [step for step in plan.steps if step.kind == "leave-maintenance"]
+    if late:
+        assert enters[0].waits_for == (ends["film"].id,)
+        assert starts["film"].waits_for == ()
+    else:
+        assert starts["film"].waits_for == (leaves[1].id,)
 
 
 def test_jobs_that_need_no_gpu_share_the_flashed_host() -> None:
@@ -125,3 +147,14 @@ def test_a_job_that_asks_for_both_modes_has_one_gpu_of_two_flashed() -> None:
     plan = night([host("h1", m60("passthrough"), m60("passthrough"))], [], both, hours=2)
     assert plan.score["job-value"] == plan.bound["job-value"] == 1
     assert modes(plan) == [("h1", "compute", 1), ("h1", "graphics", 1)]
+
+
+def test_where_nothing_returns_the_bound_knows_that_nobody_need_flash_back() -> None:
+    plan = night([host("h1", m60("passthrough"))], [], compute(hours=3.4), way_back="none")
+    assert (plan.score["job-value"], plan.bound["job-value"]) == (0, 1)
+
+
+def test_of_two_nights_the_bound_knows_that_a_host_may_be_flashed_in_the_one_and_back_in_the_other() -> None:
+    windows = [window(0, 4 * HOUR), window(24 * HOUR, 28 * HOUR)]
+    plan = night([host("h1", m60("passthrough"))], [], compute(hours=3.4, instances=2), windows=windows)
+    assert (plan.score["job-value"], plan.bound["job-value"]) == (0, 2)
