@@ -60,9 +60,9 @@ ROWS = tuple(
         ("ruled", 1_000, 10_000, 10),
         ("storm", 1_000, 10_000, 20),
         ("diverse", 1_000, 10_000, 30),
-        ("over-subscribed", 1_000, 15_000, 30),
+        ("over-subscribed", 1_000, 15_000, 28),
         ("loaded", 5_000, 50_000, 45),
-        ("over-subscribed", 5_000, 75_000, 120),
+        ("over-subscribed", 5_000, 75_000, 110),
     )
 )
 
