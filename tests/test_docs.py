@@ -10,6 +10,8 @@ from types import ModuleType
 import click
 import pytest
 
+from placer_models.cluster import Ask, Gpu, Host, May, Needs, Platform, Seat, Vm
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -62,3 +64,10 @@ def test_every_source_that_is_cited_can_be_found() -> None:
 
 def _words(text: str) -> set[str]:
     return {word.strip(":.,;()") for word in text.split()}
+
+
+def test_the_page_on_snapshots_names_every_key_of_hosts_gpus_vms_and_asks() -> None:
+    page = (DOCS / "snapshots.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    keys = {key for part in (Platform, Host, Gpu, Vm, Ask, Seat, Needs, May) for key in part.model_fields}
+    assert keys - named == set()
