@@ -31,7 +31,7 @@ from placer.warm.standing import Standing
 from placer.warm.words import why
 from placer_models.cluster import Typical, Vm
 from placer_models.decision import Decision, shipped_decision
-from placer_models.document import Faults, digest, dump, parse, quote
+from placer_models.document import Document, Faults, digest, dump, parse, quote
 from placer_models.events import Event
 from placer_models.goals.stranded import asks_made_by
 from placer_models.plan import Placed, Placements, Unplaced
@@ -101,6 +101,7 @@ class Session:
         than placing it. Raises Faults for what cannot be asked for.
         """
         vm, priority = self._wanted(request)
+        _check_moves(moves)
         with self._lock:
             version = self._version
             try:
@@ -124,6 +125,7 @@ class Session:
         largest first, and the goals ask for no more, that is the answer; else they are solved together as `place` does,
         until its time limit at most. The cluster may change meanwhile, and then the proposal is stale.
         """
+        _check_moves(moves)
         wanted = [self._wanted(request) for request in requests]
         asked = {vm.name: priority for vm, priority in wanted}
         if len(asked) < len(wanted):
@@ -170,6 +172,8 @@ class Session:
                 self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
                 return vm, priority
             name = request.vm if isinstance(request, PowerOn) else request
+            if not isinstance(name, str):
+                raise Faults("the request", [f"found {quote(name)}, expected a VM, its name or a PowerOn"])
             known = self._standing.vms.get(name)
             if known is None:
                 raise Faults("the request", [unknown("VM", name, self._standing.vms, "this session")])
@@ -255,7 +259,8 @@ class Session:
         from placer.power_on import place  # here, because it brings the search
 
         answer = place(snapshot, self._decision, moves=moves)
-        scene = Replay(snapshot.content, self._standing.field.rules, answer).scene
+        rules = self._decision.rules_of(snapshot.rules)  # the session's own remember what is, which others change now
+        scene = Replay(snapshot.content, rules, answer).scene
         moved = tuple(scene.of(vm)[0] for vm in dict.fromkeys(move.vm for move in answer.moves))
         by_name = {vm.name: vm for vm in vms}
         starts = tuple((by_name[one.vm], scene.of(one.vm)[0]) for one in answer.placed)
@@ -275,6 +280,8 @@ class Session:
 
     def commit(self, proposal: Proposal) -> None:
         """Carry a proposal out: its VMs run from now on. Raises StaleProposal, and then has done nothing."""
+        if not isinstance(proposal, Proposal):
+            raise Faults("the proposal", [f"found {quote(proposal)}, expected what this session proposed"])
         made = proposal._made
         with self._lock:
             if proposal.version != self._version:
@@ -298,10 +305,16 @@ class Session:
 
         Raises Faults where the event is wrong or does not fit the cluster, and then has changed nothing.
         """
-        known = parse(_AnyEvent, dict(event), "the event").root if isinstance(event, Mapping) else event
+        values = dict(event) if isinstance(event, Mapping) else event
+        known = values if isinstance(values, Document) else parse(_AnyEvent, values, "the event").root
         with self._lock:
             take(self._standing, known)
             self._version += 1
+
+
+def _check_moves(moves: int) -> None:
+    if not isinstance(moves, int) or moves < 0:
+        raise Faults("moves", [f"found {quote(moves)}, expected a whole number from 0 on"])
 
 
 def _found(answer: Placements, asked: int) -> str:

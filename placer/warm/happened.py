@@ -42,6 +42,8 @@ def take(standing: Standing, event: Event) -> None:
             standing.change_host(host.model_copy(update={"state": event.state}))
         case GpuChanged():
             _gpu(standing, event)
+        case _:
+            raise Faults("the event", [f"found {quote(type(event).__name__)}, expected one of placer_models.events"])
 
 
 def _started(standing: Standing, event: VmStarted) -> None:

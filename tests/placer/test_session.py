@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,26 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(request_: PowerOn | Vm |
     session = Session(desks())
     with pytest.raises(Faults, match=sentence):
         session.propose(request_)
+    assert session.version == 0
+
+
+@pytest.mark.parametrize("request_", [None, 7, {"vm": "desk"}])
+def test_a_request_that_is_none_is_refused(request_: Any) -> None:
+    with pytest.raises(Faults, match="expected a VM, its name or a PowerOn"):
+        Session(desks()).propose(request_)
+
+
+@pytest.mark.parametrize("moves", [-1, "1", 0.5])
+def test_moves_are_counted(moves: Any) -> None:
+    for ask in (Session(desks()).propose, lambda vm, moves: Session(desks()).propose_many([vm], moves=moves)):
+        with pytest.raises(Faults, match="expected a whole number from 0 on"):
+            ask("desk", moves=moves)
+
+
+def test_what_is_no_proposal_is_not_carried_out() -> None:
+    session: Any = Session(desks())
+    with pytest.raises(Faults, match="expected what this session proposed"):
+        session.commit(None)
     assert session.version == 0
 
 

@@ -112,8 +112,11 @@ def test_a_host_that_may_be_lost_is_reckoned_with_at_once() -> None:
     assert session.propose("b").placed == ()
 
 
-REFUSED: dict[str, tuple[Json, str]] = {
+REFUSED: dict[str, tuple[Any, str]] = {
     "no kind": ({"vm": "dc-1"}, "missing 'kind'"),
+    "no event": ([], "found a list, expected an object"),
+    "nothing": (None, "found null, expected an object"),
+    "another document": (PowerOn(vm="dc-2"), "found 'PowerOn', expected one of placer_models.events"),
     "another kind": ({"kind": "vm-cloned", "vm": "dc-1"}, "found 'vm-cloned'"),
     "a key too many": ({"kind": "vm-stopped", "vm": "dc-1", "force": True}, "unknown key"),
     "an unknown VM stops": ({"kind": "vm-stopped", "vm": "dc-9"}, "found 'dc-9', expected a VM of this session"),
