@@ -15,6 +15,7 @@ from itertools import accumulate
 from placer.memory import affordable
 from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
+from placer.solve.by_hand import by_hand
 from placer.solve.night_board import NightBoard
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
@@ -38,7 +39,7 @@ def in_blocks(
     scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget
 ) -> Target:
     """A target in which VMs leave only hosts that are emptied, block by block. Blocks for which no time is left stay as
-    they are, and so do those whose board is too large for the memory that there is.
+    they are; those whose board is too large for the memory that there is are emptied by hand.
     """
     survey = Survey(scene.cluster, rules, ())
     blocks = dealt(scene, survey)
@@ -53,14 +54,15 @@ def in_blocks(
         try:
             board = NightBoard(scene, rules, part, block, survey=survey, most=most)
         except TooLarge:
-            left = part.most_freed or 0
-            continue
-        board.aims = [board.aim(goal.kind) for goal in goals]
-        with budget.share(1 / (len(blocks) - number)):
-            solve_board(board, goals, search, 0.0, budget=budget, work=WORK, lns=False)
-        left = (part.most_freed or 0) - len(board.target.emptied)
-        _carry_out(scene, board.target)
-        whole = whole.with_(board.target)
+            target = by_hand(scene, rules, goals, part, block)
+        else:
+            board.aims = [board.aim(goal.kind) for goal in goals]
+            with budget.share(1 / (len(blocks) - number)):
+                solve_board(board, goals, search, 0.0, budget=budget, work=WORK, lns=False)
+            target = board.target
+        left = (part.most_freed or 0) - len(target.emptied)
+        _carry_out(scene, target)
+        whole = whole.with_(target)
     return whole
 
 

@@ -10,6 +10,7 @@ from placer.solve.blocks import in_blocks
 from placer.solve.board import TooLarge
 from placer.solve.bound import Linear
 from placer.solve.budget import Budget
+from placer.solve.by_hand import by_hand
 from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Progress, Tier, solve_board
@@ -32,7 +33,12 @@ PLAIN_UNKNOWNS = 8_000
 MOST_UNKNOWNS = 30_000
 """Unknowns up to which the whole board is searched at all."""
 
-TOO_LARGE = "the whole board is too large for the memory that may be taken"
+BUILT, BUILT_EXACT = 5_000, 1_000
+"""Unknowns that are built for each second of the time limit (measured: a tenth to a half of that second), where no rule
+looks at what is left of GPUs, and where one does.
+"""
+
+TOO_LARGE = "the whole board is too large for the memory or the time that may be taken"
 """Why a search stopped that could look at its parts alone, or at nothing."""
 
 MOST_BUILT = 300_000
@@ -57,7 +63,32 @@ def solve_target(
     budget: Budget,
     progress: Progress | None = None,
 ) -> tuple[NightOutcome, Target]:
-    """The best target found within `budget`, goal by goal, and what is proven of each."""
+    """The best target found within `budget`, goal by goal, and what is proven of each. Where the search finds no host
+    that can be emptied, one is looked for by hand.
+    """
+    outcome, target = _searched(scene, rules, goals, ask, search, budget, progress)
+    if target.emptied or outcome.status == "optimal":
+        return outcome, target
+    other = by_hand(scene, rules, goals, ask)
+    if other.scores(goals, ask) <= target.scores(goals, ask):
+        return outcome, target
+    tiers, known = list[Tier](), {tier.goal.kind: tier for tier in outcome.tiers}
+    for goal in goals:
+        score, tier = other.score(goal.kind, ask), known.get(goal.kind)
+        holds = all(one.goal.kind in known and known[one.goal.kind].score == one.score for one in tiers)
+        tiers.append(Tier(goal, score, tier.bound if tier is not None and holds else None))
+    return replace(outcome, status="feasible", tiers=tiers), other
+
+
+def _searched(
+    scene: Scene,
+    rules: Sequence[Rule],
+    goals: Sequence[NightGoal],
+    ask: NightAsk,
+    search: Search,
+    budget: Budget,
+    progress: Progress | None,
+) -> tuple[NightOutcome, Target]:
     board = _whole(scene, rules, goals, ask, search)
     if board is None:
         with budget.share(MOST):
@@ -80,7 +111,7 @@ def solve_target(
         board.hint_target(target)
         with budget.share(MOST):
             solve_board(board, goals, search, 0.0, progress, budget=budget, lns=False, share=SHARE)
-        target = max(target, board.target, key=lambda one: _scores(goals, ask, one))
+        target = max(target, board.target, key=lambda one: one.scores(goals, ask))
     with budget.spending.part("bounds"):
         tiers = _relaxed(linear, goals, ask, target)
     closed = all(tier.closed for tier in tiers)
@@ -91,18 +122,15 @@ def solve_target(
 def _whole(
     scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search
 ) -> NightBoard | None:
-    """The board of all hosts; None: it is too large for the memory that there is."""
+    """The board of all hosts; None: it is too large for the memory or the time that there is."""
+    each = BUILT_EXACT if any(rule.exact for rule in rules) else BUILT
+    most = min(MOST_BUILT, int(each * search.time_limit_seconds))
     try:
-        board = NightBoard(scene, rules, ask, most=affordable(search.memory_limit_mib, MOST_BUILT))
+        board = NightBoard(scene, rules, ask, most=affordable(search.memory_limit_mib, most))
     except TooLarge:
         return None
     board.aims = [board.aim(goal.kind) for goal in goals]
     return board
-
-
-def _scores(goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[int]:
-    """The scores, so that more is always better."""
-    return [(1 if goal.sense == "most" else -1) * target.score(goal.kind, ask) for goal in goals]
 
 
 def _relaxed(linear: Linear, goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[Tier]:

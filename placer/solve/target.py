@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from placer_models.goals.night import NightGoal
 from placer_models.scene import Stand
 
 Way = Literal["suspend", "power-off"]
@@ -169,3 +170,7 @@ class Target:
                 return ask.trips * sum(carry is None for carry in carries)
             case _:
                 return 0
+
+    def scores(self, goals: Sequence[NightGoal], ask: NightAsk) -> list[int]:
+        """What it promises of each goal, so that more is always better."""
+        return [(1 if goal.sense == "most" else -1) * self.score(goal.kind, ask) for goal in goals]
