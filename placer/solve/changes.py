@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,12 @@ PART = 2.0**-10
 
 TRIED = (0.1, 0.3, 0.8)
 """Prices of the further amounts, in shares of what a host's GPUs are worth for all that it has of them."""
+
+CHEAP = (0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
+"""Prices of the first amount, likewise."""
+
+TINY = 1e-6
+"""A difference in worth that is none."""
 
 NOT = -1e15
 """Worth of what cannot be."""
@@ -72,6 +79,15 @@ class Change:
         return sum(many for _, many in self.leaves)
 
 
+class _Piece(NamedTuple):
+    """A VM that may come, on one GPU of several or none: the part of the GPU, the cells, and what it is worth."""
+
+    kind: int
+    size: int
+    cells: int
+    worth: float
+
+
 class Changes:
     """The best changes at some prices: of a VM of each kind, and of a move."""
 
@@ -87,18 +103,17 @@ class Changes:
 
     def of(self, number: int, enough: float) -> tuple[float, list[Change]]:
         """What no change of a host of this group exceeds (not looked at more closely where that is not more than
-        `enough`), and some of the best ones that keep within its amounts.
+        `enough`), and some that are worth more than enough and keep within its amounts.
         """
         group, most = self._in.groups[number], math.inf
         for step in range(1 + len(TRIED) * (len(group.room) - 1)):
             table = self._table(group.sort, step)
-            if table.cap(group) <= enough:
-                return min(most, max(0.0, table.cap(group))), []
-            bound, found = table.best(number, group)
-            most = min(most, bound)
+            most = min(most, table.cap(group))
             if most <= enough:
-                return most, []
-            if found:
+                break
+            bound, found = table.best(number, group, enough)
+            most = min(most, bound)
+            if found or most <= enough:
                 return most, found
         return most, []
 
@@ -119,11 +134,13 @@ class _Table:
         self._cell = max(1, -(-first // CELLS))
         self._width = first // self._cell + 1
         self._amounts = self._priced(step)
+        dear = WHOLE * max(1, len(sort.host.gpus)) / self._width
+        self._cheap: Numbers = np.round(dear * np.array(CHEAP) / PART) * PART
         self._points: dict[Row, Points] = {}
-        self._caps: dict[Row, float] = {}
+        self._caps: dict[Row, Numbers] = {}
         self._lone: dict[tuple[int, int], Points] = {}
-        self._pieces: list[tuple[int, int, int, float]] = []
-        self._plain: list[tuple[int, int, float]] = []
+        self._pieces: list[_Piece] = []
+        self._plain: list[_Piece] = []
         for kind, (size, needs) in sort.takes.items():
             worth, gpus = self._worth(kind), inventory.kinds[kind].gpus
             if worth <= 0:
@@ -131,11 +148,11 @@ class _Table:
             cells = self._cells(needs)
             if gpus:
                 share = math.ceil(worth / gpus / PART) * PART if gpus & (gpus - 1) else worth / gpus
-                self._pieces.append((kind, size // self._unit, cells // gpus, share))
+                self._pieces.append(_Piece(kind, size // self._unit, cells // gpus, share))
             else:
-                self._plain.append((kind, cells, worth))
-        self._pieces = [one for one in self._pieces if not any(_beats(other[1:], one[1:]) for other in self._pieces)]
-        self._plain = [one for one in self._plain if not any(_beats(other[1:], one[1:]) for other in self._plain)]
+                self._plain.append(_Piece(kind, 0, cells, worth))
+        self._pieces = _unbeaten(self._pieces)
+        self._plain = _unbeaten(self._plain)
         self._fill()
 
     def _priced(self, step: int) -> tuple[float, ...]:
@@ -218,30 +235,41 @@ class _Table:
         return self._lone[kind, many]
 
     def cap(self, group: Alike) -> float:
-        """What no change of such a host exceeds, were there no end of its first amount."""
-        total = self._further((0, *group.room[1:]))
+        """What no change of such a host exceeds, by prices on its first amount."""
+        total = self._cheap * self._free(group) + self._further((0, *group.room[1:]))
         for row, many in group.rows:
-            total += many * self._top(row)
+            total = total + many * self._top(row)
         for kind, many in group.plain:
-            total += max(0.0, self._leaving(kind, many)[-1][1])
+            cells, worth = self._gone(kind)
+            total = total + many * np.maximum(0.0, worth - self._cheap * cells)
         for kind, many in group.wide:
-            total += many * max(0.0, self._gone(kind)[1] + self._in.kinds[kind].gpus * self._top(EMPTY))
-        for _, cells, worth in self._plain:
-            total += worth * self._times(cells)
-        return total
+            cells, worth = self._gone(kind)
+            freed = self._in.kinds[kind].gpus * self._top(EMPTY)
+            total = total + many * np.maximum(0.0, worth - self._cheap * cells + freed)
+        for _, _, cells, worth in self._plain:
+            total = total + self._times(cells) * np.maximum(0.0, worth - self._cheap * cells)
+        return max(0.0, float(np.min(total)))
+
+    def _free(self, group: Alike) -> int:
+        """The cells that are free on such a host."""
+        return -(-group.room[0] // self._cell) if group.room else 0
 
     def _times(self, cells: int) -> int:
         """How often a VM of so many cells can come to a host at most."""
         return self._width // cells if cells else self._in.plain
 
-    def _top(self, row: Row) -> float:
+    def _top(self, row: Row) -> Numbers:
+        """What the best option of a GPU is worth at each of the cheap prices."""
         if row not in self._caps:
-            self._caps[row] = self._row(row)[-1][1]
+            points = self._row(row)
+            cells = np.array([cells for cells, _, _ in points])
+            worth = np.array([worth for _, worth, _ in points])
+            self._caps[row] = (worth[:, None] - cells[:, None] * self._cheap).max(axis=0)
         return self._caps[row]
 
-    def best(self, number: int, group: Alike) -> tuple[float, list[Change]]:
-        """What no change exceeds, and some of the best that keep within the amounts."""
-        free = -(-group.room[0] // self._cell) if group.room else 0
+    def best(self, number: int, group: Alike, enough: float) -> tuple[float, list[Change]]:
+        """What no change exceeds, and some of the best that keep within the amounts and are worth more than enough."""
+        free = self._free(group)
         freed = -sum(many * self._row(row)[0][0] for row, many in group.rows)
         freed -= sum(self._leaving(kind, many)[0][0] for kind, many in group.plain)
         freed -= sum(many * self._gone(kind)[0] for kind, many in group.wide)
@@ -276,7 +304,7 @@ class _Table:
             for _ in range(many if len(points) > 1 or points[0][1] else 0):
                 worth, choice = _added(worth, points)
                 steps.append((points, choice))
-        for kind, cells, value in self._plain:
+        for kind, _, cells, value in self._plain:
             for _ in range(self._times(cells)):
                 came: Points = [(0, 0.0, Option()), (cells, value, Option(comes=(kind,)))]
                 more, choice = _added(worth, came)
@@ -291,7 +319,7 @@ class _Table:
         found: list[Change] = []
         for worth, steps in sorted(walks, key=lambda walk: -float(walk[0][:end].max()))[:FEW]:
             for at in _tops(worth[:end]):
-                if worth[at] + extra > 0:
+                if worth[at] + extra > enough + TINY:
                     change = self._change(number, group, steps, at)
                     if change is not None and change not in found:
                         found.append(change)
@@ -328,10 +356,14 @@ class _Table:
         )
 
 
-def _beats(other: Sequence[float], one: Sequence[float]) -> bool:
-    """Whether a piece takes no more than another and is worth as much, and not just the same."""
-    *takes, worth = other
-    return other != one and worth >= one[-1] and all(a <= b for a, b in zip(takes, one, strict=False))
+def _unbeaten(pieces: list[_Piece]) -> list[_Piece]:
+    """The pieces without those of which another takes no more and is worth as much; of equal ones the first."""
+    rows = np.array([(-piece.size, -piece.cells, piece.worth) for piece in pieces]).reshape(-1, 3)
+    kept: list[int] = []
+    for at in np.lexsort(rows.T[::-1])[::-1].tolist():  # who beats another comes before it
+        if not (rows[kept] >= rows[at]).all(axis=1).any():
+            kept.append(at)
+    return [pieces[at] for at in sorted(kept)]
 
 
 def _leavings(row: Row) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -251,10 +251,11 @@ class _Large:
         number = self._first_open()
         exchanger = Exchanger(self.improver, self.survey, self.rules, self.settings, self.budget)
         with self.budget.spending.part("columns"):
-            bound, carried = rearranged(self.question, self.survey, number, self.budget)
-        self.known.keep(number, bound)
-        exchanger.begin(carried.moves, carried.starts)
-        if bound is None:
+            found = rearranged(self.question, self.survey, number, self.budget)
+        self.known.keep(number, found.bound)
+        exchanger.begin(found.carried.moves, found.carried.starts)
+        self.known.cut = not found.settled
+        if found.bound is None or self.known.cut:
             end = self.budget.deadline
             self.budget.deadline -= SHARE * self.budget.left
             self._bound_by_moves(movable)

@@ -16,6 +16,7 @@ class Known:
     def __init__(self, answer: Answer, goals: Sequence[Goal]) -> None:
         self.answer, self.goals = answer, goals
         self.bounds: list[int | None] = [None] * len(goals)
+        self.cut = False  # whether a part of the search ended for want of time, whatever was left for the others
         self._boards: Sequence[Tier] = ()
 
     def open(self, number: int) -> bool:
@@ -53,7 +54,7 @@ class Known:
                 self.bounds[number] = 0  # no goal counts less than nothing
         tiers = [Tier(goal, score, bound) for goal, score, bound in zip(self.goals, counted, self.bounds, strict=True)]
         proven = all(tier.closed for tier in tiers)
-        ended = budget.why if budget.over() else "no neighbourhood of hosts could be improved"
+        ended = budget.why if self.cut or budget.over() else "no neighbourhood of hosts could be improved"
         return Outcome(
             "optimal" if proven else "feasible",
             list(self.answer.stands.values()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 from placer.solve.budget import Budget
 from placer.solve.carried import Carried, Carrier
@@ -26,22 +27,30 @@ MOST_CHANGES = 6_000
 """Changes from which whole numbers are chosen at most."""
 
 
-def rearranged(question: Question, survey: Survey, goal: int, budget: Budget) -> tuple[int | None, Carried]:
-    """What nobody beats in a goal (by its number) with so many moves, and moves and starts that come near it; nothing
-    where the goal is no sum over the VMs that are started.
+@dataclass(frozen=True)
+class Rearranged:
+    """What nobody beats with so many moves, moves and starts that come near it, and whether all ended by itself."""
+
+    bound: int | None = None
+    carried: Carried = field(default_factory=Carried)
+    settled: bool = True
+
+
+def rearranged(question: Question, survey: Survey, goal: int, budget: Budget) -> Rearranged:
+    """The cluster rearranged for a goal (by its number); nothing where the goal is no sum over the VMs that are
+    started.
     """
     aim, movable = question.goals[goal], question.movable
     if not isinstance(aim, GpuMilli | Placed) or not movable or not question.most_moves:
-        return None, Carried()
-    cluster = question.cluster
-    if len({survey.vm(name) for name in (*movable, *cluster.asked)}) > MOST_KINDS:
-        return None, Carried()
+        return Rearranged()
+    if len({survey.vm(name) for name in (*movable, *question.cluster.asked)}) > MOST_KINDS:
+        return Rearranged()
     inventory = Inventory(question.scene, survey, question.rules, aim, movable)
     columns = MovingColumns(inventory, question.most_moves, budget)
     prices = columns.generate((1 - SHARE) * budget.left)
     if prices is None:
-        return None, Carried()
+        return Rearranged(settled=False)
     chosen = columns.whole(prices, WHOLE_SHARE * budget.left, MOST_CHANGES)
-    carrier = Carrier(inventory, survey, question.rules, question.search, budget)
+    carried = Carrier(inventory, survey, question.rules, question.search, budget).carry(chosen, question.most_moves)
     bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
-    return bound, carrier.carry(chosen, question.most_moves)
+    return Rearranged(bound, carried, columns.settled)

@@ -24,14 +24,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 from ortools.linear_solver.python import model_builder
 
 from placer.solve.budget import Budget
 from placer.solve.changes import PART, Change, Changes, Numbers
-from placer.solve.inventory import WHOLE, Alike, Inventory, Row
+from placer.solve.inventory import WHOLE, Alike, Inventory, Row, Sort
 from placer.solve.prices import prices as shared
 
 BESIDE, FIRST_MOVE = 0.05, 100.0
@@ -45,13 +44,22 @@ still does so later.
 FEW = 6
 """VMs that wait that are tried in the place of one that stands, at first."""
 
-CLOSE = 1e-4
+CLOSE = 1e-3
 """The part of the total to which bound and master are brought together."""
 
 SAMPLE, MANY_GROUPS = 8, 256
 """Of so many groups every eighth is looked at first, with its part of the moves and of those who wait: prices are
 settled there eight times as fast, and are nearly those of all.
 """
+
+STEADY, SLOW = 4, 1e-2
+"""There, prices are settled when so many rounds have brought no more than this part."""
+
+LEAST = 0.5
+"""The part of the first guess below which no price falls there."""
+
+LIKED = 100.0
+"""How much less than nothing the simplest changes of all hosts may be worth at these prices to be taken in."""
 
 SMOOTH = 0.5
 """The part of the prices asked with before in those that are asked with next."""
@@ -86,6 +94,8 @@ class MovingColumns:
         self._dear = DEAR * guess + SPARE * guess.max(initial=1.0)
         self._first = Prices(0.0, guess, FIRST_MOVE, np.zeros(0), (), frozenset())
         self.bound: float = math.inf
+        self.settled = False
+        """Whether all ended by itself, nothing for want of time."""
 
     def _guess(self) -> Numbers:
         """What a place for a VM of each kind may cost, about: its part of the GPUs, as what all ask for shares them,
@@ -117,35 +127,22 @@ class MovingColumns:
     def _simple(self) -> list[Change]:
         """The simplest changes: one VM leaves, one comes, or one that waits comes for one that leaves."""
         found: list[Change] = []
-        waiting = sorted(
-            (number for number, kind in enumerate(self._in.kinds) if kind.waiting),
-            key=lambda number: -self._in.kinds[number].value,
-        )
+        fits = {id(group.sort): _Fits(self._in, group.sort) for group in self._in.groups}
         for number in self._sampled():
             group = self._in.groups[number]
-            sort = group.sort
-            gone: list[tuple[Row | None, int]] = [(row, kind) for row, _ in group.rows for kind, _ in row.residents]
-            gone += [(None, kind) for kind, _ in group.plain]
-            found += [Change(number, ((kind, 1),), ()) for kind in sort.takes if self._fits(group, kind, None, None)]
-            for row, kind in dict.fromkeys(gone):
+            fit = fits[id(group.sort)]
+            gone: list[tuple[Row | None, int, int]] = [
+                (row, kind, size) for row, _ in group.rows for kind, size in row.residents
+            ]
+            gone += [(None, kind, 0) for kind, _ in group.plain]
+            found += [Change(number, ((kind, 1),), ()) for kind in fit.kinds(group)]
+            for row, kind, size in dict.fromkeys(gone):
                 rows = () if row is None else ((row, (kind,)),)
                 found.append(Change(number, (), ((kind, 1),), rows))
-                fit = (one for one in waiting if one != kind and self._fits(group, one, row, kind))
-                found += [Change(number, ((one, 1),), ((kind, 1),), rows) for one in islice(fit, FEW)]
+                come = [one for one in fit.kinds(group, row, kind, size) if self._in.kinds[one].waiting and one != kind]
+                come.sort(key=lambda one: (-self._in.kinds[one].value, one))
+                found += [Change(number, ((one, 1),), ((kind, 1),), rows) for one in come[:FEW]]
         return found
-
-    def _fits(self, group: Alike, kind: int, row: Row | None, gone: int | None) -> bool:
-        """Whether one VM of a kind may come to a host as it is, or once one that stands there has `gone`."""
-        if kind not in group.sort.takes:
-            return False
-        size, needs = group.sort.takes[kind]
-        free = [0] * len(needs) if gone is None else group.sort.amounts.get(self._in.vm_kind(gone), [0] * len(needs))
-        if any(need > room + left for need, room, left in zip(needs, group.room, free, strict=True)):
-            return False
-        roomy = [one.free for one, many in group.rows for _ in range(many)]
-        if row is not None:
-            roomy.append(row.free + next(size for other, size in row.residents if other == gone))
-        return sum(left >= size for left in roomy) >= self._in.kinds[kind].gpus
 
     def add(self, changes: Sequence[Change]) -> int:
         """Let these changes be chosen; how many of them were not known."""
@@ -159,29 +156,43 @@ class MovingColumns:
         asked, prices = self._first, None
         for every in (SAMPLE, 1) if len(self._in.groups) >= MANY_GROUPS else (1,):
             self._every = every
-            self.add(self._simple())
+            simple = self._simple()
+            self.add(simple if every > 1 else [one for one in simple if _worth(one, asked) > -LIKED])
             asked, prices = self._settled(asked, until)
         return prices
 
     def _settled(self, asked: Prices, until: float) -> tuple[Prices, Prices | None]:
         """The prices that were asked with last and the master's, once nothing helps any more; all from these on."""
         prices = self.linear()
-        bound = math.inf
+        bound, totals = math.inf, [-math.inf] * STEADY
         while prices is not None and self._budget.left > until:
-            most, new = self._round(asked, prices)
+            if self._every > 1 and prices.total < (1 + SLOW) * totals[-STEADY]:
+                break
+            totals.append(prices.total)
+            most, new = self._round(asked)
             bound = min(bound, most)
             if new == 0 or bound - prices.total <= CLOSE * max(1.0, bound):
                 if asked is prices and not prices.bought:
+                    self.settled = self._every == 1
                     break
                 self._dear[list(prices.bought)] *= DEARER
                 asked = prices = self.linear() or prices
                 continue
             self._forget(prices)
             prices = self.linear()
-            asked = asked if prices is None else _between(asked, prices)
+            asked = asked if prices is None else self._kept(_between(asked, prices))
         if self._every == 1:
             self.bound = bound
         return asked, prices
+
+    def _kept(self, asked: Prices) -> Prices:
+        """Prices that are not far below the first guess, while only a part of the hosts is looked at: what is not yet
+        known to be of use is not given away.
+        """
+        if self._every == 1:
+            return asked
+        least = np.round(LEAST * self._first.kinds / PART) * PART
+        return replace(asked, kinds=np.maximum(asked.kinds, least), move=max(asked.move, LEAST * FIRST_MOVE))
 
     def _sampled(self) -> range:
         """The groups that are looked at."""
@@ -205,21 +216,28 @@ class MovingColumns:
         regret = {change: prices.groups[change.group] - _worth(change, prices) for change in self.changes}
         return sorted(self.changes, key=lambda change: (change not in taken, regret[change]))
 
-    def _round(self, asked: Prices, master: Prices) -> tuple[float, int]:
+    def _round(self, asked: Prices) -> tuple[float, int]:
         """Ask every host for its best change; the bound at these prices, and how many changes are new."""
         changes = Changes(self._in, asked.kinds, asked.move)
         part = self._part()
         total = asked.move * self._moves * part
         for kind, price in zip(self._in.kinds, asked.kinds, strict=True):
             total += part * len(kind.waiting) * max(0.0, kind.value - price)
-        new = 0
+        new, known = 0, self._best(asked)
         for number in self._sampled():
             if self._budget.over():
                 return math.inf, new
-            most, found = changes.of(number, float(master.groups[number]) if asked is master else 0.0)
+            most, found = changes.of(number, float(known[number]))
             total += len(self._in.groups[number].hosts) * most
-            new += self.add([change for change in found if _worth(change, master) > master.groups[number] + 1e-6])
+            new += self.add(found)
         return total, new
+
+    def _best(self, asked: Prices) -> Numbers:
+        """What the best change known so far of each group is worth at these prices."""
+        best = np.zeros(len(self._in.groups))
+        groups = np.array([change.group for change in self.changes], dtype=np.int64)
+        np.maximum.at(best, groups, np.array([_worth(change, asked) for change in self.changes]))
+        return best
 
     def linear(self) -> Prices | None:
         """The linear master's prices; None where the linear solver ends without any."""
@@ -249,10 +267,37 @@ class MovingColumns:
         solver.set_solver_specific_parameters("output_flag=false\n")  # else it says its name on standard output
         solver.set_time_limit_in_seconds(max(0.1, seconds))
         status = self._budget.run(lambda: solver.solve(model.model), solver.stop_search)
+        self.settled = self.settled and status == model_builder.SolveStatus.OPTIMAL
         if status not in (model_builder.SolveStatus.OPTIMAL, model_builder.SolveStatus.FEASIBLE):
             return []
         chosen = ((one, round(solver.value(taken))) for one, taken in zip(some, model.taken, strict=True))
         return [(one, times) for one, times in chosen if times]
+
+
+class _Fits:
+    """Which kinds one more of fits on hosts of a sort."""
+
+    def __init__(self, inventory: Inventory, sort: Sort) -> None:
+        self._in, self._sort = inventory, sort
+        self._kinds = np.array(list(sort.takes), dtype=np.int64)
+        self._sizes = np.array([size for size, _ in sort.takes.values()], dtype=np.int64)
+        self._needs = np.array([needs for _, needs in sort.takes.values()], dtype=np.int64).reshape(
+            len(sort.takes), len(sort.room)
+        )
+        self._gpus = np.array([inventory.kinds[kind].gpus for kind in sort.takes], dtype=np.int64)
+
+    def kinds(self, group: Alike, row: Row | None = None, gone: int | None = None, size: int = 0) -> list[int]:
+        """Those that fit on a host as it is, or once one VM has `gone` that holds so much of a GPU in this row."""
+        room = np.array(group.room, dtype=np.int64)
+        if gone is not None:
+            room = room + np.array(self._sort.amounts.get(self._in.vm_kind(gone), [0] * len(room)), dtype=np.int64)
+        free = [one.free for one, many in group.rows for _ in range(many)]
+        if row is not None:
+            free.append(row.free + size)
+        enough = np.zeros(1 + max([len(free), *self._gpus.tolist()]), dtype=np.int64) - 1
+        enough[: len(free) + 1] = [WHOLE, *sorted(free, reverse=True)]
+        fits = (self._needs <= room).all(axis=1) & (enough[self._gpus] >= self._sizes)
+        return [int(kind) for kind in self._kinds[fits]]
 
 
 class _Master:

@@ -35,7 +35,8 @@ def found(question: Question) -> tuple[int | None, int, int]:
     """The bound, what is given to those who start, and the moves that it takes; checked step by step."""
     survey = Survey(question.cluster, question.rules, question.goals)
     with Budget(question.deadline) as budget:
-        bound, carried = rearranged(question, survey, 0, budget)
+        made = rearranged(question, survey, 0, budget)
+        bound, carried = made.bound, made.carried
     scene = question.scene.copy()
     for stand in carried.moves:
         assert all(not list(rule.check(scene)) for rule in question.rules)
