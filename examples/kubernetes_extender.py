@@ -14,8 +14,10 @@ best.
       managedResources: [{name: nvidia.com/gpu}]
 
 Nodes are the snapshot's hosts. A pod's containers ask for CPUs, memory, whole GPUs (`nvidia.com/gpu`), MIG instances
-(`nvidia.com/mig-1g.10gb`) and vGPUs (`nvidia.com/GRID_A40-8Q`). Nothing is bound here: whoever watches the API server
-says what has happened by POSTing events to `/events` (`placer_models.events`; a pod is the VM `namespace/name`).
+(`nvidia.com/mig-1g.10gb`) and vGPUs (`nvidia.com/GRID_A40-8Q`); of what its containers ask together, its init
+containers each and its overhead, what kube-scheduler counts is counted. Selectors, taints and other resources are left
+to kube-scheduler. Nothing is bound here: whoever watches the API server says what has happened by POSTing events to
+`/events` (`placer_models.events`; a pod is the VM `namespace/name`).
 
 A request that is no such JSON gets a JSON object with `Error` and a 4xx; a pod that fits nowhere is answered with the
 reason for each node, as kube-scheduler expects it.
@@ -25,7 +27,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,41 +44,61 @@ MOST_BYTES = 64 * 2**20
 BEST = 10
 """The highest score that an extender may give a node."""
 
-_SUFFIX = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
-_SUFFIX |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTP", 1)}
+MOST_SECONDS = 30
+"""How long a request may take to arrive."""
+
+_SUFFIX = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_SUFFIX |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)}
 NVIDIA = "nvidia.com/"
 
 
 def quantity(text: object) -> float:
     """The number that a Kubernetes quantity such as 500m, 2 or 16Gi stands for. Raises Faults."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]{0,2})", str(text))
-    if found is None or found[2] not in _SUFFIX:
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)(?:([eE]\d{1,2})|([A-Za-z]{0,2}))", str(text), re.ASCII)
+    if found is None or (found[3] or "") not in _SUFFIX:
         raise Faults("the pod", [f"found {str(text)[:60]!r}, expected a quantity such as 500m, 2 or 16Gi"])
-    return float(found[1]) * _SUFFIX[found[2]]
+    return float(found[1] + (found[2] or "")) * _SUFFIX[found[3] or ""]
 
 
 def vm_of(pod: Mapping[str, Json]) -> Vm:
     """The VM that a pod is to placer: what its containers ask for together. Raises Faults."""
-    meta, asked = _object(pod.get("metadata"), "metadata"), dict[str, float]()
-    for container in _list(_object(pod.get("spec"), "spec").get("containers"), "spec.containers"):
-        resources = _object(_object(container, "spec.containers").get("resources", {}), "resources")
-        limits = _object(resources.get("limits", {}), "limits")
-        for name, value in {**limits, **_object(resources.get("requests", {}), "requests")}.items():
-            asked[name] = asked.get(name, 0) + quantity(value)
+    meta, spec = _object(pod.get("metadata"), "metadata"), _object(pod.get("spec"), "spec")
+    if not isinstance(meta.get("name"), str):
+        raise Faults("the request", ["metadata.name: expected text"])
+    asked = Counter[str]()
+    for container in _list(spec.get("containers"), "spec.containers"):
+        asked += _asked(container, "spec.containers")
+    for container in _list(spec.get("initContainers", []), "spec.initContainers"):
+        asked |= _asked(container, "spec.initContainers")  # they run one after the other, before the others
+    asked += _quantities(spec.get("overhead", {}), "spec.overhead")
     gpus: list[Json] = []
     for name, count in asked.items():
         if name.startswith(NVIDIA) and count:
             what = {} if name == f"{NVIDIA}gpu" else {"profile": name.removeprefix(NVIDIA)}
             gpus.append({**what, "count": int(count)})
     values = {
-        "name": f"{meta.get('namespace', 'default')}/{meta.get('name')}",
+        "name": f"{meta.get('namespace', 'default')}/{meta['name']}",
         "power": "off",
-        "cpus": round(asked.get("cpu", 0), 3),
-        "memory_mib": -int(-asked.get("memory", 0) // 2**20),
+        "cpus": math.ceil(round(1000 * asked["cpu"], 3)) / 1000,
+        "memory_mib": -int(-asked["memory"] // 2**20),
         "gpus": gpus,
         "labels": _object(meta.get("labels", {}), "labels"),
     }
     return parse(Vm, values, "the pod")
+
+
+def _asked(container: Json, what: str) -> Counter[str]:
+    """What one container asks for: a request that is not said is the limit."""
+    resources = _object(_object(container, what).get("resources", {}), "resources")
+    limits = _object(resources.get("limits", {}), "limits")
+    return _quantities({**limits, **_object(resources.get("requests", {}), "requests")}, "resources")
+
+
+def _quantities(values: Json, what: str) -> Counter[str]:
+    found = Counter[str]()
+    for name, value in _object(values, what).items():
+        found[name] = quantity(value)  # type: ignore[assignment]  # counters add and compare decimals, too
+    return found
 
 
 def _object(value: Json, what: str) -> Mapping[str, Json]:
@@ -130,7 +154,9 @@ class Extender:
 def _names(asked: Mapping[str, Json]) -> list[str]:
     names = asked.get("NodeNames")
     if names is not None:
-        return [str(name) for name in _list(names, "NodeNames")]
+        if any(not isinstance(name, str) for name in _list(names, "NodeNames")):
+            raise Faults("the request", ["NodeNames: expected a list of text"])
+        return list(names)
     return [_name(node) for node in _list(_object(asked.get("Nodes"), "Nodes").get("items"), "Nodes.items")]
 
 
@@ -142,12 +168,14 @@ def server(extender: Extender, port: int = 0) -> ThreadingHTTPServer:
     """An HTTP server on loopback (port 0: any that is free); `serve_forever` runs it."""
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = MOST_SECONDS
+
         def do_POST(self) -> None:
             verb = extender.verbs.get(self.path)
             length = self.headers.get("Content-Length", "")
             if verb is None:
                 self._say(404, {"Error": f"no such path; known: {', '.join(extender.verbs)}"})
-            elif not length.isdigit():
+            elif not re.fullmatch("[0-9]{1,12}", length):
                 self._say(411, {"Error": "expected a Content-Length"})
             elif int(length) > MOST_BYTES:
                 self.close_connection = True
@@ -184,8 +212,12 @@ def main() -> None:
     options.add_argument("snapshot", type=Path)
     options.add_argument("--port", type=int, default=8888)
     asked = options.parse_args()
-    session = Session(Snapshot.load(asked.snapshot.read_bytes(), str(asked.snapshot)))
-    with server(Extender(session), asked.port) as serving:
+    try:
+        session = Session(Snapshot.load(asked.snapshot.read_bytes(), str(asked.snapshot)))
+        serving = server(Extender(session), asked.port)
+    except (OSError, OverflowError, Faults) as wrong:
+        options.error(str(wrong))
+    with serving:
         print(f"listening on http://127.0.0.1:{serving.server_address[1]}")
         try:
             serving.serve_forever()

@@ -8,12 +8,12 @@ worker proposes again. What finds no room is asked about once more at the end, w
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from placer import Proposal, Session, Snapshot, StaleProposal
+from placer import Faults, Proposal, Session, Snapshot, StaleProposal
 from placer_models.document import dump
 from placer_models.snapshot import PowerOn
 
@@ -73,6 +73,13 @@ def main(path: str) -> Snapshot:
 
 
 if __name__ == "__main__":
-    after = main(sys.argv[1])
-    if len(sys.argv) > 2:
-        Path(sys.argv[2]).write_text(dump(after), encoding="utf-8")
+    options = ArgumentParser(description="Starts what a snapshot asks for.")
+    options.add_argument("snapshot")
+    options.add_argument("after", nargs="?", type=Path, help="Where the cluster is written to as it is then.")
+    asked = options.parse_args()
+    try:
+        after = main(asked.snapshot)
+        if asked.after:
+            asked.after.write_text(dump(after), encoding="utf-8")
+    except (OSError, Faults) as wrong:
+        options.error(str(wrong))

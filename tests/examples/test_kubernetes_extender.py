@@ -22,11 +22,11 @@ class Client:
     """Speaks to one extender."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
 
     def ask(self, path: str, body: object, method: str = "POST") -> tuple[int, Any]:
         """The status and the JSON of an answer; a body of bytes is sent as it is."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             connection.request(method, path, data)
@@ -114,7 +114,14 @@ def test_what_happens_is_known_to_the_next_pod(client: Client) -> None:
         ("/filter", {"NodeNames": ["mig"]}, 400, "Pod: expected an object"),
         ("/filter", {"Pod": pod()}, 400, "Nodes: expected an object"),
         ("/filter", {"Pod": pod(), "NodeNames": "mig"}, 400, "NodeNames: expected a list"),
-        ("/filter", {"Pod": {"metadata": {}, "spec": {}}, "NodeNames": []}, 400, "spec.containers: expected a list"),
+        (
+            "/filter",
+            {"Pod": {"metadata": {"name": "p"}, "spec": {}}, "NodeNames": []},
+            400,
+            "spec.containers: expected",
+        ),
+        ("/filter", {"Pod": {"metadata": {}, "spec": {}}, "NodeNames": []}, 400, "metadata.name: expected text"),
+        ("/filter", {"Pod": pod(), "NodeNames": [{"mig": 1}]}, 400, "NodeNames: expected a list of text"),
         ("/filter", {"Pod": pod(**{"nvidia.com__gpu": "many"}), "NodeNames": []}, 400, "expected a quantity"),
         ("/filter", {"Pod": pod(**{"nvidia.com__mig-9g.9gb": "1"}), "NodeNames": []}, 400, "mig-9g.9gb"),
         ("/prioritize", {"Pod": pod("old"), "NodeNames": []}, 400, "which is on"),
@@ -142,16 +149,44 @@ def test_a_body_that_is_too_long_is_not_read(client: Client, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("500m", 0.5), ("2", 2), ("1.5", 1.5), ("1Gi", 2**30), ("512Mi", 2**29), ("1k", 1000)]
+    ("text", "number"),
+    [
+        ("500m", 0.5),
+        ("2", 2),
+        ("1.5", 1.5),
+        ("1Gi", 2**30),
+        ("512Mi", 2**29),
+        ("1k", 1000),
+        ("1e3", 1000),
+        ("2E", 2e18),
+    ],
 )
 def test_quantities(text: str, number: float) -> None:
     assert quantity(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1Xi", "1 Gi", "1e3", "nan"])
+@pytest.mark.parametrize("text", ["", "-1", "1Xi", "1 Gi", "1e", "nan", "1" * 5000, "\u0664"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(Faults, match="expected a quantity"):
         quantity(text)
+
+
+def test_a_length_that_is_no_number_is_refused(client: Client) -> None:
+    for length in ("\u00b2", "9" * 5000, "-1"):
+        connection = HTTPConnection("127.0.0.1", client.port, timeout=20)
+        connection.putrequest("POST", "/filter")
+        connection.putheader("Content-Length", length.encode("latin-1"))
+        connection.endheaders()
+        assert connection.getresponse().status == 411
+        connection.close()
+
+
+def test_an_init_container_that_asks_for_more_counts_and_overhead_comes_on_top() -> None:
+    one = pod(**{"nvidia.com__gpu": "1"})
+    one["spec"]["initContainers"] = [{"resources": {"requests": {"cpu": "3", "memory": "1Mi"}}}]
+    one["spec"]["overhead"] = {"cpu": "250m"}
+    vm = vm_of(one)
+    assert (vm.cpus, vm.memory_mib, vm.gpus[0].count) == (3.25, 1024, 1)
 
 
 def test_containers_ask_together() -> None:
