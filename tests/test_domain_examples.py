@@ -298,6 +298,25 @@ def test_gh_mig_parted_29_where_the_manager_takes_the_first_slot_the_4g_starts_f
     assert verify(world.snapshot(), backwards)
 
 
+@pytest.mark.parametrize(("version", "taken"), [("8.0.2", False), ("8.0.3", True), ("9.0", True), (None, True)])
+def test_vm_83_vsphere_mixes_sizes_from_8_u3_on(version: str | None, taken: bool) -> None:
+    platform = {"kind": "vsphere", **({"version": version} if version else {})}
+    for found in (gpu(A40, "mixed-size"), gpu(A40, "same-size", "mixed-size")):
+        world = World("example", [big("h1", found)], asking("A40-4Q", "A40-8Q"), platform=platform)
+        if taken:
+            assert len(place(world.snapshot()).placed) == 2
+        else:
+            with pytest.raises(Faults, match=r"'mixed-size', which vSphere has from 8\.0\.3 on"):
+                world.snapshot()
+
+
+@pytest.mark.parametrize(("version", "fit"), [("8.0.2", 0), ("8.0.3", 1)])
+def test_nvc_a_slice_with_twice_its_memory_is_had_on_esxi_from_8_u3_on(version: str, fit: int) -> None:
+    platform = {"kind": "vsphere", "version": version}
+    assert len(started([big("h1", gpu(H100, "mig"))], asking("H100-1-20C"), platform)) == fit
+    assert len(started([big("h1", gpu(H100, "mig"))], asking("H100-1-10C"), platform)) == 1
+
+
 LINKED = [
     pytest.param("same-size", want("H100XM-80C", count=2), True, id="NVC: full-size vGPUs of series C"),
     pytest.param("passthrough", want(count=2), True, id="FM: whole GPUs"),

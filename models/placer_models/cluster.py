@@ -221,6 +221,13 @@ class Platform(Document):
         """Whether several vGPUs of one VM may be less than the whole frame buffer: from vSphere 8 on."""
         return not (self.kind == "vsphere" and _older(self.version, (8,)))
 
+    @cached_property
+    def has_mixed_sizes(self) -> bool:
+        """Whether vGPUs of several sizes may share a GPU, and MIG-backed ones have twice the memory of their slice: on
+        vSphere from 8.0 U3 on (VM-83, NVC).
+        """
+        return not (self.kind == "vsphere" and _older(self.version, (8, 0, 3)))
+
 
 def wants_one_type(platform: Platform, hosts: Iterable[Host]) -> bool:
     """Whether a same-size GPU takes vGPUs of one *type* only, not of one size: vSphere before 8.0 U2 (VM-83), and any

@@ -141,6 +141,16 @@ def _linked(cluster: Cluster, ask: Ask) -> bool:
     return all(one and one.series == "C" and one.max_per_gpu == 1 and not one.gpu_instance_profile for one in profiles)
 
 
+def _is_double(cluster: Cluster, profile: str) -> bool:
+    """Whether a vGPU stands on a MIG instance of one compute slice and two memory slices."""
+    for model in cluster.catalogue.profile_models(profile):
+        backing = getattr(model.profile(profile), "gpu_instance_profile", None)
+        for one in model.mig.instances if model.mig else ():
+            if one.name == backing and (one.compute_slices, one.memory_slices) == (1, 2):
+                return True
+    return False
+
+
 def misfit(cluster: Cluster, vm: Vm) -> str | None:
     """Why a VM's GPU items can never be together in one VM, wherever it stands; None: they can.
 
@@ -148,10 +158,15 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
     is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML). The platform says how
     many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC). NVLink joins whole GPUs, and of
     vGPUs only time-sliced ones of series C that are the whole frame buffer (NVC); who gets less of a GPU has none.
+    MIG-backed types with twice the memory of their slice are to be had on vSphere from 8.0 U3 on (NVC).
     """
     if vm.needs.nvlink and (less := next((ask for ask in vm.wants if not _linked(cluster, ask)), None)):
         what = less.profile or f"{less.milli}/1000 of a GPU"
         return f"{what} has no NVLink, which whole GPUs have, and vGPUs of series C that are a whole GPU"
+    if not cluster.platform.has_mixed_sizes:
+        double = next((ask.profile for ask in vm.wants if ask.profile and _is_double(cluster, ask.profile)), None)
+        if double is not None:
+            return f"{double} is to be had on vSphere from 8.0 U3 on"
     asked = [ask for ask in items(vm) if ask.profile is not None]
     found = []
     for ask in asked:

@@ -6,9 +6,9 @@ what). All faults are reported together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
-from itertools import islice
+from itertools import chain, islice
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -91,7 +91,8 @@ class Snapshot(Document):
             models = models.of_one_type()
         snapshot._catalogue, snapshot._digest = models, sha256
         parts = Parts.whole(snapshot.hosts, snapshot.vms, snapshot.rules, snapshot.requests, snapshot.jobs)
-        found = list(islice(References(parts, models).faults(), MOST_CROSSED + 1))
+        every = chain(References(parts, models).faults(), _not_yet(snapshot.platform, snapshot.hosts))
+        found = list(islice(every, MOST_CROSSED + 1))
         if found:
             more = len(found[MOST_CROSSED:])
             raise Faults(source, found[:MOST_CROSSED], more, at_least=bool(more))
@@ -143,6 +144,16 @@ class Snapshot(Document):
             catalogue=self._catalogue,
             expected=self._expected,
         )
+
+
+def _not_yet(platform: Platform, hosts: Sequence[Host]) -> Iterator[str]:
+    """GPUs that stand, or may be put, in what the hypervisor does not have yet."""
+    for i, host in enumerate(hosts):
+        for j, gpu in enumerate(host.gpus):
+            if "mixed-size" in gpu.sharings and not platform.has_mixed_sizes:
+                key = "sharing" if gpu.sharing == "mixed-size" else "may_share"
+                said = f"found 'mixed-size', which vSphere has from 8.0.3 on; 'platform' says {platform.version}"
+                yield f"hosts[{i}].gpus[{j}].{key}: {said}"
 
 
 def _item(key: str) -> Any:

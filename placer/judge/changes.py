@@ -96,6 +96,8 @@ class Changes:
         """What else an empty GPU could be set to."""
         model = self.scene.cluster.catalogue.find(gpu.model)
         for sharing in SHARINGS:
+            if sharing == "mixed-size" and not self.scene.cluster.platform.has_mixed_sizes:
+                continue
             if sharing not in gpu.sharings and model.row_units(sharing):
                 yield {"sharing": sharing, "may_share": None}, f"sharing {sharing}"
         for mode in model.modes if model.known else ():
