@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from bench.pictures import axes
 from bench.place import LATE, gpus_of, placed, shares
 from bench.process import answered
 from bench.tables import Line
@@ -47,32 +48,21 @@ def defrag(
             lines.append({**first, **shares(line, gpus, held), "placed": len(answer.placed), **line})
             click.echo(json.dumps(lines[-1]))
     if picture is not None:
-        try:
-            draw(lines, picture)
-        except ImportError as error:
-            raise click.ClickException("a picture needs matplotlib: pip install 'gpu-placer[bench]'") from error
+        draw(lines, picture)
 
 
 def draw(lines: Sequence[Line], path: Path) -> None:
     """The share of GPUs that is given against the moves allowed, with what is given without any move, and the bound.
     Needs matplotlib.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
     points = sorted((line["most_moves"], line["gpu_percent"], line["most_percent"]) for line in lines)
     walk = [(0, lines[0]["before_percent"]), *((most, share) for most, share, _ in points)]
-    axes.plot(*zip(*walk, strict=True), "o-")
     bounds = [(most, bound) for most, _, bound in points if bound is not None]
-    if bounds:
-        axes.plot(*zip(*bounds, strict=True), "--", label="nobody can beat this")
-        axes.legend(loc="lower right")
-    axes.set_xlabel("moves at most")
-    axes.set_ylabel("GPUs given, %")
-    axes.set_title(f"{lines[0]['trace']}: pods started by moving others")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    with axes(path) as drawn:
+        drawn.plot(*zip(*walk, strict=True), "o-")
+        if bounds:
+            drawn.plot(*zip(*bounds, strict=True), "--", label="nobody can beat this")
+            drawn.legend(loc="lower right")
+        drawn.set_xlabel("moves at most")
+        drawn.set_ylabel("GPUs given, %")
+        drawn.set_title(f"{lines[0]['trace']}: pods started by moving others")
