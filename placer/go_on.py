@@ -143,12 +143,14 @@ def _bounds(
 ) -> Mapping[str, int | None]:
     """What no plan beats that goes on from here, by the kinds of goals."""
     assert plan.asked is not None
-    if budget.over() or not isinstance(plan.asked.request, Consolidate):
+    if budget.over():
         return {}
-    from placer.night.onward import bounds_onward
+    from placer.night.onward import night_onward
+    from placer.rounds.onward_bounds import rounds_onward
 
+    bounds = night_onward if isinstance(plan.asked.request, Consolidate) else rounds_onward
     with budget, budget.spending.part("bounds"):
-        return bounds_onward(snapshot, rest, plan, decision, score, budget)
+        return bounds(snapshot, rest, plan, decision, score, budget)
 
 
 def _finished(

@@ -26,13 +26,12 @@ from placer.solve.value import Supply, most_value
 from placer_models.clock import Clock
 from placer_models.decision import Decision
 from placer_models.goals.night import HostsFreed
-from placer_models.motion import stun_seconds
 from placer_models.night import Asked, Consolidate
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
 
 
-def bounds_onward(
+def night_onward(
     snapshot: Snapshot, rest: Rest, plan: Plan, decision: Decision, score: Mapping[str, int], budget: Budget
 ) -> dict[str, int | None]:
     """The bounds of a consolidation that goes on, by the kinds of goals, each given the scores of those before it."""
@@ -132,23 +131,15 @@ class _Onward:
         """Migrations that were, or must be where nobody is down: those of the way back of who is away, and those off
         the hosts that are still to be empty. Their number, or their milliseconds of stun.
         """
-        cluster, homes = self._night.scene.cluster, self._now.carried.homes
-        same = self._request.way_back == "same-host"
-
-        def weight(vm: str) -> int:
-            if not stun:
-                return 1
-            return round(1000 * stun_seconds(cluster, cluster.vms[vm])) if vm in cluster.vms else 0
-
-        done = sum(weight(str(step.vm)) for step in self._now.done if step.kind == "migrate")
-        away = [vm for vm in homes if same and vm not in self._now.carried.excused and self._night.scene.of(vm)]
+        now, returns = self._now, self._request.way_back == "same-host"
         beside: list[int] = []
         for host in sorted(self._able):
             stands = list(self._night.scene.on(host))
             if stands:
-                beside.append(sum((2 if same else 1) * weight(one.vm) for one in stands if one.vm not in homes))
+                at_home = (one.vm for one in stands if one.vm not in now.carried.homes)
+                beside.append((1 + returns) * sum(now.weight(vm, stun=stun) for vm in at_home))
         more = freed - (len(self._able) - len(beside)) if freed > self._freed_before() else 0
-        return done + sum(map(weight, away)) + sum(sorted(beside)[: max(0, more)])
+        return now.migrations(now.carried.excused, returns=returns, stun=stun) + sum(sorted(beside)[: max(0, more)])
 
     def _soonest(self, before: Mapping[str, int]) -> int:
         origin = min(begin for window in self._request.windows for begin, _ in window.spans())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from datetime import datetime
 
 from placer.judge.midway import Midway
@@ -12,7 +12,7 @@ from placer.night.carried import Carried
 from placer.night.window import Night
 from placer.rest import Place, Rest, place_after
 from placer_models.cluster import Cluster, Vm
-from placer_models.motion import state_mib, step_seconds
+from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.night import Consolidate
 from placer_models.plan import PlacedGpu, Step
 from placer_models.scene import Hold, Scene, Stand
@@ -114,6 +114,21 @@ class Present:
         """No time is left: who would have to come back does not."""
         due = {"same-host": [*self._homes], "any-host": [*self._gone], "none": []}[self._request.way_back]
         self.carried.excused.update((vm, "is not back as the last window ends") for vm in due)
+
+    def weight(self, vm: str, *, stun: bool) -> int:
+        """What a migration of a VM counts: itself, or its milliseconds of stun."""
+        cluster = self.scene.cluster
+        if not stun:
+            return 1
+        return round(1000 * stun_seconds(cluster, cluster.vms[vm])) if vm in cluster.vms else 0
+
+    def migrations(self, excused: Container[str], *, returns: bool, stun: bool) -> int:
+        """The migrations that were, and (where VMs return) those of who is away and due, if nobody is taken down for
+        it: their number, or their milliseconds of stun.
+        """
+        done = [str(step.vm) for step in self.done if step.kind == "migrate"]
+        home = [vm for vm in self._homes if returns and vm not in excused and self.scene.of(vm)]
+        return sum(self.weight(vm, stun=stun) for vm in (*done, *home))
 
     # what a night may do
 

@@ -23,7 +23,7 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget
     """
     assert rest.plan.asked is not None
     assert isinstance(rest.plan.asked.request, Evacuate)
-    rolled = _Rolled(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
+    rolled = Rolled(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
     rolled.close()
     rolling = rolled.rolling()
     rolled.go_round(rolling)
@@ -31,7 +31,7 @@ def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget
     return rolled.written(rolling)
 
 
-class _Rolled(Onward):
+class Rolled(Onward):
     """The three parts, one after the other."""
 
     request: Evacuate

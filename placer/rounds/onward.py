@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from placer.judge.midway import Midway
 from placer.night.back import after
@@ -46,7 +47,7 @@ class Onward:
         assert rest.plan.asked is not None
         self.asked = rest.plan.asked
         self.request = request
-        self.now = Present(snapshot.content, rest, self._as_night("same-host"))
+        self.now = Present(snapshot.content, rest, self._as_night())
         self.rules = decision.rules_of(snapshot.rules)
         self.origin = Clock(self.now.begin)
         self.cluster = Midway(snapshot.content, rest.plan).cluster
@@ -58,7 +59,7 @@ class Onward:
         self.mark = unused_mark(rest.plan)
         self.scene = self.now.scene
         self.spans = [
-            (self.origin.seconds(begin), self.origin.seconds(end)) for begin, end in left_of(request, self.now.begin)
+            (self.origin.seconds(begin), self.origin.seconds(end)) for begin, end in self.windows(self.now.begin)
         ]
         failed: dict[str, set[str]] = defaultdict(set)
         for step in self.now.missed:
@@ -70,6 +71,10 @@ class Onward:
     def excusing(self) -> Asked:
         """What the plan was asked for, with those VMs excused that cannot be back."""
         return excusing(self.asked, self.excused)
+
+    def windows(self, since: datetime) -> list[tuple[datetime, datetime]]:
+        """What is left of the windows at an instant."""
+        return left_of(self.request, since)
 
     def begin(self, rounds: Rounds) -> None:
         """Let rounds begin after those that there were."""
@@ -105,7 +110,7 @@ class Onward:
         begin, end = next(((b, e) for b, e in self.spans if e > self.clock), (self.clock, self.clock))
         carried = replace(self.now.carried, homes=homes, away={vm: away[vm] for vm in homes if vm in away}, excused={})
         scene = Scene(self.cluster, self.scene.stands())
-        night = Night(self.origin, end, scene, self.rules, self._as_night("same-host"), (), carried=carried)
+        night = Night(self.origin, end, scene, self.rules, self._as_night(), (), carried=carried)
         actions = brought_home(night, scene.copy())
         legs: Counter[str] = Counter()
         for i, action in enumerate(actions):
@@ -139,9 +144,8 @@ class Onward:
             }
         )
 
-    def _as_night(self, way_back: str) -> Consolidate:
-        request = self.request
-        return Consolidate.model_validate({"windows": request.windows, "way_back": way_back, "limits": request.limits})
+    def _as_night(self) -> Consolidate:
+        return Consolidate(windows=self.request.windows, way_back="same-host", limits=self.request.limits)
 
 
 def _inside(steps: Iterable[Step]) -> Iterator[tuple[str, Step]]:

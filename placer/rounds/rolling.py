@@ -49,7 +49,7 @@ class Rolling(Rounds):
 
     @property
     def cut_short(self) -> bool:
-        return self.over and bool(self._pending())
+        return self.over and bool(self.pending)
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -61,7 +61,7 @@ class Rolling(Rounds):
 
     @property
     def most(self) -> Mapping[str, int]:
-        return {"named-freed": len(self._possible)}
+        return {"named-freed": len({*self.done, *self._possible})}
 
     @property
     def ways(self) -> Mapping[str, Options | str]:
@@ -82,17 +82,19 @@ class Rolling(Rounds):
 
     def window(self, begin: int, end: int) -> None:
         clock, self.later = begin, {}
-        while self._pending() and not self.over:
+        while self.pending and not self.over:
             found = self._next(clock, end)
             if found is not None:
                 clock += found.seconds
             elif self.request.in_order and self.later:
                 if clock > begin:  # nobody goes before it
-                    self.later |= dict.fromkeys(self._pending(), TOO_LONG)
+                    self.later |= dict.fromkeys(self.pending, TOO_LONG)
                 else:
                     self.never |= {host: (why,) for host, why in self.later.items()}
 
-    def _pending(self) -> list[str]:
+    @property
+    def pending(self) -> list[str]:
+        """The hosts whose turn may still come."""
         known = {*self.done, *self.never, *self.later}
         return [host for host in self._asked if host not in known]
 
@@ -100,7 +102,7 @@ class Rolling(Rounds):
         """The next round: as many hosts as may be at once, else half as many, and so on. One that cannot even be done
         alone is left out (None).
         """
-        pending = self._pending()
+        pending = self.pending
         size = min(self.request.at_once or len(pending), len(pending))
         while True:
             chosen = self._chosen(pending, size)
@@ -137,11 +139,11 @@ class Rolling(Rounds):
         return {Spot(host): list(self.scene.on(host)) for host in hosts}
 
     def _rounds_left(self) -> int:
-        return -(-len(self._pending()) // (self.request.at_once or len(self.request.hosts)))
+        return -(-len(self.pending) // (self.request.at_once or len(self.request.hosts)))
 
     def _round(self, chosen: Sequence[str], clock: int, end: int) -> Round | str:
         """One round with these hosts, or why there is none."""
-        later = frozenset(self._pending()) - set(chosen)
+        later = frozenset(self.pending) - set(chosen)
         try:
             found = self.attempt(
                 self._leavers(chosen),

@@ -28,7 +28,7 @@ def switched_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budg
     """
     assert rest.plan.asked is not None
     assert isinstance(rest.plan.asked.request, SetMode)
-    switched = _Switched(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
+    switched = Switched(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
     switched.close()
     switching = switched.switching()
     switched.go_round(switching)
@@ -36,7 +36,7 @@ def switched_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budg
     return switched.written(switching)
 
 
-class _Switched(Onward):
+class Switched(Onward):
     """The three parts, one after the other."""
 
     request: SetMode

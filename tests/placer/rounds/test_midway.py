@@ -75,6 +75,7 @@ def test_where_all_goes_as_planned_nothing_is_changed(way_back: str, at_once: in
         assert found.continued is not None
         assert (found.continued.changed, found.continued.dropped, found.continued.new) == ((), (), ()), at
         assert found.score == plan.score
+        assert found.bound["named-freed"] == found.score["named-freed"]
 
 
 def test_a_host_that_is_done_stays_done_when_the_next_one_fails() -> None:
@@ -146,3 +147,19 @@ def test_any_single_failure_at_any_time_is_planned_around() -> None:
         homes = {"p1": "n1", "w1": "n1", "p2": "n2", "w2": "n2"}
         away = {vm for vm, host in ends.items() if host != homes[str(vm)]}
         assert away <= set(found.asked.begun.excused), (step.id, ends)
+
+
+def test_in_the_midst_of_an_upgrade_its_moves_are_proven_and_when_it_can_be_over_is_bounded() -> None:
+    night = Night(
+        [host(f"n{i}", cpus=8) for i in (1, 2, 3)],
+        [quick("a", on="n1"), quick("b", on="n1"), quick("c", on="n2")],
+        {"kind": "evacuate", "hosts": ["n1", "n2"], "minutes": 1, "at_once": 1, "windows": [window(0, 600)]},
+    )
+    assert isinstance(night.asked, Evacuate)
+    plan = evacuate(night.snapshot, night.asked)
+    first = next(step for step in plan.steps if step.kind == "leave-maintenance")
+    found = onward(night, plan, first.end + timedelta(seconds=1))
+    assert (found.bound["named-freed"], found.bound["moves"]) == (2, found.score["moves"])
+    since = round((first.end - plan.window[0].from_).total_seconds())
+    assert found.bound["soonest"] is not None
+    assert since < found.bound["soonest"] <= found.score["soonest"]

@@ -81,6 +81,7 @@ def test_where_all_goes_as_planned_nothing_is_changed(name: str) -> None:
         assert found.continued is not None
         assert (found.continued.changed, found.continued.dropped, found.continued.new) == ((), (), ()), at
         assert found.score == plan.score
+        assert found.bound["modes-set"] == found.score["modes-set"]
 
 
 @pytest.mark.parametrize("name", STORIES)
