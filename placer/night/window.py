@@ -11,7 +11,7 @@ from placer.night.carried import Carried
 from placer_models.clock import Clock
 from placer_models.cluster import Vm
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.moving import immovable
+from placer_models.moving import immovable, unreachable
 from placer_models.night import Consolidate
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
@@ -105,6 +105,10 @@ class Night:
         most = min((limit for limit in (limits.stun_seconds, vm.stun_limit_seconds) if limit is not None), default=None)
         if refused is None and most is not None and stun > most:
             refused = f"would be stunned for {stun:g} s, and may be for {most:g} s"
+        home = cluster.hosts[stand.host]
+        no_return = unreachable(cluster, stand, home) if self.returns else None
+        if refused is None and no_return is not None:
+            refused = f"could not be migrated back to {home.name}: {no_return}"
         failed = self.carried.refused.get(stand.vm, frozenset())
         away: list[tuple[Way, int]] = []
         through = any(hold.sharing == "passthrough" for hold in stand.holds)
@@ -121,7 +125,9 @@ class Night:
             tuple(away),
             math.ceil(stun * 1000) if refused is None else 0,
             state_mib(cluster, vm),
-            None if refused is None or not away else (away[0][0], self.seconds_of(vm, *THERE_AND_BACK[away[0][0]])),
+            None
+            if refused is None or no_return is not None or not away
+            else (away[0][0], self.seconds_of(vm, *THERE_AND_BACK[away[0][0]])),
             self.not_to.get(stand.vm, frozenset()) | self.carried.taken,
         )
 

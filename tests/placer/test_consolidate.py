@@ -232,3 +232,18 @@ def test_an_interrupt_ends_the_search_and_the_best_plan_so_far_is_judged(monkeyp
     monkeypatch.setattr("placer.night.search.solve_target", interrupted)
     _, plan = night([host("esx01"), host("esx02")], [desk("desk-1", "esx01"), desk("desk-2", "esx02")], [])
     assert (plan.score["hosts-freed"], plan.stopped) == (1, "interrupted")
+
+
+def test_who_could_not_come_back_to_a_host_with_both_ecc_states_does_not_leave_it() -> None:
+    def with_ecc(name: str, *states: bool) -> dict[str, Any]:
+        gpus = [
+            {"id": f"g{i}", "model": "Tesla M60", "sharing": "same-size", "ecc": ecc} for i, ecc in enumerate(states)
+        ]
+        return host(name) | {"gpus": gpus}
+
+    vms = [desk("desk", "esx01"), desk("stays", "esx02", live_migrate=False)]
+    hosts = [with_ecc("esx01", False, True), with_ecc("esx02", False, False)]
+    _, plan = night(hosts, vms, [], free=["esx01"])
+    assert plan.freed == ()
+    assert plan.unmoved[0].reasons[0].startswith("could not be migrated back to esx01: ECC state differs")
+    assert [one.host for one in night(hosts, vms, [], free=["esx01"], way_back="none")[1].freed] == ["esx01"]
