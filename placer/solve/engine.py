@@ -51,8 +51,8 @@ MANY_ASKED, FEW_STARTS = 5_000, 3
 FAR = 0.001
 """By what part of its bound a score is lower, at least, for hosts to choose at prices."""
 
-SHARPER_SECONDS = 5.0
-"""How long a bound in whole numbers may take."""
+SHARPENED_PER_SECOND = 3_000
+"""How fast a bound in whole numbers is found, in unknowns."""
 
 PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
@@ -290,7 +290,7 @@ class _Large:
     def _for_bounds(self) -> float:
         """The seconds that are kept for bounds once the search has ended."""
         open_ = sum(map(self.known.open, range(self._plain)))
-        whole = SHARPER_SECONDS if self.merged is not None and self.merged.whole else 0.0
+        whole = 0.0 if self.merged is None else self.merged.size / SHARPENED_PER_SECOND
         return min((1 - SHARE) / 2 * self.budget.left, open_ * self._bound_seconds + whole)
 
     def _sharpen(self) -> None:

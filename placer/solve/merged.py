@@ -20,10 +20,11 @@ from ortools.sat.python import cp_model
 
 from placer.judge.check import broken
 from placer.memory import affordable
-from placer.solve.board import CountBoard
+from placer.solve.board import CountBoard, TooLarge
 from placer.solve.bound import Linear
 from placer.solve.budget import Budget
 from placer.solve.figures import most_alone
+from placer.solve.pieces import pieces
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
 from placer.warm.rows import Ints
@@ -32,12 +33,15 @@ from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.gpu_rows import Row
-from placer_models.rules.rule import Place, Rule
+from placer_models.rules.rule import Place, Rule, VmClass
 from placer_models.scene import Scene
 from placer_models.seating import held, zones
 
 MOST_UNKNOWNS, MOST_WHOLE = 100_000, 20_000
 """Unknowns of a merged board at most, and of one that is solved in whole numbers."""
+
+LANES = 2
+"""Pieces that are solved at the same time."""
 
 WORK = 2.0
 """Deterministic seconds for the bound of one goal at most."""
@@ -140,9 +144,9 @@ class Merged:
         local = [rule for rule in rules if not rule.soft and rule.by_host]
         groups = merged_groups(scene, survey, local, self.alone)
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
-        made = scene, kept, goals, scene.cluster.asked
+        self._made = scene, kept, goals, scene.cluster.asked
         for kind in (MergedBoard, FreeSlots):
-            self._board = kind(self.alone, *made, groups=groups, survey=survey, most=most, over=budget.over)
+            self._board = kind(self.alone, *self._made, groups=groups, survey=survey, most=most, over=budget.over)
             if not self._board.narrow:
                 break
         self._linear = Linear(self._board, goals, budget)
@@ -173,41 +177,81 @@ class Merged:
         return self._linear.bound(number, scores)
 
     @property
-    def whole(self) -> bool:
-        """Whether it is small enough to be solved in whole numbers."""
-        return not self._board.narrow and len(self._board.model.proto.variables) <= MOST_WHOLE
+    def size(self) -> int:
+        """How many unknowns it has."""
+        return len(self._board.model.proto.variables)
 
     def sharper(self, number: int, scores: Sequence[int]) -> int | None:
-        """The same in whole numbers, which takes longer."""
-        if not self.whole:
-            return None
+        """The same in whole numbers, which takes longer. None where it is too large for that."""
+        apart = not number and self._goals[0].sense == "most" and self._board.slot_choice == "chosen"
+        found = self._in_pieces() if apart else None
+        if found is not None or self._board.narrow or self.size > MOST_WHOLE:
+            return found
         found = self._solved(number, scores[:number])
         return self._solved(number, ()) if found is None and number else found  # without floors it is a bound, too
+
+    def _in_pieces(self) -> int | None:
+        """The sharper bound of the first goal, without the VMs that bring it nothing: they tie all hosts together."""
+        board, worth = self._board, self._linear.worth([1.0])
+        index = {id(place): number for number, place in enumerate(board.places)}
+        spots: dict[VmClass, list[int]] = defaultdict(list)
+        for vms, place, count in board.where():
+            if not isinstance(count, int) and worth.get(count.index, 0) > 0:
+                spots[vms].append(index[id(place)])
+        found = pieces(spots.items())
+        total = self._expression(board, board.aims[0])[1]
+        for first in range(0, len(found), LANES):
+            try:
+                some = [self._piece(*piece) for piece in found[first : first + LANES]]
+            except TooLarge:
+                return None
+            jobs = [(self._solver(), piece.model) for piece in some]
+            for status, (solver, _) in zip(self._budget.solve_all(jobs), jobs, strict=True):
+                if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+                    return None
+                total += math.floor(solver.best_objective_bound + 1e-6)
+        return total
+
+    def _piece(self, numbers: Sequence[int], classes: Sequence[VmClass]) -> CountBoard:
+        """Some of the merged hosts, for some of the VMs, with the first goal to be most."""
+        scene, rules, goals, asked = self._made
+        mine = {name: asked[name] for vms in classes for name in vms.names}
+        groups = [self._board.places[number].names for number in numbers]
+        made = self.alone, scene, rules, goals[:1], mine
+        survey, over = self._board.survey, self._budget.over
+        board = type(self._board)(*made, groups=groups, survey=survey, most=MOST_WHOLE, over=over)
+        board.model.maximize(self._expression(board, board.aims[0])[0])
+        return board
 
     def _solved(self, number: int, floors: Sequence[int]) -> int | None:
         board, model = self._board, self._board.model.clone()
         for goal, aim, score in zip(self._goals, board.aims, floors, strict=False):
-            expression, constant = self._expression(aim)
+            expression, constant = self._expression(board, aim)
             at_least = goal.sense == "most"
             model.add(expression >= score - constant if at_least else expression <= score - constant)
-        expression, constant = self._expression(board.aims[number])
+        expression, constant = self._expression(board, board.aims[number])
         most = self._goals[number].sense == "most"
         if most:
             model.maximize(expression)
         else:
             model.minimize(expression)
-        solver = cp_model.CpSolver()
-        solver.parameters.random_seed = self._search.seed
-        solver.parameters.num_workers = 1
-        solver.parameters.linearization_level = 2
-        solver.parameters.max_deterministic_time = WORK
+        solver = self._solver()
         if self._budget.solve(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         bound = solver.best_objective_bound
         return (math.floor(bound + 1e-6) if most else math.ceil(bound - 1e-6)) + constant
 
-    def _expression(self, aim: tuple[Any, int]) -> tuple[Any, int]:
-        factors, unknowns, constant = self._board.merged(aim[0])
+    def _solver(self) -> cp_model.CpSolver:
+        solver = cp_model.CpSolver()
+        solver.parameters.random_seed = self._search.seed
+        solver.parameters.num_workers = 1
+        solver.parameters.linearization_level = 2
+        solver.parameters.max_deterministic_time = WORK
+        return solver
+
+    @staticmethod
+    def _expression(board: CountBoard, aim: tuple[Any, int]) -> tuple[Any, int]:
+        factors, unknowns, constant = board.merged(aim[0])
         return cp_model.LinearExpr.weighted_sum(unknowns, factors), constant + aim[1]
 
 
