@@ -105,10 +105,10 @@ class Night:
         most = min((limit for limit in (limits.stun_seconds, vm.stun_limit_seconds) if limit is not None), default=None)
         if refused is None and most is not None and stun > most:
             refused = f"would be stunned for {stun:g} s, and may be for {most:g} s"
-        home = cluster.hosts[stand.host]
-        no_return = unreachable(cluster, stand, home) if self.returns else None
+        host = cluster.hosts[stand.host]
+        no_return = unreachable(cluster, stand, host) if self.returns else None
         if refused is None and no_return is not None:
-            refused = f"could not be migrated back to {home.name}: {no_return}"
+            refused = f"could not be migrated back to {host.name}: {no_return}"
         failed = self.carried.refused.get(stand.vm, frozenset())
         away: list[tuple[Way, int]] = []
         through = any(hold.sharing == "passthrough" for hold in stand.holds)
