@@ -7,7 +7,8 @@ several vGPUs in one VM, GPUs that must be together on a board, on a NUMA node o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
@@ -244,6 +245,8 @@ class _Search:
         if not self.first_legal and any(ask is not self.asked[0] for ask in self.asked):
             self.order.sort(key=lambda i: (-self._size(self.asked[i]), str(self.asked[i]), i))
         self.found: dict[int, Hold] = {}
+        self.barren: set[Hashable] = set()
+        """What the GPUs held with so many items seated when the others found no seat."""
 
     def _size(self, ask: Ask) -> int:
         uses = (
@@ -257,13 +260,16 @@ class _Search:
             yield tuple(self.found[i] for i in range(len(self.asked)))
             return
         index = self.order[at]
-        seen = set()
+        state = self._state(at) if at else None
+        if state in self.barren:
+            return
+        seen, barren = set(), True
         for gpu, sharing, use in self._candidates(self.asked[index], index):
             alike = gpu.model, gpu.mode, gpu.sharings, self.apart[gpu.id]
-            state = (alike, sharing, self.held[gpu.id], self._taken_by_ask(index, gpu))
-            if state in seen:
+            one = (alike, sharing, self.held[gpu.id], self._taken_by_ask(index, gpu))
+            if one in seen:
                 continue
-            seen.add(state)
+            seen.add(one)
             for slot in self._slots(gpu, sharing, use):
                 before = self.held[gpu.id], self.sharing[gpu.id]
                 self.held[gpu.id] = (*before[0], (use, slot))
@@ -271,9 +277,24 @@ class _Search:
                 ask = self.asked[index]
                 kept = None if sharing == "passthrough" else slot
                 self.found[index] = Hold(gpu.id, sharing, ask.profile, kept, ask.milli)
-                yield from self.every(at + 1)
+                for holds in self.every(at + 1):
+                    barren = False
+                    yield holds
                 del self.found[index]
                 self.held[gpu.id], self.sharing[gpu.id] = before
+        if state is not None and barren:
+            self.barren.add(state)
+
+    def _state(self, at: int) -> Hashable:
+        """All that matters to the items that are left, whichever of GPUs that are alike holds what."""
+        index = self.order[at]
+        gpus = Counter(
+            (gpu.model, gpu.mode, gpu.sharings, self.apart[gpu.id], self.sharing[gpu.id], held_, taken)
+            for gpu in self.gpus
+            for held_ in [frozenset(Counter(self.held[gpu.id]).items())]
+            for taken in [self._taken_by_ask(index, gpu)]
+        )
+        return at, frozenset(gpus.items())
 
     def _candidates(self, ask: Ask, index: int) -> Iterator[tuple[Gpu, Sharing, Use]]:
         rank = {gpu.id: (-sum(use.share_milli for use, _ in self.held[gpu.id]), i) for i, gpu in enumerate(self.gpus)}
