@@ -232,9 +232,14 @@ class Field:
         self._ahead.ready()
         return self._ahead.lost_instead(vm, self._one(vm), hosts, gpus, left)
 
-    def wishes_broken(self, *hosts: str) -> int:
-        """By how much the rules that should hold are broken on these hosts."""
-        return sum(_amount(rule, self.scene, host) for rule in self._soft for host in hosts)
+    @property
+    def wished(self) -> int:
+        """By how much the rules that should hold are broken, as is known."""
+        return sum(self._broken)
+
+    def wishes_broken(self) -> int:
+        """The same, counted afresh in the scene as it stands on trial."""
+        return sum(_amount(rule, self.scene, None) for rule in self._soft)
 
     def _asking(self, vm: Vm) -> Asking:
         said = {id(room.rule) for room in self.columns.rooms}
@@ -257,7 +262,7 @@ class Field:
             return fullest
 
         keys: dict[str, Key] = {
-            "should": lambda some: self._wishes(vm, found[some]) + sum(self._broken),
+            "should": lambda some: self._wishes(vm, found[some]) + self.wished,
             "stranded": lambda some: (lost + cost[some]) // weight,
             "balance": balance,
         }
@@ -290,7 +295,7 @@ class Field:
 
     def _scores_off(self, lost: int) -> dict[str, int]:
         off = {
-            "should": sum(self._broken),
+            "should": self.wished,
             "stranded": lost // max(1, self.rows.weight),
             "balance": int(self.columns.full.max(initial=0)),
         }
@@ -300,10 +305,10 @@ class Field:
         on = {"placed": 1, "gpu-milli": milli_of(self.cluster, vm), "hosts-touched": 1, **keys}
         return {goal.label: on.get(goal.kind, 0) for goal in self.goals}
 
-    def scores_moved(self, vm: Vm, stranded: int, fullest: int) -> dict[str, int]:
+    def scores_moved(self, vm: Vm, wishes: int, stranded: int, fullest: int) -> dict[str, int]:
         """The scores where a VM starts in the room of one that moves; so much more is stranded then (times weights)."""
         lost = self.columns.lost() + stranded if self.strands else 0
-        now = {"should": sum(self._broken), "stranded": lost // max(1, self.rows.weight), "balance": fullest}
+        now = {"should": wishes, "stranded": lost // max(1, self.rows.weight), "balance": fullest}
         return self._scores_on(vm, {**now, "moves": 1, "hosts-touched": 2})
 
     def _better(self, one: Mapping[str, int], other: Mapping[str, int]) -> bool:

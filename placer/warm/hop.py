@@ -177,7 +177,6 @@ class Hops:
         goes = self._seated(other, to)
         if goes is None or refusals(scene, self._always, goes):
             return None
-        wished = field.wishes_broken(there.name, to.name)
         with scene.lifted(stand):
             if refusals(scene, field.must, goes):
                 return None
@@ -186,16 +185,17 @@ class Hops:
                 if start is None or refusals(scene, field.must, start):
                     return None
                 with scene.trial(start):
-                    if field.wishes_broken(there.name, to.name) > wished:
+                    wishes = field.wishes_broken()
+                    if wishes > field.wished:
                         return None
-                    return Hop(stand, goes, start, way.lost, self._score(vm, (there, to)))
+                    return Hop(stand, goes, start, way.lost, self._score(vm, wishes, (there, to)))
 
     def _seated(self, vm: Vm, host: Host) -> Stand | None:
         """A VM's best seat on a host as it stands now."""
         best = self.field.seats.best(vm, host, self.field.rows.of_host(self.field.scene, host))
         return None if best is None else Stand(vm.name, host.name, best[1])
 
-    def _score(self, vm: Vm, hosts: tuple[Host, Host]) -> dict[str, int]:
+    def _score(self, vm: Vm, wishes: int, hosts: tuple[Host, Host]) -> dict[str, int]:
         """The goals' scores in the scene as it is, in which only these hosts differ from the columns."""
         field, columns, full = self.field, self.field.columns, self.field.columns.full.copy()
         more = 0
@@ -206,4 +206,4 @@ class Hops:
                 states = field.rows.of_host(field.scene, host)
                 losses = field.rows.losses()
                 more += int(losses[states].sum() - losses[columns.by_gpu[:, number]].sum())
-        return field.scores_moved(vm, more, int(full.max()))
+        return field.scores_moved(vm, wishes, more, int(full.max()))

@@ -67,6 +67,26 @@ def test_a_whole_gpu_is_freed_by_a_desktop_that_finds_another() -> None:
     assert [(one.gpu, one.sharing) for one in proposal.placed[0].gpus] == [("g0", "passthrough")]
 
 
+def test_a_move_that_mends_a_wish_is_told_so() -> None:
+    story = snapshot(
+        [host("h1", cpus=8), host("h2", cpus=8)],
+        [
+            on("a", "h1", cpus=2, may=MOVABLE, labels={"app": "web"}),
+            on("b", "h1", cpus=2, labels={"app": "web"}),
+            on("c", "h2", cpus=4),
+            off("big", cpus=6),
+        ],
+        rules=[{"kind": "apart", "vm_labels": {"app": "web"}, "strength": "should"}],
+    )
+    session = Session(story)
+    proposal = session.propose("big", moves=1)
+    assert (proposal.moves[0].vm, proposal.host) == ("a", "h1")
+    assert dict(proposal.score) == dict(place(story, moves=1).score)
+    assert proposal.score["should"] == 0
+    session.commit(proposal)
+    assert session.snapshot().content.vms["a"].host == "h2"
+
+
 REFUSED: dict[str, tuple[list[Json], list[Json], list[Json]]] = {
     "there is no room for it elsewhere while it stands here": (
         [host("h1", cpus=8), host("h2", cpus=8)],
