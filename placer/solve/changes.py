@@ -29,8 +29,8 @@ Numbers = npt.NDArray[np.float64]
 Points = list[tuple[int, float, "Option"]]
 """Cells that an option takes more than now, what it is worth, and what it is: more and more of both."""
 
-CELLS = 1000
-"""Cells of a host's first amount."""
+CELLS = 1280
+"""Cells of the first amount of the largest host."""
 
 PART = 2.0**-10
 """Prices are multiples of it, those of amounts of a millionth of it."""
@@ -95,6 +95,9 @@ class Changes:
         self._in, self._move = inventory, move
         self._prices = prices
         self._tables: dict[tuple[int, int], _Table] = {}
+        self._filled: dict[tuple[_Piece, ...], tuple[Numbers, npt.NDArray[np.int16]]] = {}
+        self._most = max((group.sort.room[0] for group in inventory.groups if group.sort.room), default=0)
+        self.cell = max(1, -(-self._most // CELLS))
         sizes = {size for group in inventory.groups for size, _ in group.sort.takes.values()}
         sizes |= {
             n for group in inventory.groups for row, _ in group.rows for n in (row.free, *(s for _, s in row.residents))
@@ -117,6 +120,24 @@ class Changes:
                 return most, found
         return most, []
 
+    def filled(self, pieces: tuple[_Piece, ...]) -> tuple[Numbers, npt.NDArray[np.int16]]:
+        """The best that can come into each free part of a GPU with so many cells, and the piece that came last."""
+        if pieces not in self._filled:
+            parts, width = WHOLE // self.unit, self._most // self.cell + 1
+            every = np.zeros((parts + 1, width))
+            lasts = np.full((parts + 1, width), -1, dtype=np.int16)
+            for part in range(1, parts + 1):
+                best, last = every[part], lasts[part]
+                best[:] = every[part - 1]
+                for number, (_, size, cells, worth) in enumerate(pieces):
+                    if size <= part and cells < width:
+                        other = every[part - size, : width - cells] + worth
+                        better = other > best[cells:]
+                        best[cells:][better] = other[better]
+                        last[cells:][better] = number
+            self._filled[pieces] = every, lasts
+        return self._filled[pieces]
+
     def _table(self, sort: Sort, step: int) -> _Table:
         key = (id(sort), step)
         if key not in self._tables:
@@ -131,7 +152,7 @@ class _Table:
         self._in, self._sort, self._move, self._unit = inventory, sort, move, of.unit
         self._prices = prices
         first = sort.room[0] if sort.room else 0
-        self._cell = max(1, -(-first // CELLS))
+        self._cell = of.cell
         self._width = first // self._cell + 1
         self._amounts = self._priced(step)
         dear = WHOLE * max(1, len(sort.host.gpus)) / self._width
@@ -153,7 +174,8 @@ class _Table:
                 self._plain.append(_Piece(kind, 0, cells, worth))
         self._pieces = _unbeaten(self._pieces)
         self._plain = _unbeaten(self._plain)
-        self._fill()
+        best, last = of.filled(tuple(self._pieces))
+        self._best, self._last = best[:, : self._width], last[:, : self._width]
 
     def _priced(self, step: int) -> tuple[float, ...]:
         """The price of each further amount."""
@@ -180,21 +202,6 @@ class _Table:
         needs = self._sort.amounts.get(self._in.vm_kind(kind), ())
         cells = -(-needs[0] // self._cell) if needs else 0
         return -cells, self._further(needs or (0,)) - float(self._prices[kind]) - self._move
-
-    def _fill(self) -> None:
-        """The best that can come into each free part of a GPU with so many cells, and the piece that came last."""
-        parts = WHOLE // self._unit
-        self._best = np.zeros((parts + 1, self._width))
-        self._last = np.full((parts + 1, self._width), -1, dtype=np.int16)
-        for part in range(1, parts + 1):
-            best, last = self._best[part], self._last[part]
-            best[:] = self._best[part - 1]
-            for number, (_, size, cells, worth) in enumerate(self._pieces):
-                if size <= part and cells < self._width:
-                    other = self._best[part - size, : self._width - cells] + worth
-                    better = other > best[cells:]
-                    best[cells:][better] = other[better]
-                    last[cells:][better] = number
 
     def _came(self, part: int, cells: int) -> Iterator[int]:
         """The kinds of the pieces that come into a free part of a GPU with so many cells."""

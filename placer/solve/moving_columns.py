@@ -58,7 +58,7 @@ STEADY, SLOW = 4, 1e-2
 LEAST = 0.5
 """The part of the first guess below which no price falls there."""
 
-LIKED = 100.0
+LIKED = 20.0
 """How much less than nothing the simplest changes of all hosts may be worth at these prices to be taken in."""
 
 SMOOTH = 0.5
@@ -317,7 +317,7 @@ class _Master:
         for number, one in enumerate(self.bought):
             net[number].append((one, 1.0))
         used: dict[int, list[object]] = defaultdict(list)
-        leaving: list[tuple[object, float]] = []
+        leaving: list[tuple[model_builder.Variable, float]] = []
         for change, taken in zip(changes, self.taken, strict=True):
             used[change.group].append(taken)
             sums = Counter(dict(change.comes))
@@ -338,6 +338,8 @@ class _Master:
         ]
         aim = [(one, float(kind.value)) for one, kind in zip(self.started, inventory.kinds, strict=True)]
         aim += [(one, -float(price)) for one, price in zip(self.bought, () if dear is None else dear, strict=True)]
+        if dear is None:  # of equal ones the fewest moves
+            aim += [(one, -factor / (2.0 * moves + 2.0)) for one, factor in leaving]
         self.model.maximize(weighted(aim))
 
 
