@@ -284,15 +284,26 @@ class _Look:
             for other in self.plan.jobs
         )
 
+    def _inside(self, host: str) -> bool:
+        """Whether a host has been put in maintenance, and not taken out of it."""
+        turns = {"enter-maintenance": 1, "leave-maintenance": -1}
+        past = (step for step in self.plan.steps if step.host == host and step.end <= self.at)
+        return sum(turns.get(step.kind, 0) for step in past) > 0
+
     def _there(self, host: str) -> list[str]:
         return [vm.name for vm in self.cluster.vms.values() if vm.power == "on" and vm.host == host]
 
     def _freed(self, freed: Freed, runs: Sequence[JobRun]) -> Freed | None:
-        """A freed interval, as long as the runs in it go on; None: the host is not free."""
-        if freed.host not in self.cluster.hosts:
+        """A freed interval, as long as the runs in it go on; None: the host is not free. One that is lost is free no
+        more, unless it restarts in its maintenance.
+        """
+        host = self.cluster.hosts.get(freed.host)
+        if host is None:
             return None
         if freed.until <= self.at:
             return freed
+        if host.state == "disconnected" and not self._inside(host.name):
+            return None if freed.from_ >= self.at else freed.model_copy(update={"until": self.at})
         mine = [run for run in runs if run.host == freed.host and freed.from_ <= run.start < freed.until]
         until = max([freed.until, *(run.end for run in mine)])
         if freed.from_ < self.at and self._there(freed.host):

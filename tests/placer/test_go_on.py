@@ -289,3 +289,12 @@ def test_what_the_first_night_has_begun_the_second_ends_although_a_desk_did_not_
     assert found.score["job-value"] == 5
     stopped = onward(snapshot, plan, "03:00:00", running={"farm": []})
     assert stopped.score["job-value"] == 0  # what is left of both nights is not enough
+
+
+def test_a_host_that_is_lost_is_free_no_more() -> None:
+    snapshot, plan = two_desks()
+    at = clock("23:00:00")
+    fresh = seen(snapshot, plan, at, lost=["esx01", "esx03"])
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert max(freed.until for freed in found.freed if freed.host in ("esx01", "esx03")) == at
