@@ -11,7 +11,8 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -28,9 +29,14 @@ Line = dict[str, Any]
 PACKAGES = ("gpu-placer", "numpy", "ortools", "pydantic")
 
 
-def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int) -> Line:
-    """Seconds of wall clock and of CPU for each proposal and commit; about as many VMs stop as start. At the end the
-    cluster is judged: nothing may be more broken than it was.
+MOST_EXPLAINED = 50
+"""How many refusals are asked about again: why, and whether one move makes room."""
+
+
+def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int, moves: bool = False) -> Line:
+    """Seconds of wall clock and of CPU for each proposal and commit; about as many VMs stop as start. What finds no
+    room is asked about again with reasons, and with one of the `moves`. At the end the cluster is judged: nothing may
+    be more broken than it was.
     """
     snapshot = Snapshot.of(synthetic(hosts, vms, seed, kind), kind)
     started = time.perf_counter()
@@ -43,6 +49,8 @@ def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int) -> Line:
     wall: list[float] = []
     cpu: list[float] = []
     commits: list[float] = []
+    explained: list[float] = []
+    moved: list[float] = []
     gc.collect()
     while len(wall) < proposals and (waiting or running):
         if running and (not waiting or chance.random() < 0.5):
@@ -56,6 +64,9 @@ def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int) -> Line:
         wall.append(time.perf_counter() - before)
         if proposal.host is None:
             refused += 1
+            if refused <= MOST_EXPLAINED:
+                explained.append(_timed(partial(session.propose, vm)))
+                moved.extend([_timed(partial(session.propose, vm, moves=1, reasons=False))] if moves else [])
             waiting.append(vm)
             continue
         before = time.perf_counter()
@@ -77,8 +88,18 @@ def latency(hosts: int, vms: int, kind: str, seed: int, proposals: int) -> Line:
         "cpu_p99_ms": _at(cpu, 99),
         "most_ms": round(1000 * max(wall, default=0), 3),
         "commit_median_ms": _at(commits, 50),
+        "refusal_median_ms": _at(explained, 50),
+        "refusal_most_ms": round(1000 * max(explained, default=0), 3),
+        "move_median_ms": _at(moved, 50),
+        "move_most_ms": round(1000 * max(moved, default=0), 3),
         "faults": faults(snapshot, session.snapshot()),
     }
+
+
+def _timed(do: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    do()
+    return time.perf_counter() - before
 
 
 def _drawn(chance: random.Random, names: list[str]) -> str:
@@ -145,16 +166,24 @@ def _singles(requests: int, hosts: int, kinds: Sequence[str], seed: int) -> Iter
 @click.option("--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="May be repeated; default: all.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--proposals", type=click.IntRange(0), default=2000, show_default=True)
+@click.option("--moves", is_flag=True, help="Time one move, too, for what is refused.")
 @click.option("--compare", type=click.IntRange(0), default=1000, show_default=True, help="Requests asked of both.")
 @click.option("--compare-hosts", type=click.IntRange(1), default=8, show_default=True)
 def session(
-    hosts: int, vms: int, kinds: Sequence[str], seed: int, proposals: int, compare: int, compare_hosts: int
+    hosts: int,
+    vms: int,
+    kinds: Sequence[str],
+    seed: int,
+    proposals: int,
+    moves: bool,
+    compare: int,
+    compare_hosts: int,
 ) -> None:
     """Time single decisions of a session, and compare them with cold ones: JSON lines."""
     wanted = kinds or tuple(KINDS)
     wrong = 0
     for kind in wanted if proposals else ():
-        line = latency(hosts, vms, kind, seed, proposals)
+        line = latency(hosts, vms, kind, seed, proposals, moves)
         wrong += len(line["faults"])
         click.echo(json.dumps({**line, **about(*PACKAGES)}))
     if compare:

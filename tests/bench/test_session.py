@@ -12,7 +12,7 @@ from tests.build import host, off, on, snapshot
 
 
 def test_a_small_run_says_how_long_decisions_took_and_that_they_equal_cold_ones() -> None:
-    options = ["--hosts", "6", "--vms", "60", "--kind", "ruled", "--kind", "storm"]
+    options = ["--hosts", "6", "--vms", "60", "--kind", "ruled", "--kind", "storm", "--moves"]
     done = CliRunner().invoke(
         bench, ["session", *options, "--proposals", "20", "--compare", "4", "--compare-hosts", "3"]
     )
@@ -20,6 +20,8 @@ def test_a_small_run_says_how_long_decisions_took_and_that_they_equal_cold_ones(
     lines = [json.loads(line) for line in done.output.splitlines()]
     assert [line["work"] for line in lines] == ["session", "session", "session-equality"]
     assert all(line["proposals"] == 20 and line["faults"] == [] and line["median_ms"] > 0 for line in lines[:2])
+    assert all(bool(line["refused"]) == (line["refusal_median_ms"] > 0) for line in lines[:2])
+    assert all(bool(line["refused"]) == (line["move_median_ms"] > 0) for line in lines[:2])
     assert (lines[2]["requests"], lines[2]["other_than_proven"]) == (4, 0)
 
 
