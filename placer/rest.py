@@ -9,9 +9,10 @@ from datetime import datetime
 
 from placer.judge.timeline import CLOCK, JOB_STEPS, VM_STEPS, told
 from placer.judge.verify import asked_of
-from placer_models.cluster import Host, Vm, firmware_mode
+from placer.rest_gpus import gpus_before, not_as_set
+from placer_models.cluster import Host, Vm
 from placer_models.document import quote
-from placer_models.night import Begun, GpuBefore, Job
+from placer_models.night import Begun, Job
 from placer_models.plan import Freed, JobRun, Plan, Step
 from placer_models.snapshot import Snapshot
 
@@ -67,7 +68,7 @@ class _Look:
         freed = [one for each in plan.freed if (one := self._freed(each, runs)) is not None]
         steps += job_steps(plan, runs)
         steps = self._begun_in_vain(steps)
-        gpus = tuple(self._gpus_before(steps, before.gpus))
+        gpus = tuple(gpus_before(steps, before.gpus, self.at))
         excused = {vm: why for vm, why in before.excused.items() if vm in self.homes}
         begun = Begun(at=at, homes=self.homes, gpus=gpus, excused=excused)
         left = {step.id for step in steps}
@@ -191,29 +192,13 @@ class _Look:
             yield from (step for step in steps if self._is_set(step, host, steps))
 
     def _is_set(self, step: Step, host: Host, steps: Sequence[Step]) -> bool:
-        """Whether GPUs are as a step has put them, where that can be seen: it is the last that did, and the host has
-        been restarted for it.
-        """
-        later = [one for one in steps if one.start >= step.end and one is not step]
-        unseen = any(one.kind == "restart-host" and one.end > self.at for one in later)
-        if step.kind != "set-mode" or step.end > self.at or unseen:
+        """Whether the GPUs of a host are as a step was to put them, as far as that can be seen."""
+        if step.kind != "set-mode" or step.end > self.at:
             return True
-        for gpu in (host.gpu[placed.gpu] for placed in step.gpus if placed.gpu in host.gpu):
-            again = any(one.kind == "set-mode" and gpu.id in {placed.gpu for placed in one.gpus} for one in later)
-            mode = firmware_mode(self.cluster.catalogue, gpu)
-            if not again and step.mode not in (None, mode):
-                self._miss(step, f"GPU {gpu.id} of {host.name} was to be in {step.mode} mode by now, and is in {mode}")
-                return False
-            taken = any(
-                one.reaches == host.name and placed.gpu == gpu.id and placed.sharing is not None
-                for one in self.plan.steps
-                for placed in one.gpus
-            )
-            if not again and not taken and step.sharing not in (None, gpu.sharing):
-                said = f"GPU {gpu.id} of {host.name} was to be in sharing {step.sharing} by now"
-                self._miss(step, f"{said}, and is in {gpu.sharing}")
-                return False
-        return True
+        said = not_as_set(self.cluster, self.plan, step, host, steps, self.at)
+        if said is not None:
+            self._miss(step, said)
+        return said is None
 
     def _not_in_vain(self, steps: Sequence[Step]) -> Iterator[Step]:
         """Steps of a host without those that should have begun and wait for one that has failed: they have not."""
@@ -223,18 +208,6 @@ class _Look:
                 self._miss(step, f"step {step.id} ({step.kind} {step.host}) waits for step {cause}, which has failed")
             else:
                 yield step
-
-    def _gpus_before(self, steps: Sequence[Step], known: Sequence[GpuBefore]) -> Iterator[GpuBefore]:
-        """How GPUs were before they were changed: as the plan is to leave them in the end, unless it is known."""
-        yield from known
-        changed = {(one.host, one.gpu) for one in known}
-        in_turn = sorted((step for step in steps if step.kind == "set-mode"), key=lambda step: step.start)
-        for first in in_turn:
-            for gpu in first.gpus if first.end <= self.at else ():
-                last = next(s for s in reversed(in_turn) if s.host == first.host and gpu.gpu in {g.gpu for g in s.gpus})
-                if last.end > self.at and (first.host, gpu.gpu) not in changed:
-                    changed.add((str(first.host), gpu.gpu))
-                    yield GpuBefore(host=str(first.host), gpu=gpu.gpu, mode=last.mode, sharing=last.sharing)
 
     # jobs and freed hosts
 

@@ -37,8 +37,8 @@ def planned_on(
     Of what was planned it keeps "targets": hosts that are free stay so, with the runs of jobs that were planned on
     them; VMs that have yet to go do so to where they were to, or not at all; only those whose steps have failed, and
     strangers on hosts that were to be freed, go any way. "most": likewise, but all VMs beside one whose step has failed
-    go any way, too. "nothing": only what is under way goes on as it was. Where no window is left after that, nothing is
-    planned, and who is not back is excused.
+    go any way, too. "nothing": only what is under way goes on as it was. Where a window is over with that, who is not
+    back is excused.
     """
     asked = rest.plan.asked
     assert asked is not None
@@ -51,6 +51,8 @@ def planned_on(
     nights: list[tuple[Night, Result]] = []
     scene = now.scene
     spans = left_of(asked.request, now.begin)
+    if len(spans) < len(left_of(asked.request, rest.at)):  # one ends with what is under way
+        now.too_late()
     for number, (begin, end) in enumerate(spans, 1):
         clock, offset = Clock(begin), steps.clock.seconds(begin)
         carried, request = (now.carried, now.request) if number == 1 else (Carried(), what_is_left(now.request, nights))
@@ -67,8 +69,6 @@ def planned_on(
         if number == 1:
             steps.jobs(runs.settle(night, result), offset, f"{mark}f")
         scene = result.back.dawn
-    if not nights:
-        now.too_late()
     unmoved, left_out = staying(nights, runs.taken) if nights else ([], [])
     kept = [step for step in now.of_hosts if step.host in runs.taken]
     told = [*now.done, *kept, *job_steps(rest.plan, runs.old)]

@@ -113,7 +113,7 @@ class Present:
     def too_late(self) -> None:
         """No time is left: who would have to come back does not."""
         due = {"same-host": [*self._homes], "any-host": [*self._gone], "none": []}[self._request.way_back]
-        self.carried.excused.update((vm, "is not back as the last window ends") for vm in due)
+        self.carried.excused.update((vm, "is not back as the window ends") for vm in due)
 
     def weight(self, vm: str, *, stun: bool) -> int:
         """What a migration of a VM counts: itself, or its milliseconds of stun."""

@@ -194,7 +194,25 @@ def test_in_the_last_seconds_of_the_last_window_who_is_not_back_is_named() -> No
     found = go_on(seen(snapshot, plan, second.start + timedelta(seconds=1), failed=[first.id]), plan)
     assert found.asked is not None
     assert found.asked.begun is not None
-    assert found.asked.begun.excused == {first.vm: "is not back as the last window ends"}
+    assert found.asked.begun.excused == {first.vm: "is not back as the window ends"}
+
+
+def test_who_is_not_back_as_the_first_of_two_windows_ends_is_excused_and_the_second_night_is_planned() -> None:
+    windows = [
+        {"from": "2026-11-20T21:00:00Z", "until": "2026-11-21T05:30:00Z"},
+        {"from": "2026-11-21T21:00:00Z", "until": "2026-11-22T05:30:00Z"},
+    ]
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx01", slot=1), desk("stays", "esx02", live_migrate=False)]
+    snapshot, plan = night([host("esx01"), host("esx02")], vms, [], free=["esx01"], windows=windows)
+    first, last = (step for step in plan.steps if step.reaches == "esx01" and step.end <= plan.window[0].until)
+    at = last.start + timedelta(seconds=5)
+    fresh = seen(snapshot, plan, at, failed=[first.id])
+    late = go_on(fresh, plan)
+    assert verify(fresh, late) == []
+    assert late.asked is not None
+    assert late.asked.begun is not None
+    assert late.asked.begun.excused.keys() == {first.vm}
+    assert [freed.host for freed in late.freed if freed.from_ > at] == ["esx01"]
 
 
 def test_a_step_under_way_to_a_host_that_is_lost_has_failed() -> None:
