@@ -281,7 +281,7 @@ class _Look:
         until = max([freed.until, *(run.end for run in mine)])
         if freed.from_ < self.at and self._there(freed.host):
             until = self.at
-            if not mine:
+            if not any(run.start < self.at for run in mine):
                 return None
         return freed.model_copy(update={"until": until})
 

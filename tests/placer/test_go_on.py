@@ -316,3 +316,14 @@ def test_a_host_that_is_lost_is_free_no_more() -> None:
     found = go_on(fresh, plan)
     assert verify(fresh, found) == []
     assert max(freed.until for freed in found.freed if freed.host in ("esx01", "esx03")) == at
+
+
+def test_a_host_that_somebody_never_left_has_not_been_free() -> None:
+    vms = [desk("desk-1", "esx01"), desk("desk-2", "esx01", slot=1), desk("stays", "esx02", live_migrate=False)]
+    late = FARM | {"not_before": "2026-11-20T23:30:00Z", "hours": 2}
+    snapshot, plan = night([host("esx01"), host("esx02"), host("esx03", cpus=2)], vms, [late], free=["esx01"])
+    (freed,) = (freed for freed in plan.freed if freed.host == "esx01")
+    second = [step for step in plan.steps if step.leaves == "esx01"][-1]
+    found = onward(snapshot, plan, "22:00:00", failed=[second.id])
+    assert min(one.from_ for one in found.freed if one.host == "esx01") > clock("22:00:00") > freed.from_
+    assert found.score["job-value"] == 5
