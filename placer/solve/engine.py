@@ -189,7 +189,9 @@ class _Large:
             better = self.improver.adopt(list(self.answer.stands), stands)
             if better:
                 self.improver.fill()
-        self._bounds(self.merged)
+        with self.budget.spending.part("bounds"):
+            self._bounds(self.merged)
+            self._sharpen()
         return better
 
     def _first_open(self) -> int:

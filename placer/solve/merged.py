@@ -150,6 +150,8 @@ class Merged:
             if not self._board.narrow:
                 break
         self._linear = Linear(self._board, goals, budget)
+        self._first: int | None = None
+        """The sharper bound of the first goal, which asks for no scores."""
 
     def weights(self, number: int, scores: Sequence[int]) -> list[float] | None:
         """As `Linear.weights`."""
@@ -183,10 +185,12 @@ class Merged:
 
     def sharper(self, number: int, scores: Sequence[int]) -> int | None:
         """The same in whole numbers, which takes longer. None where it is too large for that."""
-        apart = not number and self._goals[0].sense == "most" and self._board.slot_choice == "chosen"
-        found = self._in_pieces() if apart else None
-        if found is not None or self._board.narrow or self.size > MOST_WHOLE:
-            return found
+        if not number and self._goals[0].sense == "most" and self._board.slot_choice == "chosen":
+            self._first = self._first or self._in_pieces()
+            if self._first is not None:
+                return self._first
+        if self._board.narrow or self.size > MOST_WHOLE:
+            return None
         found = self._solved(number, scores[:number])
         return self._solved(number, ()) if found is None and number else found  # without floors it is a bound, too
 
