@@ -98,6 +98,9 @@ class Flashing:
     def _free(self, slots: Sequence[Slot]) -> FreedHosts:
         return FreedHosts(self.night.scene.cluster, self.night.rules, slots)
 
+    def _taken(self, slots: Sequence[Slot], errands: Sequence[Errand], wanted: Wanted) -> list[Run]:
+        return taken(self._free(slots), errands, wanted, until=self.night.until)
+
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
         """The modes in which GPUs of a host could be put for the night, and the host then: all of them, or fewer where
         a job asks for both modes at once.
@@ -124,7 +127,7 @@ class Flashing:
         """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
         night = self.night
         plain = slots_of(night.scene.cluster, hours, dusk)
-        runs = taken(self._free(plain), night.errands, target.jobs)
+        runs = self._taken(plain, night.errands, target.jobs)
         best = {slot.host.name: self._best(slot, target) for slot in plain}
         if not any(best.values()):
             return runs, []
@@ -141,7 +144,7 @@ class Flashing:
         are, for others.
         """
         first = self.night.scene.cluster.hosts
-        runs = taken(self._free(slots), errands, wanted)
+        runs = self._taken(slots, errands, wanted)
         held = {(run.slot, hold.gpu) for run in runs for hold in run.holds}
         fewer = []
         for number, slot in enumerate(slots):
@@ -150,7 +153,7 @@ class Flashing:
             fewer.append(replace(slot, host=slot.host.model_copy(update={"gpus": gpus})))
         if fewer == list(slots):
             return slots, runs
-        again = taken(self._free(fewer), errands, wanted)
+        again = self._taken(fewer, errands, wanted)
         return (slots, runs) if value_of(again) < value_of(runs) else (fewer, again)
 
     def _best(self, slot: Slot, target: Target) -> Sequence[Slot] | None:
@@ -161,7 +164,7 @@ class Flashing:
             return None
         jobs = {spot: count for spot, count in target.jobs.items() if spot[1] == host}
         alone = replace(slot, night=None)
-        most, best = value_of(taken(self._free([alone]), wanted, jobs)), None
+        most, best = value_of(self._taken([alone], wanted, jobs)), None
         for _, flashed in self.ways(host):
             for slots in self._phases(alone, flashed, wanted, jobs):
                 tried, runs = self._tried(slots, wanted, jobs)
@@ -179,7 +182,7 @@ class Flashing:
         whole = replace(slot, host=flashed, opens=opens, closes=closes)
         yield [whole]
         first = slot.host.gpu
-        runs = taken(self._free([whole]), errands, wanted)
+        runs = self._taken([whole], errands, wanted)
         runs = [run for run in runs if any(flashed.gpu[hold.gpu] != first[hold.gpu] for hold in run.holds)]
         if not runs:
             return

@@ -58,6 +58,7 @@ def plan_night(
     """
     first: NightOutcome | None = None
     result: Result | None = None
+    night.until = budget.deadline
     for _ in range(MOST_ROUNDS):
         if result is not None and budget.over():
             break

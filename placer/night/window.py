@@ -35,7 +35,7 @@ class Night:
 
     `fixed` are VMs that are left alone, with the reason; `closed` hosts that are not to be emptied, with the reason;
     `not_to` hosts to which a VM does not go, because it found no way there. `carried` is what it takes over where it
-    is planned from its midst on.
+    is planned from its midst on. `until` (of `time.monotonic`) is when the search is to end.
     """
 
     clock: Clock
@@ -48,6 +48,7 @@ class Night:
     closed: dict[str, str] = field(default_factory=dict)
     not_to: dict[str, frozenset[str]] = field(default_factory=dict)
     carried: Carried = field(default_factory=Carried)
+    until: float = math.inf
 
     @property
     def notes(self) -> int:

@@ -7,6 +7,7 @@ out. An instance that is done in parts has up to two runs in each slot, as long 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,9 +76,10 @@ def best_hours(
     instances: Mapping[str, int],
     value: Mapping[str, int],
     known: Sequence[Begun],
+    seconds: float = math.inf,
 ) -> list[Begun] | None:
     """The most valuable runs, in order of time; None where there is nothing better than what is `known`, or it is too
-    much to search.
+    much to search, or takes more than so many real seconds.
     """
     hours = _Hours(value, known)
     many = 0
@@ -94,7 +96,7 @@ def best_hours(
         hours.unbroken(choice)
     for job, its in in_parts.items():
         hours.in_parts(its, parts[job])
-    return hours.best(rooms, instances, min(WORK_IN_PARTS if in_parts else WORK, many * WORK_EACH))
+    return hours.best(rooms, instances, min(WORK_IN_PARTS if in_parts else WORK, many * WORK_EACH), seconds)
 
 
 def _most(choices: Sequence[Choice]) -> int:
@@ -169,7 +171,9 @@ class _Hours:
             model.add_hint(start, known[0].start)
         return _Piece(choice, start, seconds, runs), model.new_optional_interval_var(start, seconds, end, runs, "")
 
-    def best(self, rooms: Sequence[Sequence[int]], instances: Mapping[str, int], work: float) -> list[Begun] | None:
+    def best(
+        self, rooms: Sequence[Sequence[int]], instances: Mapping[str, int], work: float, seconds: float
+    ) -> list[Begun] | None:
         """The most valuable runs; None: none are better than those that are known."""
         for slot, intervals in self.intervals.items():
             for what, room in enumerate(rooms[slot]):
@@ -185,11 +189,12 @@ class _Hours:
         self.model.maximize(aim)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, work
+        solver.parameters.max_time_in_seconds = seconds
         if solver.solve(self.model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         found = []
-        for (choice, start, seconds, runs), number in self.pieces:
+        for (choice, start, length, runs), number in self.pieces:
             if solver.value(runs):
                 begin = solver.value(start)
-                found.append(Begun(begin, choice.job, choice.slot, begin + solver.value(seconds), number))
+                found.append(Begun(begin, choice.job, choice.slot, begin + solver.value(length), number))
         return sorted(found)

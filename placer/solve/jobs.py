@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,10 +20,17 @@ Way = Callable[[Errand, int], Sequence[Run]]
 """Runs for an instance of an errand; nothing: there is no such way."""
 
 
-def taken(freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted, promised: int | None = None) -> list[Run]:
+def taken(
+    freed: FreedHosts,
+    errands: Sequence[Errand],
+    wanted: Wanted,
+    promised: int | None = None,
+    *,
+    until: float = math.inf,
+) -> list[Run]:
     """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where that is
-    worth less than what is promised (default: by the target), other ways are tried, and the hours searched for. An
-    instance runs as a whole, or not at all.
+    worth less than what is promised (default: by the target), other ways are tried, and the hours searched for (`until`
+    a time of `time.monotonic`). An instance runs as a whole, or not at all.
     """
     deal = _Deal(freed, errands, wanted)
     if promised is None:
@@ -30,7 +39,7 @@ def taken(freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted, promised
     if value_of(runs) < promised and any(errand.least for errand in errands):
         runs = max(runs, deal.packed(), key=value_of)
     if value_of(runs) < promised and len(freed.slots) * len(errands) <= MOST_INTERVALS:
-        runs = max(runs, deal.searched(runs), key=value_of)
+        runs = max(runs, deal.searched(runs, until - time.monotonic()), key=value_of)
     return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
 
 
@@ -133,10 +142,12 @@ class _Deal:
     def _stretches(self, errand: Errand, slots: Sequence[int]) -> list[Stretch]:
         return [stretch for number in slots for stretch in self._freed.stretches(errand, number)]
 
-    def searched(self, runs: Sequence[Run]) -> list[Run]:
-        """The most valuable hours, if they are better than these; then whatever else fits. Of an instance that is left
-        without a part none runs.
+    def searched(self, runs: Sequence[Run], seconds: float) -> list[Run]:
+        """The most valuable hours, if they are better than these, and found in so many real seconds; then whatever else
+        fits. Of an instance that is left without a part none runs.
         """
+        if seconds <= 0:
+            return []
         known = [
             Begun(run.start, run.errand.name, run.slot, run.end, run.errand.numbers.index(run.instance)) for run in runs
         ]
@@ -146,6 +157,7 @@ class _Deal:
             {errand.name: errand.instances for errand in self._by_end},
             {errand.name: errand.value for errand in self._by_end},
             known,
+            seconds,
         )
         if begun is None:
             return []
