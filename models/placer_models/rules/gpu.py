@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
@@ -234,7 +235,7 @@ def _lacking(scene: Scene, vm: Vm, host: Host) -> Reason:
 
 def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
     cluster = scene.cluster
-    what = name_of(ask.model_copy(update={"count": 1}))
+    what = _name_of_one(ask)
     able = [gpu for gpu in host.gpus if any(use_for(cluster, ask, vm.needs, gpu, how) for how in gpu.sharings)]
     if not able:
         other = [gpu for gpu in host.gpus if accepts(cluster.catalogue, ask, gpu.model, gpu.mode)]
@@ -259,10 +260,9 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
         have = sorted({model_name(gpu) for gpu in host.gpus})
         said = f"no GPU for {what}" + (f" (it has {', '.join(have)})" if have else " (it has none)")
         return Reason("gpu", host.name, ("model", what, *have), said)
-    one = vm.model_copy(update={"gpus": (ask.model_copy(update={"count": 1}),)})
     in_use = [gpu for gpu in able if scene.holders(host.name, gpu.id)]
     single = ask.count == 1 and len(vm.wants) == 1 and vm.needs in (Needs(), Needs(cuda=True))
-    free = 0 if single else _free_count(scene, one, host, ask.count)
+    free = 0 if single else _free_count(scene, vm, ask, host)
     numbers = {"held": len(in_use), "total": len(able), "free": free, "asked": ask.count}
     together = _together(vm)
     if free >= ask.count and together:
@@ -273,14 +273,18 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
     return Reason("gpu", host.name, ("few", what), "", numbers)
 
 
-def _free_count(scene: Scene, one: Vm, host: Host, most: int) -> int:
-    """How many items of a one-item ask could be seated one after the other, up to `most`."""
-    ask = one.gpus[0]
-    for count in range(most, 0, -1):
-        several = one.model_copy(
+@lru_cache(maxsize=4096)
+def _name_of_one(ask: Ask) -> str:
+    return name_of(ask.model_copy(update={"count": 1}))
+
+
+def _free_count(scene: Scene, vm: Vm, ask: Ask, host: Host) -> int:
+    """How many items of a VM's ask could be seated one after the other, if it asked for no others."""
+    for count in range(ask.count, 0, -1):
+        several = vm.model_copy(
             update={
                 "gpus": (ask.model_copy(update={"count": count}),),
-                "needs": one.needs.model_copy(update={"same_board": False, "same_numa_node": False, "nvlink": False}),
+                "needs": vm.needs.model_copy(update={"same_board": False, "same_numa_node": False, "nvlink": False}),
             }
         )
         if seat(scene, several, host) is not None:
