@@ -158,19 +158,23 @@ class Merged:
         return self._linear.weights(number, scores)
 
     def prices(self, weights: Sequence[float]) -> Mapping[str, tuple[float, float]] | None:
-        """What a VM of each kind (given by its first VM) counts for, the first goals weighing so much, and its price:
-        what one more of the kind would bring. Only of kinds that count for anything.
+        """What each VM counts for, the first goals weighing so much, and its price: what one more of its kind would
+        bring. Only of VMs that count for anything.
         """
         worth = self._linear.worth(weights)
         found = self._linear.prices(worth)
         if found is None:
             return None
-        spots: dict[str, list[int]] = defaultdict(list)
+        spots: dict[VmClass, list[int]] = defaultdict(list)
         for vms, _, count in self._board.where():
             if not isinstance(count, int):
-                spots[vms.names[0]].append(count.index)
-        each = ((name, max(worth.get(index, 0.0) for index in indexes), indexes) for name, indexes in spots.items())
-        return {name: (brings, found.get(tuple(indexes), 0.0)) for name, brings, indexes in each if brings > 0}
+                spots[vms].append(count.index)
+        prices: dict[str, tuple[float, float]] = {}
+        for vms, indexes in spots.items():
+            brings = max(worth.get(index, 0.0) for index in indexes)
+            if brings > 0:
+                prices |= dict.fromkeys(vms.names, (brings, found.get(tuple(indexes), 0.0)))
+        return prices
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:
         """What nobody beats in a goal who reaches these scores in those before it, by the linear relaxation: known

@@ -57,6 +57,12 @@ def test_the_light_vm_goes_to_the_host_that_has_room_for_no_other() -> None:
     assert {stand.vm: stand.host for stand in dealt(snapshot(hosts, asked))} == {"light": "h1", "heavy": "h0"}
 
 
+def test_vms_may_be_asked_for_in_any_order() -> None:
+    asked = [{"name": f"share{number}", "gpus": [{"milli": 500}]} for number in range(4)]
+    requests = [{"kind": "power-on", "vm": vm["name"]} for vm in reversed(asked)]
+    assert len(dealt(snapshot(gpu_hosts(1, 2), asked, requests=requests))) == 4
+
+
 def test_vms_that_bring_the_goal_nothing_are_left_for_later() -> None:
     made = snapshot(gpu_hosts(2, 1), [{"name": "share", "gpus": [{"milli": 500}]}, {"name": "plain"}])
     assert [stand.vm for stand in dealt(made)] == ["share"]
