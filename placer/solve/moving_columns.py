@@ -52,8 +52,11 @@ SAMPLE, MANY_GROUPS = 8, 256
 settled there eight times as fast, and are nearly those of all.
 """
 
-STEADY, SLOW = 4, 1e-2
-"""There, prices are settled when so many rounds have brought no more than this part."""
+STEADY, STEADY_ALL = (4, 1e-2), (16, 1e-3)
+"""Prices are settled when so many rounds have brought no more than this part: there, and on all hosts."""
+
+NEAR = 0.5
+"""The bound is near when it is at most this part above the master: then prices are sought near the best so far."""
 
 LEAST = 0.5
 """The part of the first guess below which no price falls there."""
@@ -162,15 +165,18 @@ class MovingColumns:
         return prices
 
     def _settled(self, asked: Prices, until: float) -> tuple[Prices, Prices | None]:
-        """The prices that were asked with last and the master's, once nothing helps any more; all from these on."""
+        """The prices that were asked with last and the master's, once nothing helps any more (or hardly)."""
         prices = self.linear()
-        bound, totals = math.inf, [-math.inf] * STEADY
+        rounds, slow = STEADY_ALL if self._every == 1 else STEADY
+        bound, best, totals = math.inf, asked, [-math.inf] * rounds
         while prices is not None and self._budget.left > until:
-            if self._every > 1 and prices.total < (1 + SLOW) * totals[-STEADY]:
+            if prices.total < (1 + slow) * totals[-rounds]:
+                self.settled = self._every == 1
                 break
             totals.append(prices.total)
             most, new = self._round(asked)
-            bound = min(bound, most)
+            if most < bound:
+                bound, best = most, asked
             if new == 0 or bound - prices.total <= CLOSE * max(1.0, bound):
                 if asked is prices and not prices.bought:
                     self.settled = self._every == 1
@@ -180,7 +186,9 @@ class MovingColumns:
                 continue
             self._forget(prices)
             prices = self.linear()
-            asked = asked if prices is None else self._kept(_between(asked, prices))
+            if prices is not None:
+                near = bound - prices.total <= NEAR * prices.total
+                asked = self._kept(_between(best if near else asked, prices))
         if self._every == 1:
             self.bound = bound
         return asked, prices
