@@ -102,6 +102,8 @@ class Hops:
             return [], True
         costs = self._costs(vm)
         able = np.flatnonzero(leavers.room_for(vm) & (costs < NEVER) & (columns.up[leavers.host] > 0))
+        open_to = [number for number in set(leavers.host[able].tolist()) if self._admits(vm, columns.hosts[number])]
+        able = able[np.isin(leavers.host[able], open_to)]
         stranded: Ints = np.zeros(len(able), dtype=np.int64)
         if self.field.strands:
             losses = self.field.rows.losses()
@@ -117,7 +119,8 @@ class Hops:
             leaver = int(able[at])
             stand = leavers.stands[leaver]
             other = self.field.cluster.vms[stand.vm]
-            kind = other.wants, other.needs, other.cpu_milli, other.memory_mib
+            seen = tuple(rule.vm_key(other) for rule in self._others)
+            kind = other.wants, other.needs, other.cpu_milli, other.memory_mib, seen
             if kind not in places:
                 if ways and len(places) >= MOST_KINDS:
                     continue
@@ -151,11 +154,15 @@ class Hops:
         places: list[tuple[int, int, int]] = []
         for at in np.lexsort([lost, stranded]).tolist():
             host = self.field.columns.hosts[int(found[at])]
-            if all(rule.admits(self.field.cluster, vm, host) for rule in self._others):
+            if self._admits(vm, host):
                 places.append((int(stranded[at]), int(lost[at]), int(found[at])))
                 if len(places) == MOST_PLACES:
                     break
         return places
+
+    def _admits(self, vm: Vm, host: Host) -> bool:
+        """Whether the VM may stand on the host by the rules that count neither amounts nor GPUs, whoever else does."""
+        return all(rule.admits(self.field.cluster, vm, host) for rule in self._others)
 
     def _elsewhere(self, stand: Stand, places: list[tuple[int, int, int]]) -> tuple[int, int, int] | None:
         """The best of these places to which a VM can go from where it stands."""

@@ -82,9 +82,12 @@ class Failover:
         """The same for a cluster that differs in one host or VM only, by what is known of this one; and for this one
         where VMs have started, stopped, come or gone meanwhile. None: it differs in more.
         """
-        if cluster is self.cluster:
-            return self if self._renewed() else None
-        if not (cluster.vms is self.cluster.vms or cluster.hosts is self.cluster.hosts):
+        if cluster.vms is self.cluster.vms:
+            if not self._renewed():
+                return None
+            if cluster is self.cluster:
+                return self
+        elif cluster.hosts is not self.cluster.hosts:
             return None
         other = copy(self)
         other.cluster = cluster

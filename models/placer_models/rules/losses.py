@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from copy import copy
 from itertools import chain
 
+from placer_models.cluster import Vm
 from placer_models.rules.failover import Failover, Some
 from placer_models.rules.restarts import MOST_TRIES_WATCHING, Restarts, restarts
 from placer_models.scene import Scene, Stand
@@ -28,7 +29,7 @@ class LossKeeper:
         self._better: set[str] = set()
         """The losses of which fewer may be left off by now, because VMs have gone."""
         self._next: dict[str, Restarts] = {}
-        self._asked: tuple[Stand, dict[str, int]] | None = None
+        self._asked: tuple[Stand, Vm, dict[str, int]] | None = None
         """What was asked last, and answered."""
         self._takers: dict[int, str] = {}
         """The host that took a VM of each kind last, and so is tried first."""
@@ -63,8 +64,9 @@ class LossKeeper:
         """The hosts (so many at `most`) whose loss would leave more VMs off with this VM, and how many; none: it may
         stand so.
         """
-        if self._asked is not None and self._asked[0] == stand:
-            return self._asked[1]
+        vm = self._scene.cluster.vms[stand.vm]
+        if self._asked is not None and self._asked[0] == stand and self._asked[1] is vm:
+            return self._asked[2]
         refused: dict[str, int] = {}
         self._renew(stand)
         with self._scene.trial(stand):
@@ -77,7 +79,7 @@ class LossKeeper:
                     if len(refused) == most:
                         break
         refused = {lost: refused[lost] for lost in self._known if lost in refused}
-        self._asked = stand, refused
+        self._asked = stand, vm, refused
         return refused
 
     def took(self) -> None:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from placer import Session
+from placer_models.cluster import May, Vm
 from placer_models.decision import shipped_decision
 from placer_models.rules.reserve import Reserve
 from placer_models.scene import Scene, Stand
@@ -66,6 +67,16 @@ def test_what_is_followed_is_what_is_found_anew(seed: int) -> None:
                 assert watching.why(scene, stand) == fresh
                 asked, refused = asked + 1, refused + (fresh is not None)
     assert asked > refused > 0
+
+
+def test_a_vm_of_the_same_name_that_asks_for_more_is_asked_about_again() -> None:
+    session = Session(snapshot([host("h1", cpus=8), host("h2", cpus=8)], [], rules=[{"kind": "reserve"}]))
+    session.apply({"kind": "vm-started", "vm": on("a", "h1", cpus=4, may=AGAIN)})
+    for cpus, placed in ((4, True), (5, False), (4, True)):
+        pod = Vm.model_validate(
+            {"name": "pod", "power": "off", "cpus": cpus, "memory_mib": 1, "may": May(restart=True)}
+        )
+        assert bool(session.propose(pod, reasons=False).placed) == placed
 
 
 def test_a_vm_that_is_gone_for_good_is_not_reckoned_with() -> None:

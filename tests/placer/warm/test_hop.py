@@ -87,6 +87,20 @@ def test_a_move_that_mends_a_wish_is_told_so() -> None:
     assert session.snapshot().content.vms["a"].host == "h2"
 
 
+def test_of_two_that_are_alike_the_one_is_moved_that_the_other_host_takes() -> None:
+    story = snapshot(
+        [host("h1", cpus=8), host("h2", cpus=7)],
+        [on("a", "h1", cpus=4, may=MOVABLE), on("b", "h1", cpus=4, may=MOVABLE), off("big", cpus=4)],
+        rules=[
+            {"kind": "affinity", "vms": ["a"], "hosts": ["h1"]},
+            {"kind": "affinity", "vms": ["big"], "hosts": ["h1"]},
+        ],
+    )
+    proposal = Session(story).propose("big", moves=1)
+    assert [(move.vm, move.to) for move in proposal.moves] == [("b", "h2")]
+    assert proposal.host == "h1"
+
+
 REFUSED: dict[str, tuple[list[Json], list[Json], list[Json]]] = {
     "there is no room for it elsewhere while it stands here": (
         [host("h1", cpus=8), host("h2", cpus=8)],
