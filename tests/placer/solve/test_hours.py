@@ -67,3 +67,23 @@ def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> Non
         ("small", 0, 5),
         ("small", 1, 5),
     ]
+
+
+def in_parts(seconds: int, slot: int = 0, *, again: int = 0, latest: int = 10) -> Choice:
+    return Choice("x", slot, 1, seconds, 0, latest, (4,), 1, again)
+
+
+def test_a_job_in_parts_makes_way_for_one_that_has_its_hour() -> None:
+    report = choice("report", 2, earliest=4, latest=6)
+    found = best_hours([in_parts(8), report], ROOM, {"x": 1, "report": 1}, {"x": 5, "report": 3}, [])
+    assert found is not None
+    assert [(one.job, one.start, one.end) for one in found] == [("x", 0, 4), ("report", 4, 6), ("x", 6, 10)]
+    assert best_hours([in_parts(8, again=1), report], ROOM, {"x": 1, "report": 1}, {"x": 5, "report": 3}, []) != found
+
+
+def test_no_instance_is_in_two_places_at_once() -> None:
+    choices = [in_parts(11), in_parts(11, 1)]
+    assert best_hours(choices, [(4,), (4,)], {"x": 1}, {"x": 5}, []) is None
+    found = best_hours([in_parts(9, latest=6), in_parts(9, 1)], [(4,), (4,)], {"x": 1}, {"x": 5}, [])
+    assert found is not None
+    assert sum(one.end - one.start for one in found) >= 9
