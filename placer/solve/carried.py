@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from placer.judge.check import broken, worse
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.changes import Change
@@ -50,7 +51,7 @@ class Carrier:
         self, inventory: Inventory, survey: Survey, rules: Sequence[Rule], search: Search, budget: Budget
     ) -> None:
         self._in, self._survey, self._rules = inventory, survey, rules
-        self._always = [rule for rule in rules if rule.always]
+        self._hard = [rule for rule in rules if not rule.soft]
         self._search, self._budget = search, budget
 
     def carry(self, chosen: Sequence[tuple[Change, int]], most: int) -> Carried:
@@ -110,7 +111,7 @@ class Carrier:
         found: list[Stand] = []
         for name in sorted(names, key=lambda name: -milli_of(cluster, cluster.vms[name])):
             stand = stand_on(scene, cluster.vms[name], cluster.hosts[host])
-            if stand is not None and has_room(scene, self._always, stand):
+            if stand is not None and has_room(scene, self._hard, stand):
                 scene.put(stand)
                 found.append(stand)
         for stand in found:
@@ -128,7 +129,7 @@ class Carrier:
     ) -> Carried:
         """Moves and starts into these seats, as many as find room one after the other."""
         done = Carried()
-        road = _Road(scene, self._always, leaving, spots)
+        road = _Road(scene, self._hard, leaving, spots)
         while len(done.moves) < most and not self._budget.over():
             stand = road.next() or road.aside(most - len(done.moves))
             if stand is None:
@@ -137,7 +138,7 @@ class Carrier:
         for kind, stands in spots.items():
             waiting = list(self._in.kinds[kind].waiting)
             for spot in stands:
-                stand = free(scene, self._always, replace(spot, vm=waiting[0])) if waiting else None
+                stand = free(scene, self._hard, replace(spot, vm=waiting[0])) if waiting else None
                 if stand is not None:
                     scene.put(stand)
                     done.starts.append(stand)
@@ -149,15 +150,29 @@ class _Road:
     """Who can go next: VMs that leave, by kind, into seats of their kind."""
 
     def __init__(
-        self, scene: Scene, always: Sequence[Rule], leaving: dict[int, list[str]], spots: dict[int, list[Stand]]
+        self, scene: Scene, hard: Sequence[Rule], leaving: dict[int, list[str]], spots: dict[int, list[Stand]]
     ) -> None:
-        self._scene, self._always = scene, always
+        self._scene, self._hard = scene, hard
+        self._always = [rule for rule in hard if rule.always]
+        self._later = [rule for rule in hard if not rule.always and not rule.by_host]
+        self._broken = broken(scene, self._later)
         self._leaving, self._spots = leaving, spots
         self._fits: dict[Stand, bool] = {}
         self._opens: dict[str, int] = {}
 
     def next(self) -> Stand | None:
-        """The next move: of all into a seat that has room, the one that opens most seats where it leaves."""
+        """The next move; None: nobody finds room as it is."""
+        while (best := self._best()) is not None:
+            kind, name, spot = best
+            self._leaving[kind].remove(name)
+            stand = self._go(replace(spot, vm=name))
+            if stand is not None:
+                self._spots[kind].remove(spot)
+                return stand
+        return None
+
+    def _best(self) -> tuple[int, str, Stand] | None:
+        """Of all moves into seats that have room (kind, VM, seat), the one that opens most seats where it leaves."""
         best: tuple[int, int, str, Stand] | None = None
         for kind, stands in self._spots.items():
             for name in self._leaving.get(kind, ()):
@@ -168,12 +183,7 @@ class _Road:
                 spot = next((spot for spot in stands if spot.host != host and self._fit(spot, name)), None)
                 if spot is not None:
                     best = opens, kind, name, spot
-        if best is None:
-            return None
-        _, kind, name, spot = best
-        self._leaving[kind].remove(name)
-        self._spots[kind].remove(spot)
-        return self._go(replace(spot, vm=name))
+        return None if best is None else best[1:]
 
     def aside(self, left: int) -> Stand | None:
         """A move to a third host for a while, of the VM that opens most seats where it leaves; None where so many
@@ -189,15 +199,19 @@ class _Road:
             (source,) = scene.of(name)
             to = next(spot for spot in self._spots[kind])
             stand = next(spares(scene, self._always, source, to, scene.cluster.hosts), None)
-            if stand is not None:
-                return self._go(stand)
+            if stand is not None and (moved := self._go(stand)) is not None:
+                return moved
         return None
 
     def _go(self, target: Stand) -> Stand | None:
+        """Let a VM go to a seat; None: it has none there, or a rule of what stands in the end is against it."""
         stand = picked(self._scene, target)
         if stand is None:
             return None
         source = go(self._scene, stand)
+        if worse(self._later, self._broken, broken(self._scene, self._later)):
+            go(self._scene, source)
+            return None
         hosts = (source.host, stand.host)
         self._fits = {spot: fits for spot, fits in self._fits.items() if spot.host not in hosts}
         self._opens = {name: many for name, many in self._opens.items() if not self._on_one(name, hosts)}
@@ -206,7 +220,7 @@ class _Road:
     def _fit(self, spot: Stand, name: str) -> bool:
         """Whether a seat has room for a VM of its kind that stands on another host."""
         if spot not in self._fits:
-            self._fits[spot] = has_room(self._scene, self._always, replace(spot, vm=name))
+            self._fits[spot] = has_room(self._scene, self._hard, replace(spot, vm=name))
         return self._fits[spot]
 
     def _opened(self, name: str) -> int:
@@ -226,7 +240,7 @@ class _Road:
             closed = [(spot, other) for spot, other in others if not self._fit(spot, other)]
             with self._scene.lifted(source):
                 self._opens[name] = sum(
-                    has_room(self._scene, self._always, replace(spot, vm=other)) for spot, other in closed
+                    has_room(self._scene, self._hard, replace(spot, vm=other)) for spot, other in closed
                 )
         return self._opens[name]
 

@@ -50,7 +50,9 @@ def rearranged(question: Question, survey: Survey, goal: int, budget: Budget) ->
     prices = columns.generate((1 - SHARE) * budget.left)
     if prices is None:
         return Rearranged(settled=False)
+    bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
+    if any(rule.exact and not rule.soft for rule in question.rules):
+        return Rearranged(bound, settled=columns.settled)  # such rules take too long to be asked about every step
     chosen = columns.whole(prices, WHOLE_SHARE * budget.left, MOST_CHANGES)
     carried = Carrier(inventory, survey, question.rules, question.search, budget).carry(chosen, question.most_moves)
-    bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
     return Rearranged(bound, carried, columns.settled)

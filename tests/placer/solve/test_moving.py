@@ -111,6 +111,16 @@ def test_prices_of_a_part_of_the_hosts_lead_to_a_bound_for_all(seed: int, monkey
     assert given <= best(question) <= (bound or 0)
 
 
+@pytest.mark.parametrize("by", ["host", "rack"])
+def test_rules_that_tie_vms_are_kept_by_what_is_carried_out(by: str) -> None:
+    hosts = [{**host, "labels": {"rack": f"r{i % 2}"}} for i, host in enumerate(gpu_hosts(4, 1))]
+    running = [on("a", "h0", 1, 400), on("b", "h1", 1, 400), on("c", "h2", 1, 300)]
+    rules = [{"kind": "apart", "vms": ["a", "b", "vm0-1000"], "by": by}, {"kind": "together", "vms": ["c", "vm2-500"]}]
+    vms = [*running, *shares(1000, 1000, 500)]
+    bound, given, _ = found(asked(snapshot(hosts, vms, rules), 2))
+    assert given <= (bound or 0)
+
+
 def test_vm_with_several_asks_is_left_alone_and_nothing_is_claimed() -> None:
     several = {"name": "two", "gpus": [{"milli": 500}, {"milli": 300}]}
     bound, given, _ = found(asked(snapshot(gpu_hosts(2, 1), [on("a", "h0", 1, 400), *shares(900), several]), 2))
