@@ -80,6 +80,11 @@ def stun_seconds(cluster: Cluster, vm: Vm) -> float:
     return round(_between(STUN_MEMORY_GIB, by_memory, vm.memory_mib / 1024), 1)
 
 
+def stun_ms(cluster: Cluster, vm: Vm) -> int:
+    """The same in milliseconds, as they are added up."""
+    return round(1000 * stun_seconds(cluster, vm))
+
+
 def _between(points: Sequence[float], values: Sequence[float], at: float) -> float:
     """Linear between the points; below the first its value, beyond the last on with the last slope."""
     if at <= points[0]:

@@ -136,8 +136,9 @@ class _Onward:
         for host in sorted(self._able):
             stands = list(self._night.scene.on(host))
             if stands:
-                at_home = (one.vm for one in stands if one.vm not in now.carried.homes)
-                beside.append((1 + returns) * sum(now.weight(vm, stun=stun) for vm in at_home))
+                at_home = [one.vm for one in stands if one.vm not in now.carried.homes]
+                trips = {vm: 2 if returns and vm not in now.carried.excused else 1 for vm in at_home}
+                beside.append(sum(trips[vm] * now.weight(vm, stun=stun) for vm in at_home))
         more = freed - (len(self._able) - len(beside)) if freed > self._freed_before() else 0
         return now.migrations(now.carried.excused, returns=returns, stun=stun) + sum(sorted(beside)[: max(0, more)])
 

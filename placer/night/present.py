@@ -12,7 +12,7 @@ from placer.night.carried import Carried
 from placer.night.window import Night
 from placer.rest import Place, Rest, place_after
 from placer_models.cluster import Cluster, Vm
-from placer_models.motion import state_mib, step_seconds, stun_seconds
+from placer_models.motion import state_mib, step_seconds, stun_ms
 from placer_models.night import Consolidate
 from placer_models.plan import PlacedGpu, Step
 from placer_models.scene import Hold, Scene, Stand
@@ -120,7 +120,7 @@ class Present:
         cluster = self.scene.cluster
         if not stun:
             return 1
-        return round(1000 * stun_seconds(cluster, cluster.vms[vm])) if vm in cluster.vms else 0
+        return stun_ms(cluster, cluster.vms[vm]) if vm in cluster.vms else 0
 
     def migrations(self, excused: Container[str], *, returns: bool, stun: bool) -> int:
         """The migrations that were, and (where VMs return) those of who is away and due, if nobody is taken down for

@@ -8,7 +8,7 @@ from placer.rounds.rounds import Rounds
 from placer.solve.leaving import Options
 from placer.solve.soonest import Emptying, Leaver
 from placer_models.goals.night import NightGoal
-from placer_models.motion import stun_seconds
+from placer_models.motion import stun_ms
 from placer_models.scene import Stand
 
 Spans = Sequence[tuple[int, int]]
@@ -23,11 +23,11 @@ def bounds_of(
     No more is done than nothing speaks against. Where so much is done, VMs are down no less than those are that cannot
     be live-migrated; and where they are down no more than that, all the others migrate.
     """
-    least = rounds.leaving()
+    least, cluster = rounds.leaving(), rounds.first.cluster
     told: dict[str, int | None] = {
         **rounds.most,
         "downtime": sum(least.values()),
-        "stun": rounds.trips * sum(_stun_ms(rounds, vm) for vm, seconds in least.items() if not seconds),
+        "stun": rounds.trips * sum(stun_ms(cluster, cluster.vms[vm]) for vm, seconds in least.items() if not seconds),
         "moves": rounds.trips * sum(not seconds for seconds in least.values()),
     }
     found: dict[str, int | None] = {}
@@ -75,8 +75,3 @@ def emptying(rounds: Rounds, least: Mapping[str, int], spare: int) -> Emptying:
         return found
 
     return Emptying(cluster, limits, {host: leavers(its) for host, its in rounds.leavers().items()}, max(0, spare))
-
-
-def _stun_ms(rounds: Rounds, vm: str) -> int:
-    cluster = rounds.first.cluster
-    return round(1000 * stun_seconds(cluster, cluster.vms[vm]))

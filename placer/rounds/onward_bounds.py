@@ -4,7 +4,7 @@ what has failed, and excuse the same VMs from coming back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,8 +49,9 @@ def rounds_onward(
         bound = rounds.most.get(kind)
         own = any(one in before for one in rounds.most)
         if kind in ("stun", "moves") and before.get("downtime") == 0:
-            bound = onward.now.migrations(asked.begun.excused, returns=rounds.trips == 2, stun=kind == "stun")
-            bound += _still(onward, rounds, stun=kind == "stun") if own and all_done else 0
+            stun, excused = kind == "stun", asked.begun.excused.keys()
+            bound = onward.now.migrations(excused, returns=rounds.trips == 2, stun=stun)
+            bound += _still(onward, rounds, excused, stun=stun) if own and all_done else 0
         if kind == "soonest" and isinstance(rounds, Rolling):
             spare = before.get("downtime", 10**9)
             bound = _soonest(onward, rounds, rest.at, spare if own and all_done else None)
@@ -59,11 +60,11 @@ def rounds_onward(
     return found
 
 
-def _still(onward: Onward, rounds: Rounds, *, stun: bool) -> int:
+def _still(onward: Onward, rounds: Rounds, excused: Container[str], *, stun: bool) -> int:
     """The migrations off hosts that are still to be emptied, of who is at home there; where they return, those too."""
     hosts = rounds.pending if isinstance(rounds, Rolling) else ()
     vms = [stand.vm for host in hosts for stand in rounds.first.on(host) if stand.vm not in onward.now.carried.homes]
-    return rounds.trips * sum(onward.now.weight(vm, stun=stun) for vm in vms)
+    return sum((1 if vm in excused else rounds.trips) * onward.now.weight(vm, stun=stun) for vm in vms)
 
 
 def _soonest(onward: Onward, rounds: Rolling, at: datetime, spare: int | None) -> int:

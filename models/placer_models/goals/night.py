@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from placer_models.cluster import Cluster, firmware_mode
 from placer_models.goals.goal import Wish
 from placer_models.gpus import Sharing
-from placer_models.motion import stun_seconds
+from placer_models.motion import stun_ms
 from placer_models.night import Consolidate, Evacuate, Job, Request, SetMode
 from placer_models.plan import JobRun, Plan
 
@@ -147,7 +147,7 @@ class Stun(NightGoal):
 
     def score(self, cluster: Cluster, request: Request, jobs: Sequence[Job], plan: Plan) -> int:
         moved = [str(step.vm) for step in plan.steps if step.kind == "migrate"]
-        return sum(round(1000 * stun_seconds(cluster, cluster.vms[vm])) for vm in moved if vm in cluster.vms)
+        return sum(stun_ms(cluster, cluster.vms[vm]) for vm in moved if vm in cluster.vms)
 
 
 class NightMoves(NightGoal):
