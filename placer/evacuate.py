@@ -4,6 +4,8 @@ judged.
 
 from __future__ import annotations
 
+import time
+
 from placer.power_on import Progress
 from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
@@ -25,7 +27,8 @@ def evacuate(
 
     VMs are live-migrated where they may be and find room; others are suspended or powered off, and run again on
     another host or on their own as soon as it is back, whichever is sooner. A host that cannot be emptied is left out,
-    with the reason; the others are still done. `decision` (default: the shipped `evacuate`) names rules, goals in their
+    with the reason; the others are still done. Where VMs would be down because several hosts are empty together, one
+    host at a time is tried, too. `decision` (default: the shipped `evacuate`) names rules, goals in their
     order, and the budget. The plan is replayed by the judge before it is returned; Disagreement is raised where the
     judge refuses it (a bug). Raises Faults where the snapshot has not what the request names.
 
@@ -33,6 +36,17 @@ def evacuate(
     search, and the best plan so far is returned. `spending` is told where the time goes.
     """
     from placer.rounds.planned import planned  # here, because ortools takes most of a second to load
-    from placer.rounds.rolling import Rolling
+    from placer.rounds.rolling import OneByOne, Rolling
 
-    return planned(Rolling, snapshot, request, decision or shipped_decision("evacuate"), progress, since, spending)
+    decision, since = decision or shipped_decision("evacuate"), time.monotonic() if since is None else since
+    plan = planned(Rolling, snapshot, request, decision, progress, since, spending)
+    down = plan.score.get("downtime", 0)
+    several = len(set(request.hosts)) > 1 and request.at_once != 1 and plan.stopped != "interrupted"
+    if down == 0 or down == plan.bound.get("downtime") or not several:
+        return plan
+    other = planned(OneByOne, snapshot, request, decision, progress, since, spending)
+
+    def worth(plan: Plan) -> list[int]:
+        return [(1 if goal.sense == "most" else -1) * plan.score[goal.label] for goal in decision.night_goals()]
+
+    return max(plan, other, key=worth)

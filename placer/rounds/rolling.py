@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from placer.rounds.care import Care, Stage
 from placer.rounds.options import nowhere_to_go
@@ -31,6 +32,8 @@ class Rolling(Rounds):
     done: list[str] = field(default_factory=list)
     never: dict[str, tuple[str, ...]] = field(default_factory=dict)
     later: dict[str, str] = field(default_factory=dict)
+    at_a_time: ClassVar[int | None] = None
+    """How many hosts have a round together at most, where fewer are tried than the request allows."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,7 +106,7 @@ class Rolling(Rounds):
         alone is left out (None).
         """
         pending = self.pending
-        size = min(self.request.at_once or len(pending), len(pending))
+        size = min(self.at_a_time or self.request.at_once or len(pending), len(pending))
         while True:
             chosen = self._chosen(pending, size)
             why = self._round(chosen, clock, end)
@@ -176,3 +179,10 @@ class Rolling(Rounds):
             in_order=self.request.in_order,
             frees=True,
         )
+
+
+@dataclass
+class OneByOne(Rolling):
+    """A host at a time, where more would be allowed: VMs find room on hosts whose turn is over or still to come."""
+
+    at_a_time: ClassVar[int | None] = 1

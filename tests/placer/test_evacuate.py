@@ -78,6 +78,14 @@ def test_hosts_that_cannot_be_empty_together_are_emptied_one_by_one() -> None:
     assert first[1] <= second[0]
 
 
+def test_nobody_sleeps_for_two_hosts_at_once_who_could_move_from_one_to_the_other() -> None:
+    tight = [host("h1", cpus=2), host("h2", cpus=4), host("h3", cpus=1)]
+    a = quick("a", on="h1", cpus=2, may="live_migrate suspend")
+    plan = evacuated(tight, [a], "h1", "h2", at_once=2)
+    assert (plan.score["named-freed"], plan.score["downtime"]) == (2, 0)
+    assert [step.reaches for step in steps(plan, "migrate")] == ["h2"]
+
+
 def test_the_order_that_is_asked_is_kept() -> None:
     hosts = [host(f"h{i}") for i in (1, 2, 3)]
     plan = evacuated(hosts, [quick("a", on="h2"), quick("b", on="h2")], "h2", "h1", "h3", at_once=1, in_order=True)
