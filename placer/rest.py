@@ -257,6 +257,12 @@ class _Look:
             for other in self.plan.jobs
         )
 
+    def _never_came_free(self, freed: Freed) -> bool:
+        """Whether somebody who was to leave a host before is still there, or it did not enter maintenance."""
+        before = [step for step in self.rest.missed if step.end <= freed.from_]
+        stayed = {step.vm for step in before if step.leaves == freed.host}.intersection(self._there(freed.host))
+        return bool(stayed) or any((one.host, one.kind) == (freed.host, "enter-maintenance") for one in before)
+
     def _inside(self, host: str) -> bool:
         """Whether a host has been put in maintenance, and not taken out of it."""
         turns = {"enter-maintenance": 1, "leave-maintenance": -1}
@@ -271,7 +277,7 @@ class _Look:
         more, unless it restarts in its maintenance.
         """
         host = self.cluster.hosts.get(freed.host)
-        if host is None:
+        if host is None or self._never_came_free(freed):
             return None
         if freed.until <= self.at:
             return freed

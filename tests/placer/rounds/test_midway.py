@@ -85,6 +85,8 @@ def test_a_host_that_is_done_stays_done_when_the_next_one_fails() -> None:
     found = onward(night, plan, after + timedelta(seconds=5), [failed])
     assert entered(found) == ["n1"]
     assert [one.host for one in found.left_out] == ["n2"]
+    late = onward(night, plan, plan.steps[-1].end + timedelta(seconds=5), [failed])
+    assert ([one.host for one in late.freed], late.score["named-freed"]) == (["n1"], 1)
     assert "its migration failed" in found.left_out[0].reasons[0]
     assert found.score["named-freed"] == 1
     runs = [step.host for step in found.steps if step.vm == "p2" and step.kind == "power-on"]
