@@ -21,3 +21,9 @@ def test_times_that_are_searched_for_are_sooner_than_those_from_a_list() -> None
     line = measured(rearrangement(20, 80, seed=1), 4)
     assert line["stuck"] == 0
     assert line["bound_seconds"] <= line["found_seconds"] < line["list_seconds"]  # type: ignore[operator]
+
+
+def test_with_two_migrations_at_once_the_times_are_what_the_busiest_host_needs() -> None:
+    line = measured(rearrangement(20, 80, seed=1), 2)
+    assert line["found_seconds"] == line["bound_seconds"]
+    assert line["list_seconds"] != line["bound_seconds"]
