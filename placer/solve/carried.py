@@ -38,11 +38,6 @@ class Carried:
     moves: list[Stand] = field(default_factory=list)
     starts: list[Stand] = field(default_factory=list)
 
-    @property
-    def ends(self) -> list[Stand]:
-        """Where everybody is in the end who moved or started."""
-        return [*{stand.vm: stand for stand in self.moves}.values(), *self.starts]
-
 
 class Carrier:
     """Carries out changes on a scene, for these rules."""

@@ -16,14 +16,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from placer.solve.inventory import EMPTY, WHOLE, Alike, Inventory, Row, Sort
+from placer.solve.inventory import EMPTY, FINEST, WHOLE, Alike, Inventory, Row, Sort
 
 Numbers = npt.NDArray[np.float64]
 Points = list[tuple[int, float, "Option"]]
@@ -102,7 +101,7 @@ class Changes:
         sizes |= {
             n for group in inventory.groups for row, _ in group.rows for n in (row.free, *(s for _, s in row.residents))
         }
-        self.unit = reduce(math.gcd, sizes, WHOLE)
+        self.unit = max(FINEST, math.gcd(WHOLE, *sizes))
 
     def of(self, number: int, enough: float) -> tuple[float, list[Change]]:
         """What no change of a host of this group exceeds (not looked at more closely where that is not more than
@@ -169,7 +168,7 @@ class _Table:
             cells = self._cells(needs)
             if gpus:
                 share = math.ceil(worth / gpus / PART) * PART if gpus & (gpus - 1) else worth / gpus
-                self._pieces.append(_Piece(kind, size // self._unit, cells // gpus, share))
+                self._pieces.append(_Piece(kind, max(1, size // self._unit), cells // gpus, share))
             else:
                 self._plain.append(_Piece(kind, 0, cells, worth))
         self._pieces = _unbeaten(self._pieces)
@@ -221,7 +220,7 @@ class _Table:
             for leaves, size in _leavings(row):
                 gone = [self._gone(kind) for kind in leaves]
                 freed, lost = sum(cells for cells, _ in gone), sum(worth for _, worth in gone)
-                free = (row.free + size) // self._unit
+                free = -(-(row.free + size) // self._unit)
                 steps = self._steps(free)
                 found += [(freed + cells, lost + worth, Option(row, leaves, free, cells)) for cells, worth in steps]
             self._points[row] = _pareto(found)

@@ -17,7 +17,6 @@ from placer.solve.board import CountBoard
 from placer.solve.survey import Survey
 from placer.warm.seats import simple
 from placer_models.cluster import Host, Vm
-from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import GpuMilli, milli_of
 from placer_models.goals.placed import Placed
 from placer_models.rules.gpu import GpuRule
@@ -25,8 +24,8 @@ from placer_models.rules.rule import Rule, Term
 from placer_models.scene import Scene, Stand
 from placer_models.seating import use_for, use_of
 
-WHOLE = 1000
-"""Thousandths of a GPU."""
+WHOLE, FINEST = 1000, 10
+"""Thousandths of a GPU; and how many of them are told apart where sizes have no greater measure in common."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +123,6 @@ class Inventory:
             for key, hosts in groups.items()
         ]
 
-    @staticmethod
-    def counts(goal: Goal) -> bool:
-        """Whether a goal is a sum over the VMs that are started, whatever stands where."""
-        return isinstance(goal, GpuMilli | Placed)
-
     def vm_kind(self, kind: int) -> int:
         """The survey's number of a kind."""
         return self._survey.vm(self.kinds[kind].vm.name)
@@ -195,7 +189,9 @@ class Inventory:
             for gpu in host.gpus
             for sharing in gpu.sharings
         )
-        return min((use.share_milli for use in uses if use is not None), default=None)
+        size = min((use.share_milli for use in uses if use is not None), default=None)
+        self.exact = self.exact and (size is None or size >= FINEST)  # what is smaller counts for more than it is
+        return size
 
     def rows(self, host: str) -> dict[str, tuple[Row, list[str]]]:
         """The row of each GPU of a host, and the VMs that may leave it; a GPU of a VM that has several to itself is

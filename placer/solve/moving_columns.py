@@ -116,9 +116,10 @@ class MovingColumns:
         asked = Counter[int]()
         for number, one in enumerate(kinds):
             asked[shares[number]] += one.gpus * self._in.most(number)
+        unit = math.gcd(WHOLE, *sizes)
         arcs = [
-            (used, item, used + size)
-            for used in range(WHOLE)
+            (used // unit, item, (used + size) // unit)
+            for used in range(0, WHOLE, unit)
             for item, size in enumerate(sizes)
             if used + size <= WHOLE
         ]
