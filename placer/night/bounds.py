@@ -34,31 +34,31 @@ class _FlashedBefore(Flashing):
 def most_of(nights: Nights, request: Consolidate, goals: Sequence[NightGoal], jobs: Sequence[Job]) -> dict[str, int]:
     """Bounds on job value and on the hosts that are free at once, which hold for every plan of these nights.
 
-    Where every VM must be home at the end of each window, all nights begin alike: then what the search knows of one is
-    known of all. Else nights are taken as if no VM but those that can never leave were in the way.
+    Where every VM must be home at the end of each window, all nights begin alike: then what the search knows of one
+    that had all of the request's limits is known of all. Else nights are taken as if no VM but those that can never
+    leave were in the way.
     """
     first = nights[0][0]
     alike = _begin_alike(first, request)
     able = {host.name for host in can_be_emptied(first)}
-    most = min([len(able), *([request.free] if isinstance(request.free, int) else [])])
+    found = [result.outcome.always for night, result in nights if alike and night.request == request]
+    known = [its["hosts-freed"] for its in found if its]
+    most = min([len(able), *([request.free] if isinstance(request.free, int) else []), *known])
     survey = Survey(first.scene.cluster, first.rules, ())
     supplies: list[Supply] = []
-    at_once: list[int] = []
     alone: dict[object, int | None] = {}
     for night, result in nights:
         kind = Night if alike else AnyHours
         whole = kind(night.clock, night.seconds, first.scene, first.rules, request, Left(jobs).errands(night.clock))
         work = work_of(whole, frozenset(able), _FlashedBefore(whole))
-        empty = result.outcome.always.get("hosts-freed", most) if alike else most
-        at_once.append(min(most, empty))
         same = night.seconds, tuple((one.name, one.earliest, one.latest) for one in whole.errands)
         if same not in alone:
-            known = alike and night.errands == whole.errands and goals[0].kind == "job-value"
-            by_itself = known and not Flashing(whole).may_help()
-            tiers = for_every_plan(night, result.outcome).tiers if by_itself else []
+            limits = alike and night.request == request
+            full = limits and night.errands == whole.errands and not Flashing(whole).may_help()
+            tiers = for_every_plan(night, result.outcome).tiers if full and goals[0].kind == "job-value" else []
             alone[same] = tiers[0].bound if tiers else None
-        supplies.append(Supply(work, {host: survey.host(host) for host in work.rooms}, at_once[-1], alone[same]))
-    return {"job-value": most_value(supplies), "hosts-freed": max(at_once)}
+        supplies.append(Supply(work, {host: survey.host(host) for host in work.rooms}, most, alone[same]))
+    return {"job-value": most_value(supplies), "hosts-freed": most}
 
 
 def _begin_alike(night: Night, request: Consolidate) -> bool:

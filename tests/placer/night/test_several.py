@@ -66,6 +66,12 @@ def test_moves_are_counted_over_all_nights() -> None:
     assert (plan.score["moves"], plan.score["job-value"]) == (2, 1)
 
 
+def test_moves_that_the_first_night_has_spent_could_have_been_spent_in_the_second() -> None:
+    jobs = job("x", 7, value=4), job("tomorrow", 7, not_before=at(20 * HOUR), value=9)
+    plan = nights(*jobs, limits={"most_moves": 2})
+    assert (plan.score["job-value"], plan.bound["job-value"]) == (4, 13)
+
+
 def test_the_store_is_as_full_as_earlier_nights_have_left_it() -> None:
     sleepers = [quick(f"v{number}", on=f"h{number}", may="suspend") for number in (1, 2)]
     plan = nights(job("x", 7, instances=4), vms=sleepers, way_back="none", limits={"store_mib": 1500})
