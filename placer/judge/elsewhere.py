@@ -30,7 +30,7 @@ def nowhere_else(
     out = {stand.host, *freed, *far}
     said: list[str] = []
     if any(name not in out for name in cluster.hosts):
-        with scene.lifted(stand):
+        with scene.lifted(*scene.of(stand.vm)):  # it may be on the move
             explainer = Explainer(scene, rules)
             look = explainer.look(vm)
             against = (one for one in look.against if one.reason.host not in out)

@@ -200,7 +200,7 @@ class _Why:
         out = {stand.host, *self.freed}
         shut = {name: self.cluster.hosts[name].model_copy(update={"state": "maintenance"}) for name in out}
         cluster = replace(self.night.cluster, hosts={**self.night.cluster.hosts, **shut})
-        scene = Scene(cluster, (other for other in self.night.stands() if other != stand))
+        scene = Scene(cluster, (other for other in self.night.stands() if other.vm != stand.vm))
         far = {host for hosts in refused(self.cluster, stand).values() for host in hosts}
         rules = [rule for rule in self.rules if not rule.soft]
         return Changes(scene, rules, scene).smallest(vm, [host for host in cluster.hosts if host not in out | far])

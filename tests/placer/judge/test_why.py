@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from placer import Snapshot, explain_plan
+from placer.judge.elsewhere import nowhere_else
+from placer_models.decision import shipped_decision
 from placer_models.document import Faults
 from placer_models.explanation import PlanExplanation
 from placer_models.plan import Plan
+from placer_models.scene import Scene
 from tests.night_stories import STORIES, told
 from tests.placer.test_consolidate import NOT_ESX03, desk, host, night, same_size_swap
 
@@ -156,6 +160,15 @@ def test_a_vm_that_stays_says_what_keeps_it_or_that_nothing_is_gained() -> None:
     assert why(short, "a")["why does a stay where it is"] == (
         "the request names the hosts to free, and esx01 is not among them",
     )
+
+
+def test_who_is_on_the_move_has_room_on_the_host_to_which_it_goes() -> None:
+    snapshot, _ = night(TWO, [desk("a", "esx01")], [])
+    scene, rules = Scene.now(snapshot.content), shipped_decision("consolidate").rules_of(())
+    (stand,) = scene.of("a")
+    scene.put(replace(stand, host="esx02"))
+    assert nowhere_else(scene, rules, stand) == ()
+    assert len(scene.of("a")) == 2
 
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
