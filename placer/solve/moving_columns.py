@@ -52,6 +52,9 @@ SAMPLE, MANY_GROUPS = 8, 256
 settled there eight times as fast, and are nearly those of all.
 """
 
+SAMPLE_SHARE = 0.4
+"""The part of the time that this may take."""
+
 STEADY, STEADY_ALL = (4, 1e-2), (16, 1e-3)
 """Prices are settled when so many rounds have brought no more than this part: there, and on all hosts."""
 
@@ -162,7 +165,8 @@ class MovingColumns:
             self._every = every
             simple = self._simple()
             self.add(simple if every > 1 else [one for one in simple if _worth(one, asked) > -LIKED])
-            asked, prices = self._settled(asked, until)
+            end = until if every == 1 else until + (1 - SAMPLE_SHARE) * max(0.0, self._budget.left - until)
+            asked, prices = self._settled(asked, end)
         return prices
 
     def _settled(self, asked: Prices, until: float) -> tuple[Prices, Prices | None]:
