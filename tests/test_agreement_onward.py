@@ -17,7 +17,6 @@ from tests.midway_nights import seen
 from tests.nights import EVENING
 from tests.test_agreement_in_time import WORLDS
 
-
 SHORT = [world for world in WORLDS if world.ticks <= 5]
 """Nights of few ticks: each is gone on with at every one of them."""
 
