@@ -294,26 +294,25 @@ class _Table:
                     points = [one, *[self._row(EMPTY)] * (gone * self._in.kinds[kind].gpus)]
                     now, taken = worth, list(steps)
                     for some in points:
-                        now, choice = _added(now, some)
+                        now, choice = _added(now, some, 0, width)
                         taken.append((some, choice))
                     go(now, taken, rest)
                 return
             walks.append((worth, steps))
 
-        for kind, many in group.plain:
-            points = self._leaving(kind, many)
-            if len(points) > 1:
-                worth, choice = _added(worth, points)
-                steps.append((points, choice))
-        for row, many in group.rows:
-            points = self._row(row)
-            for _ in range(many if len(points) > 1 or points[0][1] else 0):
-                worth, choice = _added(worth, points)
-                steps.append((points, choice))
+        every = [self._leaving(kind, many) for kind, many in group.plain]
+        every += [self._row(row) for row, many in group.rows for _ in range(many)]
+        done, left = 0, freed
+        for points in every:
+            if len(points) == 1 and points[0][:2] == (0, 0.0):
+                continue
+            done, left = done - points[0][0], left + points[0][0]
+            worth, choice = _added(worth, points, freed - done, freed + free + left + 1)
+            steps.append((points, choice))
         for kind, _, cells, value in self._plain:
             for _ in range(self._times(cells)):
                 came: Points = [(0, 0.0, Option()), (cells, value, Option(comes=(kind,)))]
-                more, choice = _added(worth, came)
+                more, choice = _added(worth, came, 0, freed + free + left + 1)
                 if not choice.any():
                     break
                 worth = more
@@ -389,17 +388,15 @@ def _pareto(found: Points) -> Points:
     return kept
 
 
-def _added(worth: Numbers, points: Points) -> tuple[Numbers, npt.NDArray[np.int16]]:
-    """What is best for each place once one of these options is taken, and which."""
+def _added(worth: Numbers, points: Points, low: int, high: int) -> tuple[Numbers, npt.NDArray[np.int16]]:
+    """What is best for each place from `low` to before `high` once one of these options is taken, and which."""
     best = np.full(len(worth), NOT)
     choice = np.zeros(len(worth), dtype=np.int16)
     for number, (cells, value, _) in enumerate(points):
-        if cells >= len(worth):
-            break
-        if cells >= 0:
-            other, at = worth[: len(worth) - cells] + value, slice(cells, None)
-        else:
-            other, at = worth[-cells:] + value, slice(None, cells)
+        first, end = max(low, cells), min(high, len(worth) + cells)
+        if first >= end:
+            continue
+        other, at = worth[first - cells : end - cells] + value, slice(first, end)
         better = other > best[at]
         best[at][better] = other[better]
         choice[at][better] = number
