@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -280,16 +281,13 @@ def _name_of_one(ask: Ask) -> str:
 
 def _free_count(scene: Scene, vm: Vm, ask: Ask, host: Host) -> int:
     """How many items of a VM's ask could be seated one after the other, if it asked for no others."""
-    for count in range(ask.count, 0, -1):
-        several = vm.model_copy(
-            update={
-                "gpus": (ask.model_copy(update={"count": count}),),
-                "needs": vm.needs.model_copy(update={"same_board": False, "same_numa_node": False, "nvlink": False}),
-            }
-        )
-        if seat(scene, several, host) is not None:
-            return count
-    return 0
+    needs = vm.needs.model_copy(update={"same_board": False, "same_numa_node": False, "nvlink": False})
+
+    def too_many(count: int) -> bool:
+        several = {"gpus": (ask.model_copy(update={"count": count}),), "needs": needs}
+        return seat(scene, vm.model_copy(update=several), host) is None
+
+    return bisect_left(range(1, ask.count + 1), True, key=too_many)
 
 
 def _held_by(scene: Scene, host: Host, gpus: Sequence[Gpu]) -> str:
