@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from placer.judge.midway import Midway
 from placer.night.bounds import AnyHours
 from placer.night.midway import left_of
 from placer.night.present import Present
@@ -28,6 +29,7 @@ from placer_models.decision import Decision
 from placer_models.goals.night import HostsFreed
 from placer_models.night import Asked, Consolidate
 from placer_models.plan import Plan
+from placer_models.rules.rule import Rule
 from placer_models.snapshot import Snapshot
 
 
@@ -64,7 +66,7 @@ class _Onward:
             clock,
             self._hours[0][1],
             self._now.scene,
-            decision.rules_of(snapshot.rules),
+            _as_strict(snapshot, rest, self._now, decision),
             self._request,
             (),
             carried=self._now.carried,
@@ -155,6 +157,13 @@ class _Onward:
             seconds = emptying(self._night, spare, None).soonest(freed_in_all)
             last = max(last, clock.seconds(self._rest.at) + within(self._hours, seconds) if seconds else 0)
         return last
+
+
+def _as_strict(snapshot: Snapshot, rest: Rest, now: Present, decision: Decision) -> list[Rule]:
+    """The rules without those that were broken as the night began, which may be so again."""
+    rules = decision.rules_of(snapshot.rules)
+    before = Midway(snapshot.content, rest.plan).broken_before(now.scene, rules)
+    return [rule for rule, found in zip(rules, before, strict=True) if not found]
 
 
 def _asked(one: Rest | Plan) -> Asked:

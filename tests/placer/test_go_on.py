@@ -327,3 +327,17 @@ def test_a_host_that_somebody_never_left_has_not_been_free() -> None:
     found = onward(snapshot, plan, "22:00:00", failed=[second.id])
     assert min(one.from_ for one in found.freed if one.host == "esx01") > clock("22:00:00") > freed.from_
     assert found.score["job-value"] == 5
+
+
+def test_a_bound_reckons_with_a_rule_that_was_broken_as_the_night_began() -> None:
+    def server(name: str, on: str, **may: bool) -> dict[str, Any]:
+        return {"name": name, "power": "on", "host": on, "cpus": 4, "memory_mib": 1024, "may": may}
+
+    few = {"kind": "limit", "most_vms": 1, "hosts": ["esx02"]}
+    vms = [server("a", "esx01", live_migrate=True), server("b", "esx02", suspend=True), server("c", "esx02")]
+    snapshot, plan = night([host("esx01", cpus=4), host("esx02", cpus=8)], vms, [], [few], free=["esx01"])
+    asleep = next(step for step in plan.steps if step.kind == "suspend")
+    fresh = seen(snapshot, plan, asleep.end)
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert (found.score["hosts-freed"], found.bound["hosts-freed"]) == (1, 1)
