@@ -42,11 +42,12 @@ def rounds_onward(
         onward = switched = Switched(snapshot, rest, asked.request, decision, budget, None)
         switched.close()
         rounds = switched.switching()
+    lost = isinstance(asked.request, SetMode) and snapshot.content.hosts[asked.request.host].state == "disconnected"
     all_done = all(score[kind] == most for kind, most in rounds.most.items())
     found: dict[str, int | None] = {}
     before: dict[str, int] = {}
     for kind in (goal.kind for goal in decision.night_goals()):
-        bound = rounds.most.get(kind)
+        bound = None if lost else rounds.most.get(kind)
         own = any(one in before for one in rounds.most)
         if kind in ("stun", "moves") and before.get("downtime") == 0:
             stun, excused = kind == "stun", asked.begun.excused.keys()

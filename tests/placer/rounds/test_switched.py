@@ -135,3 +135,12 @@ def test_a_host_that_is_lost_leaves_its_gpus_as_they_are_and_who_is_down_runs_el
     assert found.score["modes-set"] == 0
     assert [one.host for one in found.left_out] == ["h1"]
     assert [step.host for step in found.steps if step.vm == "cad"][-1] == "h2"
+
+
+def test_what_a_host_has_been_changed_to_counts_though_it_is_lost_then() -> None:
+    night, plan = shared()
+    step = [step for step in plan.steps if step.kind == "set-mode"][-1]
+    fresh = seen(night.snapshot, plan, step.end, lost=["h1"])
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert found.bound["modes-set"] is None
