@@ -221,10 +221,10 @@ def _seatings(scene: Scene, vm: Vm, host: Host, *, anyhow: bool) -> Iterator[tup
         return
     allowed = zones(host, vm.needs)
     asked = items(vm)
-    whole = sum(ask.whole for ask in asked)
+    most = max(sum(ask.whole for ask in asked), *(ask.count for ask in vm.wants if ask.milli is not None), 0)
     for zone in [None] if allowed is None else allowed:
         gpus = [gpu for gpu in host.gpus if zone is None or gpu.id in zone]
-        if whole <= len(gpus) and (not vm.needs.nvlink or len(gpus) == len(asked)):
+        if most <= len(gpus) and (not vm.needs.nvlink or len(gpus) == len(asked)):
             yield from _Search(scene, vm, host, gpus, anyhow).every()
 
 

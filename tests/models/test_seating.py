@@ -29,3 +29,12 @@ def test_thirteen_vgpus_that_do_not_fit_together_are_not_tried_in_every_order(mo
     monkeypatch.setattr(seating._Search, "_candidates", counted)
     assert seat(Scene.now(cluster), cluster.vms["v"], cluster.hosts["h1"]) is None
     assert tries > 0
+
+
+@pytest.mark.parametrize("ask", [{"models": ["T4"]}, {"milli": 10}])
+def test_more_gpus_than_there_are_find_no_seat_and_none_is_tried(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = [host("h1", *[gpu("T4", "fraction")] * 3)]
+    cluster = snapshot(hosts, [off("three", {**ask, "count": 3}), off("four", {**ask, "count": 4})]).content
+    assert seat(Scene.now(cluster), cluster.vms["three"], cluster.hosts["h1"]) is not None
+    monkeypatch.setattr(seating, "_Search", None)
+    assert seat(Scene.now(cluster), cluster.vms["four"], cluster.hosts["h1"]) is None
