@@ -3,7 +3,8 @@
 Each is a board over some hosts, on which their VMs may move, those that wait may start, and few moves are allowed:
 first those bring in VMs that cost little; only when they are found no more, exchanges of more moves are looked for.
 What a board finds is taken where its moves can be carried out one after the other, after those of the exchanges before
-it: some VMs are moved aside for it. A VM takes part in one exchange.
+it: some VMs are moved aside for it. A VM takes part in one exchange. They go on from what has been found for the whole
+cluster at once (`placer.solve.moving`).
 """
 
 from __future__ import annotations
