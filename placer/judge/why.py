@@ -262,6 +262,8 @@ class _Why:
         if reasons:
             return (f"it {reasons[0]}",)
         scene = scene_at(self.replay, act.end)
+        for other in scene.of(vm.name):  # it may run again at that instant
+            scene.remove(other)
         scene.put(stand)
         reasons = nowhere_else(scene, self.rules, stand, [host for host in self.freed if host != stand.host])
         return reasons or (act.step.why or "the goals are met best so",)

@@ -9,6 +9,7 @@ import pytest
 
 from placer import Snapshot, explain_plan
 from placer.judge.elsewhere import nowhere_else
+from placer_models.cluster import May
 from placer_models.decision import shipped_decision
 from placer_models.document import Faults
 from placer_models.explanation import PlanExplanation
@@ -160,6 +161,20 @@ def test_a_vm_that_stays_says_what_keeps_it_or_that_nothing_is_gained() -> None:
     assert why(short, "a")["why does a stay where it is"] == (
         "the request names the hosts to free, and esx01 is not among them",
     )
+
+
+def test_a_vm_that_runs_again_as_soon_as_it_is_off_says_why_it_was() -> None:
+    full = [desk(f"full-{i}", "esx02", f"g{i // 4}", i % 4) for i in range(8)]
+    snapshot, plan = night(TWO, [*full, desk("idle", "esx01", suspend=True)], [], free=["esx01"])
+    off, on = (step for step in plan.steps if step.vm == "idle")
+    at_once = on.model_copy(update={"start": off.end, "end": off.end + (on.end - on.start)})
+    free = plan.freed[0].model_copy(update={"until": off.end})
+    plan = plan.model_copy(update={"steps": (off, at_once), "freed": () if free.from_ >= free.until else (free,)})
+    assert why((snapshot, plan), "idle")["why is idle suspended and not moved"] == ("it may not be live-migrated",)
+    swift = snapshot.with_parts(
+        vms=tuple(vm.model_copy(update={"may": May(live_migrate=True, suspend=True)}) for vm in snapshot.vms)
+    )
+    assert why((swift, plan), "idle")["why is idle suspended and not moved"][0].startswith("esx02: no room for M60-2Q")
 
 
 def test_who_is_on_the_move_has_room_on_the_host_to_which_it_goes() -> None:
