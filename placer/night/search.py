@@ -29,6 +29,11 @@ from placer_models.motion import state_mib, stun_seconds
 MOST_ROUNDS = 6
 """How often a target is chosen anew because its schedule did not fit the window or could not be carried out."""
 
+TARGET = 0.7
+"""The part of the time that is left which a target takes at most where there are jobs: their hours are searched for
+after it.
+"""
+
 
 @dataclass
 class Result:
@@ -90,7 +95,7 @@ def plan_night(
 def _target(
     night: Night, goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget, progress: Progress | None
 ) -> tuple[NightOutcome, Target]:
-    with budget.spending.part("target"):
+    with budget.spending.part("target"), budget.share(TARGET if night.errands else 1.0):
         return solve_target(night.scene, night.rules, goals, ask, search, budget, progress)
 
 

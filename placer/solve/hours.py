@@ -18,7 +18,7 @@ from ortools.sat.python import cp_model
 MOST_INTERVALS = 1_500
 """Intervals up to which it is worth a search."""
 
-WORK, WORK_EACH = 1.0, 0.005
+WORK, WORK_EACH = 4.0, 0.02
 """Deterministic seconds of the search at most, in all and for each interval."""
 
 WORK_IN_PARTS = 0.1
