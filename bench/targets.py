@@ -254,7 +254,7 @@ TARGETS: Sequence[Target] = (
     Target(
         "defrag",
         "openb as FGD leaves it, pods that wait started by few moves",
-        lambda files: [("bench", "defrag", *files.defrag(), "--time-limit", "115", *files.plot("defrag"))],
+        lambda files: [("bench", "defrag", *files.defrag(), "--time-limit", "126", *files.plot("defrag"))],
         (
             *(_moved(most, must) for most, must in ((25, None), (50, None), (100, None), (200, 96.0), (400, 96.3))),
             Figure("slowest", worst("seconds", "most_moves"), unit=" s", places=1),
