@@ -120,15 +120,16 @@ def _ways(
     """What is left of the plan as it was; and planned again, each time with less of it kept."""
     yield rest.plan
     assert rest.plan.asked is not None
-    if isinstance(rest.plan.asked.request, Evacuate | SetMode):
-        from placer.rounds.midway import rolled_on
-        from placer.rounds.switched import switched_on
+    request = rest.plan.asked.request
+    if isinstance(request, Evacuate | SetMode):
+        from placer.rounds.midway import Rolled
+        from placer.rounds.switched import Switched
 
-        again = rolled_on if isinstance(rest.plan.asked.request, Evacuate) else switched_on
+        again = Rolled if isinstance(request, Evacuate) else Switched
         with budget.spending.part("rounds"):
-            made = again(snapshot, rest, decision, budget, progress)
+            made = again(snapshot, rest, request, decision, budget, progress).planned()
         yield made
-    if isinstance(rest.plan.asked.request, Consolidate):
+    if isinstance(request, Consolidate):
         from placer.night.midway import planned_on
 
         kept: Sequence[Keep] = ("targets", "most", "nothing") if rest.missed else ("targets", "nothing")

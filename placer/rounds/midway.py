@@ -4,35 +4,16 @@ others have their rounds.
 
 from __future__ import annotations
 
-from placer.power_on import Progress
-from placer.rest import Rest
 from placer.rounds.onward import Onward
 from placer.rounds.rolling import Rolling, care_seconds
-from placer.solve.budget import Budget
-from placer_models.decision import Decision
 from placer_models.night import Evacuate
-from placer_models.plan import Freed, Plan, Step
-from placer_models.snapshot import Snapshot
-
-
-def rolled_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget, progress: Progress | None) -> Plan:
-    """What is left of an evacuation, planned again, before it is judged.
-
-    First the hosts that are in maintenance come back, and the VMs that are away from home run there again; then the
-    hosts whose turn has not come have their rounds; at last who still has to return does.
-    """
-    assert rest.plan.asked is not None
-    assert isinstance(rest.plan.asked.request, Evacuate)
-    rolled = Rolled(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
-    rolled.close()
-    rolling = rolled.rolling()
-    rolled.go_round(rolling)
-    rolled.come_home()
-    return rolled.written(rolling)
+from placer_models.plan import Freed, Step
 
 
 class Rolled(Onward):
-    """The three parts, one after the other."""
+    """First the hosts that are in maintenance come back, and the VMs that are away from home run there again; then the
+    hosts whose turn has not come have their rounds; at last who still has to return does.
+    """
 
     request: Evacuate
 
@@ -59,7 +40,7 @@ class Rolled(Onward):
         away = self.now.carried.away
         self.home({vm: home for vm, home in self.now.carried.homes.items() if home not in pending or vm in away}, ends)
 
-    def rolling(self) -> Rolling:
+    def rounds(self) -> Rolling:
         """The rounds of the hosts whose turn has not come."""
         rolling = Rolling(
             self.snapshot,

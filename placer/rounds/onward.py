@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -28,7 +29,7 @@ from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 
-class Onward:
+class Onward(ABC):
     """What is left of a plan, part after part; `clock` is when the next of them begins, in seconds, `scene` who then
     stands where, and `steps` what is told and planned so far.
     """
@@ -66,6 +67,22 @@ class Onward:
             if step.vm is not None and step.leaves is not None:
                 failed[step.vm].add(step.kind)
         self.failed = {vm: frozenset(kinds) for vm, kinds in failed.items()}
+
+    @abstractmethod
+    def close(self) -> None:
+        """Bring to its end what was begun."""
+
+    @abstractmethod
+    def rounds(self) -> Rounds:
+        """The rounds that are still to be had."""
+
+    def planned(self) -> Plan:
+        """All parts one after the other, before they are judged."""
+        self.close()
+        rounds = self.rounds()
+        self.go_round(rounds)
+        self.come_home()
+        return self.written(rounds)
 
     @property
     def excusing(self) -> Asked:

@@ -33,15 +33,12 @@ def rounds_onward(
     asked = plan.asked
     assert asked is not None
     assert asked.begun is not None
-    onward: Onward
-    if isinstance(asked.request, Evacuate):
-        onward = rolled = Rolled(snapshot, rest, asked.request, decision, budget, None)
-        rounds: Rounds = rolled.rolling()
-    else:
-        assert isinstance(asked.request, SetMode)
-        onward = switched = Switched(snapshot, rest, asked.request, decision, budget, None)
-        switched.close()
-        rounds = switched.switching()
+    assert isinstance(asked.request, Evacuate | SetMode)
+    made: type[Onward] = Rolled if isinstance(asked.request, Evacuate) else Switched
+    onward = made(snapshot, rest, asked.request, decision, budget, None)
+    if isinstance(asked.request, SetMode):
+        onward.close()
+    rounds = onward.rounds()
     lost = isinstance(asked.request, SetMode) and snapshot.content.hosts[asked.request.host].state == "disconnected"
     all_done = all(score[kind] == most for kind, most in rounds.most.items())
     found: dict[str, int | None] = {}

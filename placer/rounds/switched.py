@@ -7,37 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from placer.power_on import Progress
-from placer.rest import Rest
 from placer.rounds.onward import Onward
 from placer.rounds.switching import Switching
-from placer.solve.budget import Budget
 from placer_models.cluster import Gpu
-from placer_models.decision import Decision
 from placer_models.night import SetMode
-from placer_models.plan import Plan, Step
+from placer_models.plan import Step
 from placer_models.scene import Scene
-from placer_models.snapshot import Snapshot
-
-
-def switched_on(snapshot: Snapshot, rest: Rest, decision: Decision, budget: Budget, progress: Progress | None) -> Plan:
-    """What is left of a change of GPU modes, planned again, before it is judged.
-
-    What was done to the host goes on as it was planned, once it has begun; then the VMs that are down run again, at
-    home where they find a place; then the other GPUs have their rounds; at last who still has to return does.
-    """
-    assert rest.plan.asked is not None
-    assert isinstance(rest.plan.asked.request, SetMode)
-    switched = Switched(snapshot, rest, rest.plan.asked.request, decision, budget, progress)
-    switched.close()
-    switching = switched.switching()
-    switched.go_round(switching)
-    switched.come_home()
-    return switched.written(switching)
 
 
 class Switched(Onward):
-    """The three parts, one after the other."""
+    """What was done to the host goes on as it was planned, once it has begun; then the VMs that are down run again, at
+    home where they find a place; then the other GPUs have their rounds; at last who still has to return does.
+    """
 
     request: SetMode
 
@@ -56,7 +37,7 @@ class Switched(Onward):
         down = {vm: home for vm, home in self.now.carried.homes.items() if vm in self.now.carried.away}
         self.home(down, dict.fromkeys(self.cluster.hosts, self.clock))
 
-    def switching(self) -> Switching:
+    def rounds(self) -> Switching:
         """The rounds of the GPUs that are not yet as wanted."""
         switching = Switching(
             self.snapshot,
