@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
+from placer.solve.conditions import reading
 from placer.solve.master import Column, Floor, Prices, Room, Values, linear
 from placer.solve.pricing import SCALE, Pricer, Pricing
 from placer.solve.survey import Survey, transferred
@@ -255,10 +256,7 @@ class Columns:
         """A column's stands, on some host of its group."""
         seats = self._seats[column]
         if isinstance(seats, Read):
-            values = seats.values
-            seats = self._seats[column] = tuple(
-                seats.board.read(lambda one: one if isinstance(one, int) else values[one.index])
-            )
+            seats = self._seats[column] = tuple(seats.board.read(reading(seats.values)))
         return seats
 
 

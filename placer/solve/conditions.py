@@ -7,7 +7,7 @@ is only wished for is counted, and from conditions about room sharper ones follo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from ortools.sat.python import cp_model
@@ -18,6 +18,11 @@ from placer_models.rules.rule import Place, Term, Var
 
 class TooLarge(Exception):
     """The board would have more unknowns than were allowed, or take longer to set up than there is time."""
+
+
+def reading(values: Sequence[int]) -> Callable[[Var], int]:
+    """What each unknown is in a solution, whose values these are."""
+    return lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index]
 
 
 class Conditions:

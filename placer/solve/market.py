@@ -13,7 +13,7 @@ for network revenue management", 1998).
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -21,6 +21,7 @@ from ortools.sat.python import cp_model
 from placer.memory import affordable
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
+from placer.solve.conditions import reading
 from placer.solve.figures import free
 from placer.solve.merged import Merged, MergedBoard
 from placer.solve.patch import sort_of
@@ -29,7 +30,7 @@ from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
 from placer_models.rules.gpu import GpuRule
-from placer_models.rules.rule import Rule, Var
+from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
 TOGETHER = 4
@@ -153,7 +154,7 @@ class Market:
         found = self._budget.solve_all(jobs)
         for board, (solver, _), status in zip(filter(None, boards), jobs, found, strict=True):
             if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-                for stand in board.read(_reading(solver)):
+                for stand in board.read(reading(list(solver.response_proto.solution))):
                     self._waiting[self._class[stand.vm]].remove(stand.vm)
                     self._scene.put(stand)
                     self._stands.append(stand)
@@ -206,9 +207,3 @@ class Market:
         parameters.max_deterministic_time, parameters.linearization_level = WORK, 2
         parameters.symmetry_level, parameters.cp_model_probing_level = 0, 0
         return solver
-
-
-def _reading(solver: cp_model.CpSolver) -> Callable[[Var], int]:
-    """What an unknown is in a solver's best solution."""
-    values = list(solver.response_proto.solution)
-    return lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index]

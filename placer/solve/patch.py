@@ -11,6 +11,7 @@ from random import Random
 from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
+from placer.solve.conditions import reading
 from placer_models.cluster import Cluster, Host
 from placer_models.goals.goal import Goal
 from placer_models.scene import Stand
@@ -65,8 +66,7 @@ class Patch:
     def read(self, solver: cp_model.CpSolver, status: cp_model.CpSolverStatus | None) -> None:
         """Take what the solver found."""
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            values = list(solver.response_proto.solution)
-            self.found = self.board.read(lambda unknown: unknown if isinstance(unknown, int) else values[unknown.index])
+            self.found = self.board.read(reading(list(solver.response_proto.solution)))
 
 
 def sort_of(host: Host) -> frozenset[str]:

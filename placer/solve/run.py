@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
+from placer.solve.conditions import reading
 from placer.solve.dive import better
 from placer_models.decision import Search
 from placer_models.goals.goal import Wish
@@ -137,8 +138,7 @@ def solve_board(
             outcome.stopped = budget.why
     outcome.seconds = budget.work - begun
     if values is not None:
-        found = values
-        outcome.stands = board.read(lambda unknown: unknown if isinstance(unknown, int) else found[unknown.index])
+        outcome.stands = board.read(reading(values))
         proven = len(outcome.tiers) == len(goals) and all(tier.closed for tier in outcome.tiers)
         outcome.status = "optimal" if proven else "feasible"
         outcome.stopped = outcome.stopped or "proven"
