@@ -19,11 +19,11 @@ from placer.steps import placed_gpus
 from placer.waits import Order, in_order
 from placer_models.decision import Decision, shipped_decision
 from placer_models.goals.goal import Goal
+from placer_models.gpus_use import POSITIONAL
 from placer_models.moving import immovable
 from placer_models.plan import Breach, Move, Placed, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-from placer_models.seating import POSITIONAL
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from placer.judge.check import broken, worse
 from placer.judge.slots import Worlds
 from placer_models.gpus import free_slots
+from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.moving import immovable, unreachable
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, held, model_of, stand_on, use_of
+from placer_models.seating import stand_on
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -22,12 +22,12 @@ from placer_models.cluster import Ask, Gpu, Host, Vm
 from placer_models.decision import shipped_decision
 from placer_models.goals import GOALS, Goal
 from placer_models.gpus import SHARINGS
+from placer_models.gpus_use import model_of, use_of
 from placer_models.moving import immovable, unreachable
 from placer_models.plan import Placed, PlacedGpu, Placements
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import VmClass
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import model_of, use_of
 from placer_models.snapshot import Snapshot
 
 GPU = [GpuRule()]

@@ -29,12 +29,12 @@ from placer.solve.timing import Times
 from placer.solve.traffic import Action
 from placer_models.cluster import Host, Vm
 from placer_models.decision import Decision, shipped_decision
+from placer_models.gpus_use import model_of, use_of
 from placer_models.motion import step_seconds, stun_seconds
 from placer_models.night import Consolidate, Job
 from placer_models.plan import Freed, JobRun, PlacedGpu, Plan, Step, StepKind
 from placer_models.rules.gpu import GpuRule
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import model_of, use_of
 from tests.nights import EVENING, Night
 
 TICK = 10

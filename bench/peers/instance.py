@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from bench.world import WHOLE, Choice, Pod, World
 from placer_models.cluster import Ask, Gpu, Host, Vm
 from placer_models.gpus import Sharing
+from placer_models.gpus_use import use_for
 from placer_models.plan import Placed, PlacedGpu, Placements
 from placer_models.scene import Scene
-from placer_models.seating import use_for
 from placer_models.snapshot import Snapshot
 
 USED: tuple[Sharing, ...] = ("fraction", "passthrough")

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
 from placer_models.document import Document, Hints, quote
 from placer_models.gpus import SHARINGS, Catalogue, Use, lays
+from placer_models.gpus_use import POSITIONAL, accepts, unit_of, use_of
 from placer_models.night import Consolidate, Evacuate, Request, SetMode
 from placer_models.scene import Hold
-from placer_models.seating import POSITIONAL, accepts, unit_of, use_of
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from placer_models.gpus import Use, free_slots
+from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-from placer_models.seating import POSITIONAL, held, model_of, use_of
 
 
 def refusals(scene: Scene, rules: Sequence[Rule], stand: Stand) -> list[str]:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from placer.judge.spare import Spares
 from placer.judge.timed import TimedReplay
 from placer.judge.timeline import EVER, NEVER
+from placer_models.gpus_use import model_of
 from placer_models.plan import Plan
 from placer_models.scene import Scene
-from placer_models.seating import model_of
 
 
 class Figures(NamedTuple):

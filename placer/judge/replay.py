@@ -10,11 +10,12 @@ from placer.judge.slots import Worlds
 from placer_models.cluster import Cluster, Gpu, Vm
 from placer_models.document import quote
 from placer_models.gpus import Use, free_slots
+from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.moving import immovable, unreachable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, held, match, model_of, use_of
+from placer_models.seating import match
 from placer_models.snapshot import unknown
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from placer_models.cluster import Cluster, Host
 from placer_models.gpus import Held, Use, free_slots
+from placer_models.gpus_use import POSITIONAL, model_of, unit_of, use_of
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, model_of, unit_of, use_of
 
 MOST_WORLDS = 2_000
 """Contents of a GPU that are told apart at most; beyond it is only counted what new VMs may take from each other."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
 from placer_models.gpus import Use, free_slots
+from placer_models.gpus_use import Held, held, model_of, use_for
 from placer_models.scene import Scene
-from placer_models.seating import Held, held, model_of, use_for
 
 
 class Spare(NamedTuple):

@@ -15,13 +15,14 @@ from placer.judge.timeline import EVER, NEVER, Act, Run, Timeline
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.document import quote
 from placer_models.gpus import free_slots
+from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.motion import step_seconds, stun_seconds
 from placer_models.moving import immovable, unreachable
 from placer_models.night import Consolidate, Request
 from placer_models.plan import PlacedGpu
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, held, match, model_of, use_of
+from placer_models.seating import match
 
 
 @dataclass(frozen=True, slots=True)

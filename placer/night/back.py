@@ -12,8 +12,8 @@ from placer.night.homeward import brought_home, homes_of, revived
 from placer.night.window import Night
 from placer.solve.motion import Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action
+from placer_models.gpus_use import POSITIONAL
 from placer_models.scene import Scene
-from placer_models.seating import POSITIONAL
 
 
 @dataclass

@@ -11,9 +11,9 @@ from placer.judge.timed import TimedReplay
 from placer.judge.timeline import EVER, NEVER
 from placer.report.clock import WallClock
 from placer_models.cluster import Cluster, Gpu, Host
+from placer_models.gpus_use import POSITIONAL, model_of, use_of
 from placer_models.plan import Plan
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import POSITIONAL, model_of, use_of
 
 MOST_HOSTS = 60
 """Of a larger cluster only the hosts with which the plan has to do are drawn."""

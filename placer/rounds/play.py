@@ -11,11 +11,12 @@ from placer.solve.leaving import Down, Going, Left
 from placer.solve.motion import Detour, Schedule, Timed, list_schedule
 from placer.solve.timing import sooner
 from placer.solve.traffic import UNDONE, Action, Kind
+from placer_models.gpus_use import use_of
 from placer_models.motion import state_mib, step_seconds, stun_seconds
 from placer_models.night import Evacuate, SetMode
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-from placer_models.seating import stand_on, use_of
+from placer_models.seating import stand_on
 
 
 class NotPlayed(Exception):

@@ -19,10 +19,10 @@ from placer.warm.seats import simple
 from placer_models.cluster import Host, Vm
 from placer_models.goals.gpu_milli import GpuMilli, milli_of
 from placer_models.goals.placed import Placed
+from placer_models.gpus_use import use_for, use_of
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule, Term
 from placer_models.scene import Scene, Stand
-from placer_models.seating import use_for, use_of
 
 WHOLE, FINEST = 1000, 10
 """Thousandths of a GPU; and how many of them are told apart where sizes have no greater measure in common."""

@@ -31,11 +31,12 @@ from placer.warm.rows import Ints
 from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal
+from placer_models.gpus_together import zones
+from placer_models.gpus_use import held
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.gpu_rows import Row
 from placer_models.rules.rule import Place, Rule, VmClass
 from placer_models.scene import Scene
-from placer_models.seating import held, zones
 
 MOST_UNKNOWNS, MOST_WHOLE = 100_000, 20_000
 """Unknowns of a merged board at most, and of one that is solved in whole numbers."""

@@ -19,10 +19,11 @@ from placer.warm.columns import Columns
 from placer.warm.rows import Ints
 from placer.warm.seats import Seats, simple
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.gpus_together import misfit
+from placer_models.gpus_use import use_for
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import misfit, use_for
 
 Vector = tuple[float, float, float]
 """Shares of a host's CPUs, memory and GPUs."""

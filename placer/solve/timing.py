@@ -17,10 +17,10 @@ from placer.solve.least import PARTS, part_of, resources_of
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.traffic import Action, Key, Traffic
 from placer_models.cluster import Host
+from placer_models.gpus_use import model_of, use_of
 from placer_models.night import Limits
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import model_of, use_of
 
 MOST_STEPS = 3_000
 """Steps up to which their times are searched for."""

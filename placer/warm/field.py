@@ -22,12 +22,12 @@ from placer_models.cluster import Cluster, Host, Vm
 from placer_models.goals.goal import Goal
 from placer_models.goals.gpu_milli import milli_of
 from placer_models.goals.stranded import asks_of, typical_asks
+from placer_models.gpus_together import misfit
 from placer_models.named import Vms
 from placer_models.rules.gpu import GpuRule
 from placer_models.rules.host_state import HostState
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
-from placer_models.seating import misfit
 
 MOST_NAMED = 3
 """Hosts that were passed over of which it is said why."""
@@ -196,7 +196,7 @@ class Field:
                 cost += NEVER
             elif one is not None:
                 item, count = one
-                cost = fewest(self.rows.best(self.rows.item(item))[0][columns.gpus], count)
+                cost = fewest(self.rows.best(self.rows.item(item))[0][columns.by_gpu], count)
             else:
                 for number in np.flatnonzero(fits).tolist():
                     cost[number] = self.cost(vm, columns.hosts[number], columns.gpus[number].tolist())
@@ -257,14 +257,10 @@ class Field:
         """What tells hosts apart: the scores of those goals that do, in their order."""
         columns, weight = self.columns, max(1, self.rows.weight)
 
-        def balance(some: Ints) -> Ints:
-            fullest: Ints = np.maximum(columns.full.max(initial=0), columns.fuller(found[some], vm))
-            return fullest
-
         keys: dict[str, Key] = {
             "should": lambda some: self._wishes(vm, found[some]) + self.wished,
             "stranded": lambda some: (lost + cost[some]) // weight,
-            "balance": balance,
+            "balance": lambda some: columns.fullest(found[some], vm),
         }
         return [(goal.kind, keys[goal.kind]) for goal in self.goals if goal.kind in keys]
 

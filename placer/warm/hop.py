@@ -21,11 +21,11 @@ from placer.warm.rows import NEVER, Ints
 from placer.warm.seats import fewest, simple
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.goals.balance import fullness
+from placer_models.gpus_together import misfit
 from placer_models.moving import unreachable
 from placer_models.plan import Move
 from placer_models.rules.gpu import GpuRule
 from placer_models.scene import Stand
-from placer_models.seating import misfit
 
 MOST_KINDS = 12
 """For how many kinds of VMs that could leave another place is looked for, those first whose leaving costs least; for
@@ -143,7 +143,7 @@ class Hops:
             return np.zeros(len(leavers.stands), dtype=np.int64)
         if one is not None:
             item, count = one
-            return fewest(self.field.rows.best(self.field.rows.item(item))[0][leavers.gpus].T, count)
+            return fewest(self.field.rows.best(self.field.rows.item(item))[0][leavers.gpus], count)
         hosts = [self.field.columns.hosts[number] for number in leavers.host.tolist()]
         states = leavers.gpus.T.tolist()
         return np.array([self.field.cost(vm, host, some) for host, some in zip(hosts, states, strict=True)])

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 from placer_models.cluster import Ask, Cluster, Gpu, Needs, Typical, Vm
 from placer_models.goals.goal import Goal
 from placer_models.gpus import GpuModel, Sharing, Use, free_slots
+from placer_models.gpus_use import Held, held, model_of, use_for
 from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene
-from placer_models.seating import Held, held, model_of, use_for
 
 
 class Stranded(Goal):

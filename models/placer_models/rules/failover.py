@@ -17,9 +17,10 @@ from itertools import chain, compress, islice
 from operator import is_, is_not
 
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.gpus_use import held
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand, stand_of
-from placer_models.seating import held, seatings
+from placer_models.seating import seatings
 
 MOST_SEATINGS = 100
 """How many stands are tried to seat some VMs together on one host where the first way to seat them fails."""

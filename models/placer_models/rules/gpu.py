@@ -10,11 +10,13 @@ from typing import ClassVar, Literal
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm
 from placer_models.gpus import SHARINGS, lays
+from placer_models.gpus_together import in_zone, misfit
+from placer_models.gpus_use import accepts, held, unit_of, use_for, use_of
 from placer_models.plan import Breach, Reason
 from placer_models.rules.gpu_board import encode_place
 from placer_models.rules.rule import Board, Rule
 from placer_models.scene import Hold, Scene, Stand, items
-from placer_models.seating import accepts, held, in_zone, misfit, seat, unit_of, use_for, use_of
+from placer_models.seating import seat
 
 
 class GpuRule(Rule):

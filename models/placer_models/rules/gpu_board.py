@@ -20,10 +20,11 @@ from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
 
 from placer_models.gpus import Layout, Pick, Sharing, Use, free_slots, layouts
+from placer_models.gpus_together import misfit, zones
+from placer_models.gpus_use import POSITIONAL, Held, use_for
 from placer_models.rules.gpu_dealing import Dealer
 from placer_models.rules.gpu_rows import Choice, Demand, Kind, Resident, Row, rows_of
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
-from placer_models.seating import POSITIONAL, Held, misfit, use_for, zones
 
 MOST_FOR_GOALS = 1000
 """How many layouts of one GPU are listed one by one where only a goal looks at them."""

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from placer_models.cluster import Cluster, Host
 from placer_models.gpus import Pick, free_slots
+from placer_models.gpus_use import POSITIONAL, Held, model_of, use_of
 from placer_models.rules.gpu_rows import Choice, Demand, Kind, Row
 from placer_models.rules.rule import Var, VmClass
 from placer_models.scene import Hold
-from placer_models.seating import POSITIONAL, Held, model_of, use_of
 
 Value = Callable[[Var], int]
 

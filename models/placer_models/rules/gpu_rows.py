@@ -11,8 +11,9 @@ from itertools import product
 
 from placer_models.cluster import Ask, Gpu, Needs
 from placer_models.gpus import Layout, Sharing, Use
+from placer_models.gpus_together import zones
+from placer_models.gpus_use import POSITIONAL, Held, unit_of, use_of
 from placer_models.rules.rule import Board, Place, Term, Var, VmClass
-from placer_models.seating import POSITIONAL, Held, unit_of, use_of, zones
 
 MOST_LEAVINGS = 4096
 """How many combinations of VMs that may leave are looked at for one GPU; beyond it they all stay or all leave."""

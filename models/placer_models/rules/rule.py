@@ -115,7 +115,7 @@ class Board(Protocol):
         """The GPU rows of a place where they are not those of the scene (`gpu_rows.Row`), else None."""
 
     def layout(self, place: Place, gpu: Gpu, sharing: Sharing, holds: Any, count: Var) -> None:
-        """Tell the board that `count` of the GPUs like `gpu` come to hold this (`seating.Held`) in this sharing."""
+        """Tell the board that `count` of the GPUs like `gpu` come to hold this (`gpus_use.Held`) in this sharing."""
 
     @property
     def slot_choice(self) -> str:

@@ -1,0 +1,111 @@
+"""Several GPU items in one VM: whether they can be in one VM at all, and which GPUs of a host are together as it needs
+them to be: on a board, on a NUMA node, in an NVLink group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from placer_models.cluster import Ask, Cluster, Host, Needs, Vm
+from placer_models.scene import items
+
+
+def _linked(cluster: Cluster, ask: Ask) -> bool:
+    """Whether what a VM gets for an ask may be joined to others by NVLink."""
+    if ask.profile is None:
+        return ask.milli in (None, 1000)
+    profiles = [model.profile(ask.profile) for model in cluster.catalogue.profile_models(ask.profile)]
+    return all(one and one.series == "C" and one.max_per_gpu == 1 and not one.gpu_instance_profile for one in profiles)
+
+
+def _is_double(cluster: Cluster, profile: str) -> bool:
+    """Whether a vGPU stands on a MIG instance of one compute slice and two memory slices."""
+    for model in cluster.catalogue.profile_models(profile):
+        backing = getattr(model.profile(profile), "gpu_instance_profile", None)
+        for one in model.mig.instances if model.mig else ():
+            if one.name == backing and (one.compute_slices, one.memory_slices) == (1, 2):
+                return True
+    return False
+
+
+def misfit(cluster: Cluster, vm: Vm) -> str | None:
+    """Why a VM's GPU items can never be together in one VM, wherever it stands; None: they can.
+
+    NVIDIA: several vGPUs of a VM are of the same board type and series, of types that allow it, and an exclusive type
+    is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML). The platform says how
+    many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC). NVLink joins whole GPUs, and of
+    vGPUs only time-sliced ones of series C that are the whole frame buffer (NVC); who gets less of a GPU has none.
+    MIG-backed types with twice the memory of their slice are to be had on vSphere from 8.0 U3 on (NVC).
+    """
+    if vm.needs.nvlink and (less := next((ask for ask in vm.wants if not _linked(cluster, ask)), None)):
+        what = less.profile or f"{less.milli}/1000 of a GPU"
+        return f"{what} has no NVLink, which whole GPUs have, and vGPUs of series C that are a whole GPU"
+    if not cluster.platform.has_mixed_sizes:
+        double = next((ask.profile for ask in vm.wants if ask.profile and _is_double(cluster, ask.profile)), None)
+        if double is not None:
+            return f"{double} is to be had on vSphere from 8.0 U3 on"
+    asked = [ask for ask in items(vm) if ask.profile is not None]
+    found = []
+    for ask in asked:
+        models = cluster.catalogue.profile_models(str(ask.profile))
+        profile = models[0].profile(str(ask.profile)) if models else None
+        if profile is not None and profile.series:
+            found.append((ask.profile, models[0], profile))
+    if len(found) < 2:
+        return None
+    if len(found) > cluster.platform.vgpus_per_vm:
+        return f"{len(found)} vGPUs are more than the {cluster.platform.vgpus_per_vm} that one VM can have"
+    first = found[0]
+    for name, model, profile in found:
+        if not cluster.platform.has_fractional_multi_vgpu and profile.max_per_gpu != 1:
+            return f"{name} is no whole frame buffer, and before vSphere 8 one VM has several only of those"
+        if model.name != first[1].name:
+            return f"{first[0]} and {name} are of different boards and cannot be in one VM"
+        if profile.series != first[2].series:
+            return f"{first[0]} and {name} are of different series and cannot be in one VM"
+        if not profile.multi_vgpu:
+            return f"{name} cannot be beside another vGPU in one VM"
+        if profile.name != first[2].name and (profile.multi_vgpu_exclusive or first[2].multi_vgpu_exclusive):
+            return f"{first[0]} and {name} are of different types, of which one is exclusive"
+        if profile.name != first[2].name and not model.fractional_multi_vgpu and not model.mig:
+            return f"{first[0]} and {name} are of different types, which this board does not allow in one VM"
+    return None
+
+
+def zones(host: Host, needs: Needs) -> list[frozenset[str]] | None:
+    """The sets of GPUs inside which all of a VM's GPUs must be, by its needs; None: anywhere on the host.
+
+    An NVLink group must be taken whole (FM: a request must equal a partition). A GPU that does not
+    say its board is a board of its own; one that does not say its NUMA node is on none.
+    """
+    found: list[frozenset[str]] | None = None
+    if needs.nvlink:
+        found = [frozenset(group) for group in host.nvlink_groups]
+    for needed, key in ((needs.same_board, "board"), (needs.same_numa_node, "numa_node")):
+        if needed:
+            groups = _grouped(host, key)
+            found = groups if found is None else [both for a in found for b in groups if (both := a & b)]
+    if needs.nvlink and found is not None:
+        whole = {frozenset(group) for group in host.nvlink_groups}
+        found = [zone for zone in found if zone in whole]
+    return found
+
+
+def _grouped(host: Host, key: str) -> list[frozenset[str]]:
+    groups: dict[object, set[str]] = {}
+    for gpu in host.gpus:
+        value = getattr(gpu, key)
+        if value is not None:
+            groups.setdefault(value, set()).add(gpu.id)
+        elif key == "board":
+            groups.setdefault((gpu.id,), set()).add(gpu.id)
+    return [frozenset(group) for group in groups.values()]
+
+
+def in_zone(host: Host, needs: Needs, gpus: Sequence[str]) -> bool:
+    """Whether a VM's GPUs are together as it needs them to be."""
+    allowed = zones(host, needs)
+    if allowed is None or not gpus:
+        return True
+    have = frozenset(gpus)
+    return any(have == zone if needs.nvlink else have <= zone for zone in allowed)
