@@ -9,8 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from placer.warm.rows import NEVER, Rows
-from placer.warm.states import Ints, Item, Turn
+from placer.warm.rows import NEVER, Ints, Item, Rows, Turn
 from placer_models.cluster import Host, Needs, Vm
 from placer_models.goals.stranded import item_of
 from placer_models.gpus_together import zones
@@ -137,14 +136,14 @@ def _together(needs: Needs) -> bool:
 
 
 def fewest(costs: Ints, count: int) -> Ints:
-    """For each column of costs (a row for each GPU) the sum of its `count` least."""
-    if len(costs) < count:
-        return np.full(costs.shape[1], NEVER, dtype=np.int64)
+    """For each row of costs the sum of its `count` least."""
+    if costs.shape[1] < count:
+        return np.full(len(costs), NEVER, dtype=np.int64)
     if count == 1:
-        least: Ints = costs.min(axis=0)
+        least: Ints = costs.min(axis=1)
         return least
-    some = np.partition(costs, count - 1, axis=0)[:count]
-    total: Ints = np.where(some[-1] < NEVER, some.sum(axis=0), NEVER)  # other costs may be below nothing
+    some = np.partition(costs, count - 1, axis=1)[:, :count]
+    total: Ints = np.where(some[:, -1] < NEVER, some.sum(axis=1), NEVER)  # other costs may be below nothing
     return total
 
 
