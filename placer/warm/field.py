@@ -196,7 +196,7 @@ class Field:
                 cost += NEVER
             elif one is not None:
                 item, count = one
-                cost = fewest(self.rows.best(self.rows.item(item))[0][columns.by_gpu], count)
+                cost = fewest(self.rows.best(self.rows.item(item))[0][columns.gpus], count)
             else:
                 for number in np.flatnonzero(fits).tolist():
                     cost[number] = self.cost(vm, columns.hosts[number], columns.gpus[number].tolist())
@@ -257,10 +257,14 @@ class Field:
         """What tells hosts apart: the scores of those goals that do, in their order."""
         columns, weight = self.columns, max(1, self.rows.weight)
 
+        def balance(some: Ints) -> Ints:
+            fullest: Ints = np.maximum(columns.full.max(initial=0), columns.fuller(found[some], vm))
+            return fullest
+
         keys: dict[str, Key] = {
             "should": lambda some: self._wishes(vm, found[some]) + self.wished,
             "stranded": lambda some: (lost + cost[some]) // weight,
-            "balance": lambda some: columns.fullest(found[some], vm),
+            "balance": balance,
         }
         return [(goal.kind, keys[goal.kind]) for goal in self.goals if goal.kind in keys]
 

@@ -143,7 +143,7 @@ class Hops:
             return np.zeros(len(leavers.stands), dtype=np.int64)
         if one is not None:
             item, count = one
-            return fewest(self.field.rows.best(self.field.rows.item(item))[0][leavers.gpus], count)
+            return fewest(self.field.rows.best(self.field.rows.item(item))[0][leavers.gpus].T, count)
         hosts = [self.field.columns.hosts[number] for number in leavers.host.tolist()]
         states = leavers.gpus.T.tolist()
         return np.array([self.field.cost(vm, host, some) for host, some in zip(hosts, states, strict=True)])
