@@ -10,7 +10,8 @@ from types import ModuleType
 import click
 import pytest
 
-from placer_models.cluster import Ask, Gpu, Host, May, Needs, Platform, Seat, Vm
+from placer_models.cluster import Ask, Gpu, Host, May, Needs, Seat, Vm
+from placer_models.platform import Platform
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

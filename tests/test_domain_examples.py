@@ -222,6 +222,18 @@ def test_vsphere_says_how_many_and_which(version: str, profiles: list[str], fit:
     assert bool(started([machine], [vm("several", *map(want, profiles))], platform)) == fit
 
 
+@pytest.mark.parametrize(("kind", "count", "fit"), [("vsphere", 32, 1), ("vsphere", 33, 0), ("kvm", 33, 1)])
+def test_max8_a_vm_on_vsphere_has_at_most_32_gpus_passed_through(kind: str, count: int, fit: int) -> None:
+    machine = big("h1", *[gpu(M60)] * 34)
+    assert len(started([machine], [vm("several", want(count=count, models=[M60]))], {"kind": kind})) == fit
+
+
+@pytest.mark.parametrize(("said", "fit"), [({}, 0), ({"most_vgpus_per_vm": 4}, 1)])
+def test_on_ahv_a_vm_has_several_vgpus_where_the_site_says_so(said: Values, fit: int) -> None:
+    machine = big("h1", gpu(A40, "same-size"), gpu(A40, "same-size"))
+    assert len(started([machine], [vm("several", want("A40-48Q", count=2))], {"kind": "ahv", **said})) == fit
+
+
 # 2.3 MIG
 
 

@@ -7,20 +7,19 @@ with.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from placer_models.document import Count, Cpus, Document, MemoryMib, Name, milli
+from placer_models.document import Count, Cpus, Document, MemoryMib, Name, Positive, milli
 from placer_models.gpus import Catalogue, Sharing
+from placer_models.platform import Platform
 
 Mode = Literal["graphics", "compute"]
 Labels = Mapping[Name, str]
-Positive = Annotated[int, Field(ge=1, le=4096)]
 Thousandths = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -191,62 +190,6 @@ class Host(Document):
     def gpu(self) -> Mapping[str, Gpu]:
         """Its GPUs by id."""
         return {gpu.id: gpu for gpu in self.gpus}
-
-
-class Platform(Document):
-    """The hypervisor. `slots` says who picks the slot of a vGPU: placer ("chosen"), or the manager, which takes the
-    first legal one ("first-legal"), or any ("worst-case": a plan must then hold whatever it picks).
-    `vgpu_live_migration` says whether VMs with vGPUs can be live-migrated (absent: on vSphere, KVM and OpenStack
-    only).
-    """
-
-    kind: Literal["vsphere", "ahv", "kvm", "kubevirt", "openstack", "proxmox", "other"] = "other"
-    version: str | None = None
-    slots: Literal["chosen", "first-legal", "worst-case"] | None = None
-    vgpu_live_migration: bool | None = None
-    most_vgpus_per_vm: Positive | None = None
-
-    @property
-    def slot_choice(self) -> Literal["chosen", "first-legal", "worst-case"]:
-        """Who picks slots: as said, else the manager on vSphere and AHV, where no interface takes a slot."""
-        return self.slots or ("first-legal" if self.kind in ("vsphere", "ahv") else "chosen")
-
-    @property
-    def vgpus_per_vm(self) -> int:
-        """How many vGPUs one VM may have: as said, else 4 before vSphere 8 and 8 otherwise (no more is confirmed)."""
-        return self.most_vgpus_per_vm or (8 if self.has_fractional_multi_vgpu else 4)
-
-    @property
-    def has_fractional_multi_vgpu(self) -> bool:
-        """Whether several vGPUs of one VM may be less than the whole frame buffer: from vSphere 8 on."""
-        return not (self.kind == "vsphere" and _older(self.version, (8,)))
-
-    @cached_property
-    def has_mixed_sizes(self) -> bool:
-        """Whether vGPUs of several sizes may share a GPU, and MIG-backed ones have twice the memory of their slice: on
-        vSphere from 8.0 U3 on (VM-83, NVC).
-        """
-        return not (self.kind == "vsphere" and _older(self.version, (8, 0, 3)))
-
-
-def wants_one_type(platform: Platform, hosts: Iterable[Host]) -> bool:
-    """Whether a same-size GPU takes vGPUs of one *type* only, not of one size: vSphere before 8.0 U2 (VM-83), and any
-    manager before vGPU 15, driver 525 (UG8). Versions that are not said are taken to be newer.
-    """
-    if platform.kind == "vsphere" and _older(platform.version, (8, 0, 2)):
-        return True
-    managers = {host.vgpu_manager for host in hosts}
-    return any(_older(manager, (525,) if _numbers(manager)[:1] >= (100,) else (15,)) for manager in managers)
-
-
-def _older(version: str | None, than: tuple[int, ...]) -> bool:
-    numbers = _numbers(version)
-    return bool(numbers) and numbers < than[: len(numbers)]  # "8.0" may be any update of it
-
-
-def _numbers(version: str | None) -> tuple[int, ...]:
-    found = re.match(r"\d+(\.\d+)*", version or "")
-    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 Typical = tuple[tuple[Ask, Needs, int], ...]

@@ -27,6 +27,7 @@ __all__ = [
     "Hints",
     "MemoryMib",
     "Name",
+    "Positive",
     "clean",
     "digest",
     "dump",
@@ -94,6 +95,7 @@ def _short(value: float) -> float:
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """The cluster's own id of something: 1 to 253 characters, none of them a control character or a line break."""
 Count = Annotated[int, Field(ge=0, le=2**31)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
 MemoryMib = Annotated[int, Field(ge=0, le=2**40, description="whole MiB")]
 Cpus = Annotated[
     float,

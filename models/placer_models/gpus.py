@@ -84,9 +84,12 @@ class Catalogue:
             source, data = "the GPU models", file
         return Catalogue(_models(gpus_file.read(data, source)), self)
 
-    def of_one_type(self) -> Catalogue:
-        """The same models under managers that want all vGPUs of a same-size GPU to be of one type (UG8)."""
-        return Catalogue([replace(model, same_size_rule="type") for model in self.models])
+    def of_one_type(self, models: Iterable[GpuModel]) -> Catalogue:
+        """This catalogue where all vGPUs of a same-size GPU of these models are to be of one type (UG8)."""
+        changed = {model.name: replace(model, same_size_rule="type") for model in models}
+        other = Catalogue([changed.get(model.name, model) for model in self.models])
+        other._by_key = {key: changed.get(model.name, model) for key, model in self._by_key.items()}
+        return other
 
     def find(self, name: str) -> GpuModel:
         """The model of this name: the catalogue's own, a board code, an alias, or one with the vendor's name in front.

@@ -35,15 +35,19 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
     is not combined with other types (NV8M; multiVgpuSupported and multiVgpuExclusive of XML). The platform says how
     many, and whether they may be less than the whole frame buffer (VM-67, MAX8, NVC). NVLink joins whole GPUs, and of
     vGPUs only time-sliced ones of series C that are the whole frame buffer (NVC); who gets less of a GPU has none.
-    MIG-backed types with twice the memory of their slice are to be had on vSphere from 8.0 U3 on (NVC).
+    MIG-backed types with twice the memory of their slice are to be had on vSphere from 8.0 U3 on (NVC), where one VM
+    has at most 32 PCI devices in pass-through (MAX8).
     """
     if vm.needs.nvlink and (less := next((ask for ask in vm.wants if not _linked(cluster, ask)), None)):
         what = less.profile or f"{less.milli}/1000 of a GPU"
         return f"{what} has no NVLink, which whole GPUs have, and vGPUs of series C that are a whole GPU"
-    if not cluster.platform.has_mixed_sizes:
+    if not cluster.platform.has_double_slices:
         double = next((ask.profile for ask in vm.wants if ask.profile and _is_double(cluster, ask.profile)), None)
         if double is not None:
             return f"{double} is to be had on vSphere from 8.0 U3 on"
+    most, whole = cluster.platform.most_passed_through, sum(ask.count for ask in vm.wants if ask.whole)
+    if most is not None and whole > most:
+        return f"{whole} whole GPUs are more than the {most} PCI devices that one VM can have on vSphere"
     asked = [ask for ask in items(vm) if ask.profile is not None]
     found = []
     for ask in asked:
@@ -54,7 +58,8 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
     if len(found) < 2:
         return None
     if len(found) > cluster.platform.vgpus_per_vm:
-        return f"{len(found)} vGPUs are more than the {cluster.platform.vgpus_per_vm} that one VM can have"
+        most = cluster.platform.vgpus_per_vm
+        return f"{len(found)} vGPUs are more than the {most} that one VM can have on {cluster.platform}"
     first = found[0]
     for name, model, profile in found:
         if not cluster.platform.has_fractional_multi_vgpu and profile.max_per_gpu != 1:

@@ -72,8 +72,7 @@ def stun_seconds(cluster: Cluster, vm: Vm) -> float:
     gib = frame_buffer_mib(cluster, vm) / 1024
     if gib == 0:
         return 0.0
-    old = cluster.platform.kind == "vsphere" and (cluster.platform.version or "").startswith("6.")
-    if old:
+    if cluster.platform.is_vsphere_before(7):
         return round(_between(tuple(STUN_67), tuple(STUN_67.values()), gib), 1)
     columns = zip(*STUN_70_WORST.values(), strict=True)
     by_memory = [_between(tuple(STUN_70_WORST), column, gib) for column in columns]

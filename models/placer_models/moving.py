@@ -1,8 +1,10 @@
-"""Which running VMs can be live-migrated, and whereto: what hardware and hypervisors refuse, known beforehand.
+"""Which running VMs can be live-migrated, and whereto, and which can be suspended: what hardware and hypervisors
+refuse, known beforehand.
 
 Sources: pass-through never (AHV-PT, VM-DP); vGPU needs the same board, ECC state and, by default, the same vGPU
-manager version (NV5 5.3, NVC, RH10); AHV and KubeVirt are not confirmed to move vGPUs, so there it must be said
-(`platform.vgpu_live_migration`).
+manager version (NV5 5.3, NVC, RH10); what is not confirmed of a platform must be said (`platform.vgpu_live_migration`,
+`platform.vgpu_suspend`); KubeVirt moves one vGPU of a VM (GH:kubevirt/user-guide#1025), and vSphere 6.7 gives up a VM
+that stands still for long (VM-STUN).
 """
 
 from __future__ import annotations
@@ -10,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.motion import stun_seconds
 from placer_models.scene import Stand
-
-MOVES_VGPUS = ("vsphere", "kvm", "openstack")
 
 
 def immovable(cluster: Cluster, vm: Vm, stand: Stand) -> str | None:
@@ -21,12 +22,36 @@ def immovable(cluster: Cluster, vm: Vm, stand: Stand) -> str | None:
         return "may not be live-migrated"
     if any(hold.sharing == "passthrough" for hold in stand.holds):
         return "holds a pass-through GPU, which cannot be live-migrated"
-    if any(hold.profile is not None for hold in stand.holds):
-        platform = cluster.platform
-        moves = platform.vgpu_live_migration
-        if not (platform.kind in MOVES_VGPUS if moves is None else moves):
-            return f"holds a vGPU, which {platform.kind} is not known to live-migrate"
+    vgpus, platform = _vgpus(stand), cluster.platform
+    if vgpus and not platform.live_migrates_vgpus:
+        return f"holds a vGPU, which {platform} is not known to live-migrate"
+    if vgpus > 1 and platform.kind == "kubevirt":
+        return f"holds {vgpus} vGPUs, and KubeVirt live-migrates a VM with one"
+    most = platform.most_stun_seconds
+    if vgpus and most is not None and stun_seconds(cluster, vm) > most:
+        return f"would be stunned for {stun_seconds(cluster, vm):g} s, and {platform} gives up after {most}"
     return None
+
+
+def unsuspendable(cluster: Cluster, vm: Vm, stand: Stand) -> str | None:
+    """Why a running VM cannot be suspended; None: it can."""
+    return never_suspended(cluster, stand) if vm.may.suspend else "may not be suspended"
+
+
+def never_suspended(cluster: Cluster, stand: Stand) -> str | None:
+    """Why a VM that stands so could not be suspended even if it were allowed; None: it could."""
+    platform = cluster.platform
+    if not platform.suspends:
+        return f"cannot be suspended: a pause on {platform} keeps all that it holds"
+    if any(hold.sharing == "passthrough" for hold in stand.holds):
+        return "holds a pass-through GPU, with which it cannot be suspended"
+    if _vgpus(stand) and not platform.suspends_vgpus:
+        return f"holds a vGPU, with which {platform} is not known to suspend it"
+    return None
+
+
+def _vgpus(stand: Stand) -> int:
+    return sum(hold.profile is not None for hold in stand.holds)
 
 
 def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:

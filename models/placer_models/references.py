@@ -1,87 +1,21 @@
 """What must fit between the parts of a snapshot: names that something has, and GPUs that hold no more than they can.
 
-The parts are checked whose own keys and types are right; a part that is wrong in itself still lends its name, so that
-what refers to it is not called wrong as well.
+The parts are checked whose own keys and types are right (`placer_models.parts`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from placer_models.cluster import Ask, Cluster, Gpu, Host, Platform, Vm
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Vm
 from placer_models.document import Document, Hints, quote
 from placer_models.gpus import SHARINGS, Catalogue, Use, lays
 from placer_models.gpus_use import POSITIONAL, accepts, unit_of, use_of
 from placer_models.night import Consolidate, Evacuate, Request, SetMode
+from placer_models.parts import Parts
+from placer_models.platform import Platform
 from placer_models.scene import Hold
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a snapshot by their place in its lists, and every name that its lists give to hosts and VMs."""
-
-    hosts: Mapping[int, Host]
-    vms: Mapping[int, Vm]
-    rules: Mapping[int, Document]
-    requests: Mapping[int, Document]
-    jobs: Mapping[int, Document]
-    host_names: Mapping[int, str]
-    vm_names: Mapping[int, str]
-
-    @classmethod
-    def whole(
-        cls,
-        hosts: Sequence[Host],
-        vms: Sequence[Vm],
-        rules: Sequence[Document],
-        requests: Sequence[Document],
-        jobs: Sequence[Document],
-    ) -> Parts:
-        """The parts of a snapshot that is right in itself."""
-        return cls(
-            dict(enumerate(hosts)),
-            dict(enumerate(vms)),
-            dict(enumerate(rules)),
-            dict(enumerate(requests)),
-            dict(enumerate(jobs)),
-            host_names={i: host.name for i, host in enumerate(hosts)},
-            vm_names={i: vm.name for i, vm in enumerate(vms)},
-        )
-
-    @classmethod
-    def right_ones(cls, values: object, kinds: Mapping[str, Any]) -> Parts:
-        """Those parts of plain values that are right in themselves; `kinds` gives the type of each list's items."""
-        lists = {key: _list(values, key) for key in kinds}
-        right = {key: _right(kind, lists[key]) for key, kind in kinds.items()}
-        host_names, vm_names = (
-            {i: name for i, part in enumerate(lists[key]) if (name := _name(part))} for key in ("hosts", "vms")
-        )
-        return cls(right["hosts"], right["vms"], right["rules"], right["requests"], right["jobs"], host_names, vm_names)
-
-
-def _list(values: object, key: str) -> Sequence[object]:
-    found = values.get(key) if isinstance(values, Mapping) else None
-    return found if isinstance(found, list) else ()
-
-
-def _right(kind: Any, values: Sequence[object]) -> dict[int, Any]:
-    adapter, found = TypeAdapter[Any](kind), {}
-    for i, value in enumerate(values):
-        try:
-            found[i] = adapter.validate_json(json.dumps(value, allow_nan=False), by_alias=True, by_name=False)
-        except (ValueError, TypeError, RecursionError):
-            continue  # the document's own faults say it
-    return found
-
-
-def _name(part: object) -> str | None:
-    name = part.get("name") if isinstance(part, Mapping) else None
-    return name if isinstance(name, str) else None
 
 
 def unknown(what: str, name: str, known: Iterable[str], of: str = "this snapshot", hints: Hints | None = None) -> str:
@@ -95,6 +29,7 @@ class References:
 
     parts: Parts
     catalogue: Catalogue
+    platform: Platform = field(default_factory=Platform)
     hints: Hints = field(default_factory=Hints)
     held: dict[tuple[str, str], list[tuple[Use, int | None, str]]] = field(default_factory=dict)
     """What GPUs (host, id) hold, as far as nothing is wrong with it: the use, the unit at which it begins, the VM."""
@@ -105,7 +40,7 @@ class References:
         self.vms = {vm.name: vm for vm in reversed([*self.parts.vms.values()])}
         self.host_names = dict.fromkeys(self.parts.host_names.values())
         self.vm_names = dict.fromkeys(self.parts.vm_names.values())
-        self.cluster = Cluster("", Platform(), self.hosts, self.vms, {}, self.catalogue)
+        self.cluster = Cluster("", self.platform, self.hosts, self.vms, {}, self.catalogue)
 
     def faults(self) -> Iterator[str]:
         """Everything that is wrong between the parts."""
@@ -181,6 +116,9 @@ class References:
             if host is not None and gpu not in host.gpu:
                 yield f"{path}.gpus[{i}]: {self._unknown('GPU', gpu, host.gpu, host.name)}"
         yield from _twice(f"{path}.gpus", "", dict(enumerate(request.gpus or ())))
+        one_size = self.platform.why_one_size(host.vgpu_manager) if host is not None else None
+        if request.sharing == "mixed-size" and one_size is not None:
+            yield f"{path}.sharing: found 'mixed-size', {one_size}"
         if request.mode is None and request.sharing is None:
             yield f"{path}: missing 'mode' or 'sharing': what the GPUs are to be put in"
 
@@ -213,6 +151,7 @@ class References:
         if host.reserved_memory_mib > host.memory_mib:
             found = f"found {host.reserved_memory_mib}, expected at most its {host.memory_mib} MiB"
             yield f"{path}.reserved_memory_mib: {found}"
+        one_size = self.platform.why_one_size(host.vgpu_manager)
         for i, gpu in enumerate(host.gpus):
             model = self.catalogue.find(gpu.model)
             able = [sharing for sharing in SHARINGS if model.row_units(sharing)]
@@ -225,6 +164,8 @@ class References:
                 if sharing not in able:
                     found = f"found {quote(sharing)}, which no {model.name} can stand in"
                     yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(able)}"
+                elif sharing == "mixed-size" and one_size is not None:
+                    yield f"{path}.gpus[{i}].{key}: found 'mixed-size', {one_size}"
         for i, group in enumerate(host.nvlink_groups):
             for j, name in enumerate(group):
                 if name not in host.gpu:

@@ -6,19 +6,21 @@ what). All faults are reported together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, reduce
-from itertools import chain, islice
+from itertools import islice
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, Field, PrivateAttr
 
-from placer_models.cluster import Cluster, Host, Platform, Typical, Vm, wants_one_type
+from placer_models.cluster import Cluster, Host, Typical, Vm
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
 from placer_models.night import Asked, Consolidate, Evacuate, Job, SetMode
-from placer_models.references import Parts, References, unknown
+from placer_models.parts import Parts
+from placer_models.platform import Platform, given
+from placer_models.references import References, unknown
 from placer_models.rules import STATED, Rule
 
 __all__ = ["PowerOn", "Snapshot", "unknown"]
@@ -87,12 +89,10 @@ class Snapshot(Document):
             parts = Parts.right_ones(values, {key: _item(key) for key in ("hosts", "vms", "rules", "requests", "jobs")})
             between = islice(References(parts, models).faults(), MOST_CROSSED)
             raise Faults(source, [*faults.sentences, *between], at_least=faults.at_least) from None
-        if wants_one_type(snapshot.platform, snapshot.hosts):
-            models = models.of_one_type()
+        models = given(models, snapshot.platform, (host.vgpu_manager for host in snapshot.hosts))
         snapshot._catalogue, snapshot._digest = models, sha256
         parts = Parts.whole(snapshot.hosts, snapshot.vms, snapshot.rules, snapshot.requests, snapshot.jobs)
-        every = chain(References(parts, models).faults(), _not_yet(snapshot.platform, snapshot.hosts))
-        found = list(islice(every, MOST_CROSSED + 1))
+        found = list(islice(References(parts, models, snapshot.platform).faults(), MOST_CROSSED + 1))
         if found:
             more = len(found[MOST_CROSSED:])
             raise Faults(source, found[:MOST_CROSSED], more, at_least=bool(more))
@@ -106,7 +106,8 @@ class Snapshot(Document):
         named = {getattr(asked.request, "host", None), *(free if isinstance(free, tuple) else ())}
         hosts = {i: host for i, host in enumerate(self.hosts) if host.name in named}
         parts = Parts(hosts, {}, {}, {0: asked.request}, dict(enumerate(asked.jobs)), host_names, vm_names)
-        return [fault.replace("requests[0]", "request", 1) for fault in References(parts, self._catalogue).faults()]
+        every = References(parts, self._catalogue, self.platform).faults()
+        return [fault.replace("requests[0]", "request", 1) for fault in every]
 
     def expecting(self, asks: Typical) -> Snapshot:
         """The same snapshot in a world where these asks are to be reckoned with, each with its weight, and not those
@@ -144,16 +145,6 @@ class Snapshot(Document):
             catalogue=self._catalogue,
             expected=self._expected,
         )
-
-
-def _not_yet(platform: Platform, hosts: Sequence[Host]) -> Iterator[str]:
-    """GPUs that stand, or may be put, in what the hypervisor does not have yet."""
-    for i, host in enumerate(hosts):
-        for j, gpu in enumerate(host.gpus):
-            if "mixed-size" in gpu.sharings and not platform.has_mixed_sizes:
-                key = "sharing" if gpu.sharing == "mixed-size" else "may_share"
-                said = f"found 'mixed-size', which vSphere has from 8.0.3 on; 'platform' says {platform.version}"
-                yield f"hosts[{i}].gpus[{j}].{key}: {said}"
 
 
 def _item(key: str) -> Any:

@@ -69,7 +69,7 @@ class Changes:
             empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
         most = sum(ask.count for ask in vm.gpus)
         for gpus in empty.values():
-            for changed, what in self._settings(gpus[0]):
+            for changed, what in self._settings(host, gpus[0]):
                 for count in range(1, min(len(gpus), most) + 1):
                     if count < min(len(gpus), most) and not vm.needs.nvlink and count > 1 and most > 4:
                         continue  # of many, only one and all are tried
@@ -92,11 +92,12 @@ class Changes:
                     found.setdefault(host.name, []).append(gpu)
         return found
 
-    def _settings(self, gpu: Gpu) -> Iterator[tuple[dict[str, Any], str]]:
-        """What else an empty GPU could be set to."""
-        model = self.scene.cluster.catalogue.find(gpu.model)
+    def _settings(self, host: Host, gpu: Gpu) -> Iterator[tuple[dict[str, Any], str]]:
+        """What else an empty GPU of a host could be set to."""
+        cluster = self.scene.cluster
+        model, one_size = cluster.catalogue.find(gpu.model), cluster.platform.why_one_size(host.vgpu_manager)
         for sharing in SHARINGS:
-            if sharing == "mixed-size" and not self.scene.cluster.platform.has_mixed_sizes:
+            if sharing == "mixed-size" and one_size is not None:
                 continue
             if sharing not in gpu.sharings and model.row_units(sharing):
                 yield {"sharing": sharing, "may_share": None}, f"sharing {sharing}"

@@ -17,7 +17,7 @@ from placer_models.document import quote
 from placer_models.gpus import free_slots
 from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.motion import step_seconds, stun_seconds
-from placer_models.moving import immovable, unreachable
+from placer_models.moving import immovable, unreachable, unsuspendable
 from placer_models.night import Consolidate, Request
 from placer_models.plan import PlacedGpu
 from placer_models.rules.rule import Rule
@@ -186,10 +186,9 @@ class Stage:
         if was is None:
             return False
         if act.step.kind == "suspend":
-            if not vm.may.suspend:
-                self._fault(act, f"{vm.name} may not be suspended")
-            if any(hold.sharing == "passthrough" for hold in was.holds):
-                self._fault(act, f"{vm.name} holds a pass-through GPU, with which it cannot be suspended")
+            refused = unsuspendable(self.cluster, vm, was)
+            if refused:
+                self._fault(act, f"{vm.name} {refused}")
         elif not vm.may.power_cycle:
             self._fault(act, f"{vm.name} may not be powered off")
         self._rest_until(vm.name, was.host, act.start)

@@ -18,7 +18,7 @@ from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.explanation import Answer, PlanExplanation
 from placer_models.motion import stun_seconds
-from placer_models.moving import immovable
+from placer_models.moving import immovable, never_suspended, unsuspendable
 from placer_models.night import Consolidate, Evacuate
 from placer_models.plan import Plan
 from placer_models.scene import Scene, Stand
@@ -156,8 +156,7 @@ class _Why:
         return never or nowhere_else(self.night, self.rules, stand, self.freed)
 
     def _may_be_down(self, vm: Vm, stand: Stand) -> bool:
-        through = any(hold.sharing == "passthrough" for hold in stand.holds)
-        return vm.may.power_cycle or (vm.may.suspend and not through)
+        return vm.may.power_cycle or unsuspendable(self.cluster, vm, stand) is None
 
     def _no_migration(self, vm: Vm, stand: Stand) -> tuple[str, ...]:
         """Why a VM cannot be live-migrated to any host whatever."""
@@ -181,7 +180,7 @@ class _Why:
         if any(rule.pins(vm) for rule in self.rules):
             return f"let {vm.name} leave its host, which a rule forbids"
         down = "be suspended"
-        if any(hold.sharing == "passthrough" for hold in stand.holds):
+        if never_suspended(self.cluster, stand):
             down = "be powered off for the time"
         if not nowhere_else(self.night, self.rules, stand, self.freed):
             stun = stun_seconds(self.cluster, vm)

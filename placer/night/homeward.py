@@ -14,7 +14,7 @@ from placer.solve.traffic import UNDONE, Action, Kind
 from placer.waits import has_room
 from placer_models.cluster import Vm
 from placer_models.motion import state_mib, stun_seconds
-from placer_models.moving import immovable, unreachable
+from placer_models.moving import immovable, unreachable, unsuspendable
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 
@@ -128,8 +128,7 @@ def _way(night: Night, scene: Scene, now: tuple[Stand, ...], target: Stand) -> I
     if immovable(cluster, vm, last) is None and reached and calm:
         yield _action(night, vm, "migrate", last, target)
         return
-    through = any(hold.sharing == "passthrough" for hold in last.holds)
-    if vm.may.suspend and reached and not through:
+    if reached and unsuspendable(cluster, vm, last) is None:
         off, on = THERE_AND_BACK["suspend"]
     elif vm.may.power_cycle:
         off, on = THERE_AND_BACK["power-off"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from placer.judge.elsewhere import nowhere_else
 from placer.night.back import after
 from placer.night.window import Night
-from placer_models.moving import reach_key, unreachable
+from placer_models.moving import reach_key, unreachable, unsuspendable
 from placer_models.plan import LeftOut, Unmoved
 from placer_models.scene import Stand
 
@@ -98,7 +98,7 @@ class _Said:
         """Why no other host takes a VM that may leave; nothing: one does, or it may be away."""
         cluster, night = self.night.scene.cluster, self.night
         vm = cluster.vms[stand.vm]
-        if vm.may.suspend or vm.may.power_cycle:
+        if vm.may.power_cycle or unsuspendable(cluster, vm, stand) is None:
             return ()
         somewhere = self._goes_somewhere(stand)
         if somewhere and not self.meant:

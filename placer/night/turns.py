@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from placer.night.flash import Flashing
 from placer.night.window import Night
 from placer_models.cluster import Host
-from placer_models.moving import immovable
+from placer_models.moving import immovable, unsuspendable
 
 if TYPE_CHECKING:
     from placer.solve.night import NightOutcome
@@ -75,7 +75,7 @@ def can_be_emptied(night: Night) -> list[Host]:
     for host in cluster.hosts.values():
         stands = [(stand, cluster.vms[stand.vm]) for stand in night.scene.on(host.name)]
         stuck = any(
-            immovable(cluster, vm, stand) is not None and not vm.may.suspend and not vm.may.power_cycle
+            immovable(cluster, vm, stand) and unsuspendable(cluster, vm, stand) and not vm.may.power_cycle
             for stand, vm in stands
         )
         wanted = night.in_scope(host.name) and (not isinstance(free, tuple) or host.name in free)

@@ -11,7 +11,7 @@ from placer.night.carried import Carried
 from placer_models.clock import Clock
 from placer_models.cluster import Vm
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.moving import immovable, unreachable
+from placer_models.moving import immovable, unreachable, unsuspendable
 from placer_models.night import Consolidate
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
@@ -112,8 +112,7 @@ class Night:
             refused = f"could not be migrated back to {host.name}: {no_return}"
         failed = self.carried.refused.get(stand.vm, frozenset())
         away: list[tuple[Way, int]] = []
-        through = any(hold.sharing == "passthrough" for hold in stand.holds)
-        if vm.may.suspend and not through and "suspend" not in failed:
+        if unsuspendable(cluster, vm, stand) is None and "suspend" not in failed:
             away.append(("suspend", self.seconds))
         if vm.may.power_cycle and "power-off" not in failed:
             away.append(("power-off", self.seconds + 1))

@@ -12,7 +12,7 @@ from placer.solve.leaving import Down, Options
 from placer.solve.traffic import UNDONE
 from placer_models.cluster import Cluster
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.moving import immovable, unreachable
+from placer_models.moving import immovable, unreachable, unsuspendable
 from placer_models.night import Limits
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
@@ -30,7 +30,7 @@ def options_of(
     if refused is None and allowed and stun > min(allowed):
         refused = f"would be stunned for {stun:g} s, and may be for {min(allowed):g} s"
     downs: list[Down] = []
-    if vm.may.suspend and not any(hold.sharing == "passthrough" for hold in stand.holds):
+    if unsuspendable(cluster, vm, stand) is None:
         downs.append("suspend")
     if vm.may.power_cycle:
         downs.append("power-off")

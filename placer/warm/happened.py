@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from placer.warm.standing import Standing, running, with_gpu
-from placer_models.cluster import Host, Vm, wants_one_type
+from placer_models.cluster import Host, Vm
 from placer_models.document import Faults, quote
 from placer_models.events import (
     Event,
@@ -16,6 +16,7 @@ from placer_models.events import (
     VmStarted,
     VmStopped,
 )
+from placer_models.platform import wants_one_type
 from placer_models.references import unknown
 from placer_models.scene import Hold, Stand, stand_of
 from placer_models.seating import match as in_order
@@ -106,7 +107,8 @@ def _added(standing: Standing, event: HostAdded) -> None:
         raise Faults(event.kind, [f"host.name: found {quote(host.name)}, which is there already"])
     standing.refuse_where(event.kind, [host])
     platform = standing.field.cluster.platform
-    if wants_one_type(platform, [*hosts.values(), host]) != wants_one_type(platform, hosts.values()):
+    managers = [other.vgpu_manager for other in hosts.values()]
+    if wants_one_type(platform, [*managers, host.vgpu_manager]) != wants_one_type(platform, managers):
         said = "its vGPU manager wants one type on a GPU, the others' do not: begin a new session"
         raise Faults(event.kind, [f"host.vgpu_manager: {said}"])
     standing.change_host(host)

@@ -13,7 +13,8 @@ from placer_models.document import Faults
 from placer_models.goals.goal import Goal
 from placer_models.gpus import Sharing
 from placer_models.named import renew_members
-from placer_models.references import Parts, References
+from placer_models.parts import Parts
+from placer_models.references import References
 from placer_models.scene import Stand
 from placer_models.snapshot import PowerOn, Snapshot
 
@@ -137,7 +138,7 @@ class Standing:
         there = (self.vms[stand.vm] for host in names & self.hosts.keys() for stand in self.field.scene.on(host))
         all_vms = [vm for vm in there if vm.name not in changed]
         parts = Parts.whole(hosts, tuple(chain(all_vms, vms)), (), (), ())
-        for fault in References(parts, self.field.cluster.catalogue).faults():
+        for fault in References(parts, self.field.cluster.catalogue, self.field.cluster.platform).faults():
             raise Faults(what, [fault.partition(": ")[2]])
 
 

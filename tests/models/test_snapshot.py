@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from placer_models.cluster import Platform
 from placer_models.document import Faults
 from placer_models.gpus import Catalogue
 from placer_models.snapshot import Snapshot
@@ -510,10 +509,3 @@ def test_older_managers_want_one_type_on_a_gpu_and_newer_ones_one_size(
     else:
         with pytest.raises(Faults, match="A40-2B and A40-2Q"):
             Snapshot.of(values)
-
-
-def test_how_many_vgpus_a_vm_has_is_a_matter_of_the_platform() -> None:
-    assert Platform(kind="vsphere", version="7.0").vgpus_per_vm == 4
-    assert Platform(kind="vsphere", version="8.0").vgpus_per_vm == 8
-    assert Platform(kind="vsphere", version="8.0", most_vgpus_per_vm=16).vgpus_per_vm == 16
-    assert not Platform(kind="vsphere", version="7.0.3").has_fractional_multi_vgpu

@@ -255,7 +255,7 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
             return Reason("gpu", host.name, ("sharing", what), said, numbers)
         for gpu in other:
             ways = [how for how in SHARINGS if use_for(cluster, ask, vm.needs, gpu, how)]
-            if not cluster.platform.has_mixed_sizes:
+            if cluster.platform.why_one_size(host.vgpu_manager) is not None:
                 ways = [how for how in ways if how != "mixed-size"]
             if ways:
                 said = f"its {gpu.model} may not be put in {' or '.join(ways)}, where {what} can be had"

@@ -10,9 +10,9 @@ import pytest
 
 from placer import place
 from placer.solve import engine, improve
-from placer_models.cluster import Platform
 from placer_models.document import dump
 from placer_models.plan import Placements
+from placer_models.platform import Platform
 from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import deciding, gpu_hosts, never_whole, shares, snapshot
 
