@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from placer import Snapshot
-from placer.cli.night import told as exit_code
+from placer.cli.planning import told as exit_code
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import parse
 from placer_models.gpus import Catalogue

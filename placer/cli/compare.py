@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from placer.cli import files
@@ -13,16 +11,13 @@ from placer.cli.options import (
     answer_of,
     decision_of,
     document_of,
+    loaded,
     models_option,
     output_option,
     quiet_option,
-    read,
     snapshot_argument,
     snapshot_of,
 )
-
-if TYPE_CHECKING:
-    from placer_models.night import Asked
 
 
 @click.command("verify")
@@ -59,11 +54,12 @@ def verify_command(
     """
     cluster = snapshot_of(snapshot, gpu_models)
     rules = None if decision is None else decision_of(decision)
-    asked = None if request is None else _asked_of(request)
-    when = instant(at)
     from placer.judge.verify import is_of_another, verify
+    from placer_models.night import Asked
     from placer_models.plan import Plan
 
+    asked = None if request is None else loaded(Asked, request)
+    when = instant(at)
     found = answer_of(answer)
     drifted: list[str] = []
     if isinstance(found, Plan) and when is not None:
@@ -81,18 +77,12 @@ def verify_command(
     for sentence in (*drifted, *faults):
         click.echo(sentence, err=True)
     if not faults and not quiet:
-        what = f"{len(found.steps)} steps" if isinstance(found, Plan) else f"{len(found.placed)} placements and "
-        what += "" if isinstance(found, Plan) else f"{len(found.moves)} moves"
+        if isinstance(found, Plan):
+            what = f"{len(found.steps)} steps"
+        else:
+            what = f"{len(found.placed)} placements and {len(found.moves)} moves"
         click.echo(f"the judge has nothing against {what}", err=True)
     return REFUSED if faults else DONE
-
-
-def _asked_of(path: str) -> Asked:
-    from placer_models.document import parse, read_json
-    from placer_models.night import Asked
-
-    data, source = read(path)
-    return parse(Asked, read_json(data, source), source)
 
 
 @click.command("diff")

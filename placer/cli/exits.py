@@ -11,12 +11,15 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from placer.disagreement import Disagreement
 from placer_models.faults import Faults, clean
+
+if TYPE_CHECKING:
+    from placer_models.plan import Placements, Plan
 
 DONE, SOME_NOT, BAD_INPUT, REFUSED, NO_ANSWER, OUR_BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 
@@ -83,6 +86,16 @@ def run(command: click.Command, args: Sequence[str] | None = None, **extra: Any)
         _leave(case)
         return OUR_BUG
     return int(code or DONE)
+
+
+def ended(answer: Placements | Plan, what: str, *, done: bool) -> int:
+    """The exit code of an answer that is written; that it was interrupted is said. `done`: all that was asked is."""
+    if answer.stopped == "interrupted":
+        click.echo(f"interrupted: this is the best {what} so far, and the judge passed it", err=True)
+        return INTERRUPTED
+    if answer.status == "unknown":
+        return NO_ANSWER
+    return DONE if done else SOME_NOT
 
 
 def _leave(case: Case) -> None:

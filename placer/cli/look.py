@@ -12,11 +12,11 @@ from placer.cli.exits import DONE, NO_ANSWER
 from placer.cli.options import (
     decision_of,
     decision_option,
+    loaded,
     models_option,
     output_option,
     plan_of,
     quiet_option,
-    read,
     search_options,
     snapshot_argument,
     snapshot_of,
@@ -61,13 +61,10 @@ def explain_command(
     rules = decision_of(decision)
     from placer.judge.explain import explain
     from placer.report.explanation import print_explanation
-    from placer_models.document import dump, parse, read_json
+    from placer_models.document import dump
     from placer_models.plan import Placements
 
-    answer = None
-    if placements is not None:
-        data, source = read(placements)
-        answer = parse(Placements, read_json(data, source), source)
+    answer = None if placements is None else loaded(Placements, placements)
     found = explain(asked, name, rules, answer)
     files.write(output, dump(found))
     if not quiet:

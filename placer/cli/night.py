@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from placer.cli import files
-from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
-from placer.cli.going_on import continue_options, decision_for, earlier_plan, instant
-from placer.cli.night_options import LIMITS, checked, jobs_of, night_options, request_of
-from placer.cli.options import (
-    decision_of,
-    memory_option,
-    models_option,
-    output_option,
-    quiet_option,
-    search_options,
-    snapshot_argument,
-    snapshot_of,
-)
-from placer.cli.spent import Account
-
-if TYPE_CHECKING:
-    from placer_models.decision import Decision
-    from placer_models.night import Job
-    from placer_models.plan import Plan
-    from placer_models.snapshot import Snapshot
-
-NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
-"""The options of `night_options`."""
+from placer.cli.going_on import earlier_plan
+from placer.cli.night_options import checked, jobs_of, request_of
+from placer.cli.options import decision_of, output_option, snapshot_argument, snapshot_of
+from placer.cli.planning import NIGHT, gone_on, plan_options, planned
 
 
 @click.command("consolidate")
@@ -46,12 +25,7 @@ NIGHT = ("windows", "zone", "first", "nights", "way_back", *LIMITS)
 @click.option("--host", "hosts", metavar="HOST", multiple=True, help="Touch VMs on this host; default: on all hosts.")
 @click.option("--ready-by", metavar="TIME", help="When VMs run again (RFC 3339; default: when the window ends).")
 @click.option("--jobs", metavar="FILE", help="Jobs for the freed hosts, as in a snapshot (default: the snapshot's).")
-@continue_options
-@night_options
-@partial(search_options, default="consolidate")
-@memory_option
-@models_option
-@quiet_option
+@plan_options("consolidate")
 def consolidate_command(
     snapshot: str,
     output: str | None,
@@ -85,23 +59,6 @@ def consolidate_command(
     return planned(partial(consolidate, cluster, request, asked.jobs, decision), decision, output, quiet=quiet)
 
 
-def gone_on(
-    snapshot: Snapshot,
-    earlier: Plan,
-    at: str | None,
-    jobs: Sequence[Job] | None,
-    output: str | None,
-    *,
-    quiet: bool,
-    **wishes: Any,
-) -> int:
-    """Go on with a plan; the exit code."""
-    decision, when = decision_for(earlier, wishes), instant(at)
-    from placer.go_on import go_on
-
-    return planned(partial(go_on, snapshot, earlier, decision, at=when, jobs=jobs), decision, output, quiet=quiet)
-
-
 @click.command("evacuate")
 @snapshot_argument
 @output_option
@@ -109,12 +66,7 @@ def gone_on(
 @click.option("--at-once", metavar="N", type=int, help="How many hosts may be in maintenance at once (default: all).")
 @click.option("--minutes", metavar="N", type=int, help="How long each host is in maintenance (default: 60).")
 @click.option("--in-order", is_flag=True, default=None, help="Keep the order of --host (default: the best order).")
-@continue_options
-@night_options
-@partial(search_options, default="evacuate")
-@memory_option
-@models_option
-@quiet_option
+@plan_options("evacuate")
 def evacuate_command(
     snapshot: str,
     output: str | None,
@@ -134,47 +86,16 @@ def evacuate_command(
     """
     cluster = snapshot_of(snapshot, gpu_models, output)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "at_once", "minutes")}
+    flags["in_order"] = in_order or None
     if earlier is not None:
-        plan = earlier_plan(earlier, "evacuate", {**flags, "in_order": in_order})
-        return gone_on(cluster, plan, at, None, output, quiet=quiet, **wishes)
+        return gone_on(cluster, earlier_plan(earlier, "evacuate", flags), at, None, output, quiet=quiet, **wishes)
     decision = decision_of(**wishes)
     from placer.evacuate import evacuate
     from placer_models.night import Asked, Evacuate
 
-    request = request_of(Evacuate, cluster, snapshot, {**flags, "in_order": in_order or None})
+    request = request_of(Evacuate, cluster, snapshot, flags)
     checked(cluster, Asked(request=request))
     return planned(partial(evacuate, cluster, request, decision), decision, output, quiet=quiet)
-
-
-def planned(planner: Callable[..., Plan], decision: Decision, output: str | None, *, quiet: bool) -> int:
-    """Let a planner work (it is told whom to say its progress), write its plan and show it; the exit code."""
-    from placer.report.live import Live
-    from placer_models.document import dump
-
-    account = Account(decision.search)
-    with Live(quiet=quiet) as live:
-        plan = planner(progress=live.progress, since=account.since, spending=account.spending)
-    files.write(output, dump(plan))
-    code = told(plan, live.seconds, quiet=quiet)
-    if not quiet:
-        account.say()
-    return code
-
-
-def told(plan: Plan, seconds: float, *, quiet: bool) -> int:
-    """Show a plan that is written; the exit code."""
-    from placer.undone import undone
-
-    if not quiet:
-        from placer.report.plan import print_plan
-
-        print_plan(plan, seconds)
-    if plan.stopped == "interrupted":
-        click.echo("interrupted: this is the best plan so far, and the judge passed it", err=True)
-        return INTERRUPTED
-    if plan.status == "unknown":
-        return NO_ANSWER
-    return SOME_NOT if undone(plan) else DONE
 
 
 def _free(said: tuple[str, ...]) -> int | tuple[str, ...] | None:

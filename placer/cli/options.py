@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,11 +17,13 @@ from placer_models.shipped import shipped
 
 if TYPE_CHECKING:
     from placer_models.decision import Decision
+    from placer_models.document import Document
     from placer_models.gpus import Catalogue
     from placer_models.plan import Placements, Plan
     from placer_models.snapshot import Snapshot
 
 Command = Callable[..., Any]
+D = TypeVar("D", bound="Document")
 
 snapshot_argument = click.argument("snapshot", metavar="SNAPSHOT")
 output_option = click.option("-o", "--output", metavar="FILE", help="Where the answer goes (default: standard output).")
@@ -138,13 +140,19 @@ def answer_of(path: str) -> Placements | Plan:
     return _answer(read_json(data, source), source, "")
 
 
-def plan_of(path: str) -> Plan:
-    """The plan in a file. Raises Faults."""
+def loaded(kind: type[D], path: str) -> D:
+    """The document of this kind in a file. Raises Faults."""
     from placer_models.document import parse, read_json
-    from placer_models.plan import Plan
 
     data, source = read(path)
-    return parse(Plan, read_json(data, source), source)
+    return parse(kind, read_json(data, source), source)
+
+
+def plan_of(path: str) -> Plan:
+    """The plan in a file. Raises Faults."""
+    from placer_models.plan import Plan
+
+    return loaded(Plan, path)
 
 
 def document_of(path: str, gpu_models: str | None) -> Snapshot | Placements | Plan:

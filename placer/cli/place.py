@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placer.cli import files
-from placer.cli.exits import DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
+from placer.cli.exits import ended
 from placer.cli.options import (
     decision_of,
     memory_option,
@@ -56,9 +56,4 @@ def place_command(
     if not quiet:
         print_placements(asked, answer, seconds=live.seconds)
         account.say()
-    if answer.stopped == "interrupted":
-        click.echo("interrupted: this is the best answer so far, and the judge passed it", err=True)
-        return INTERRUPTED
-    if answer.status == "unknown":
-        return NO_ANSWER
-    return SOME_NOT if answer.unplaced else DONE
+    return ended(answer, "answer", done=not answer.unplaced)

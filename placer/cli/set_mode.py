@@ -7,19 +7,10 @@ from typing import Any
 
 import click
 
-from placer.cli.going_on import continue_options, earlier_plan
-from placer.cli.night import NIGHT, gone_on, planned
-from placer.cli.night_options import checked, night_options, request_of
-from placer.cli.options import (
-    decision_of,
-    memory_option,
-    models_option,
-    output_option,
-    quiet_option,
-    search_options,
-    snapshot_argument,
-    snapshot_of,
-)
+from placer.cli.going_on import earlier_plan
+from placer.cli.night_options import checked, request_of
+from placer.cli.options import decision_of, output_option, snapshot_argument, snapshot_of
+from placer.cli.planning import NIGHT, gone_on, plan_options, planned
 
 MODES = ("graphics", "compute")
 SHARINGS = ("passthrough", "same-size", "mixed-size", "mig", "fraction")
@@ -33,12 +24,7 @@ SHARINGS = ("passthrough", "same-size", "mixed-size", "mig", "fraction")
 @click.option("--mode", type=click.Choice(MODES), help="The firmware mode to put them in (a flash).")
 @click.option("--sharing", type=click.Choice(SHARINGS), help="What to put them in while nobody holds them.")
 @click.option("--minutes", metavar="N", type=int, help="How long a flash takes, and a restart after it (default: 15).")
-@continue_options
-@night_options
-@partial(search_options, default="set_mode")
-@memory_option
-@models_option
-@quiet_option
+@plan_options("set_mode")
 def set_mode_command(
     snapshot: str,
     output: str | None,
