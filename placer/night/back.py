@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from placer.night.homeward import brought_home, homes_of, revived
+from placer.night.homeward import brought_home, homes_of, no_way_back, revived
 from placer.night.window import Night
 from placer.solve.motion import Schedule, Timed, list_schedule
 from placer.solve.traffic import UNDONE, Action
@@ -72,6 +72,7 @@ def way_back(night: Night, evening: Schedule, rank: Mapping[str, int]) -> Back:
     lead = {action.key: night.seconds - night.due(action.vm) for action in undone}
     played = list_schedule(dawn, night.rules, undone, night.request.limits, rank, earliest=lead, slots_as_said=True)
     late = {action.vm: "would find no room on the way back" for action in played.stuck}
+    late |= no_way_back(night, actions)
     mine = {action.key: action for action in actions}
     waits: dict[tuple[str, int], list[Action]] = defaultdict(list)
     for one in played.timed:

@@ -67,6 +67,18 @@ def brought_home(night: Night, scene: Scene, evening: Iterable[Action] = ()) -> 
     return found + revived(night, scene)
 
 
+def no_way_back(night: Night, actions: Iterable[Action]) -> dict[str, str]:
+    """Who would be migrated and cannot be from where it has gone, and why: not every way there is a way back."""
+    cluster, found = night.scene.cluster, dict[str, str]()
+    for action in actions:
+        if action.kind == "migrate" and action.source is not None and action.to is not None:
+            vm, home = cluster.vms[action.vm], cluster.hosts[action.to.host]
+            why = immovable(cluster, vm, action.source) or unreachable(cluster, action.source, home)
+            if why is not None:
+                found[vm.name] = f"could not be migrated back to {home.name}: {why}"
+    return found
+
+
 def _with_those_gone(night: Night, scene: Scene, evening: Iterable[Action]) -> Night:
     """The night in which VMs that are to come home are away, too, if its evening takes them off their host."""
     carried, away, last = night.carried, dict(night.carried.away), dict(night.carried.last)

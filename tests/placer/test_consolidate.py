@@ -247,3 +247,18 @@ def test_who_could_not_come_back_to_a_host_with_both_ecc_states_does_not_leave_i
     assert plan.freed == ()
     assert plan.unmoved[0].reasons[0].startswith("could not be migrated back to esx01: ECC state differs")
     assert [one.host for one in night(hosts, vms, [], free=["esx01"], way_back="none")[1].freed] == ["esx01"]
+
+
+def test_who_makes_a_sleeper_lose_its_place_and_could_not_come_back_does_not_leave() -> None:
+    def one_gpu(name: str, *states: bool) -> dict[str, Any]:
+        gpus = [
+            {"id": f"g{i}", "model": "Tesla M60", "sharing": "same-size", "ecc": ecc} for i, ecc in enumerate(states)
+        ]
+        return host(name) | {"gpus": gpus}
+
+    vms = [desk("desk", "esx01", profile="M60-8Q"), desk("sleeper", "esx02", profile="M60-8Q", suspend=True)]
+    _, plan = night(
+        [one_gpu("esx01", False, True), one_gpu("esx02", False)], vms, [], free=["esx01"], way_back="any-host"
+    )
+    assert (plan.freed, plan.steps) == ((), ())
+    assert plan.unmoved[0].reasons[0].startswith("could not be migrated back to esx01: ECC state differs")
