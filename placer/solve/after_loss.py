@@ -9,16 +9,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from placer.solve.survey import Survey
 from placer_models.cluster import Gpu, Host, Vm
 from placer_models.gpus import Sharing
 from placer_models.rules.gpu_rows import Row
-from placer_models.rules.rule import Loss, Place, Term, Var, VmClass
+from placer_models.rules.rule import Board, Loss, Place, Term, Var, VmClass
 from placer_models.scene import Scene
 
-if TYPE_CHECKING:
-    from placer.solve.board import CountBoard
+
+class Whole(Board, Protocol):
+    """What is asked of the board of which it is made, beyond what rules ask of boards."""
+
+    @property
+    def survey(self) -> Survey:
+        """What is alike in its cluster."""
+
+    def columns(self) -> Iterable[Place]:
+        """The places of all hosts, also of those about which nothing is decided."""
+
+    def present(self, count: Var) -> int:
+        """What an unknown is in the present scene."""
+
+    def at_most_hard(self, terms: Iterable[Term], bound: int, *, eased: bool) -> None:
+        """Post for a rule that must hold, whichever rule is posting."""
 
 
 class AfterLoss:
@@ -27,7 +42,7 @@ class AfterLoss:
     exact = exact_for_rules = False
     slot_choice = "chosen"
 
-    def __init__(self, board: CountBoard, lost: str, again: Callable[[Vm], bool], to: Collection[str]) -> None:
+    def __init__(self, board: Whole, lost: str, again: Callable[[Vm], bool], to: Collection[str]) -> None:
         self._board, self._lost, self._loose = board, lost, not board.exact_for_rules
         live = {place.host.name for place in board.places}
         self._places = [

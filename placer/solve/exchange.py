@@ -22,6 +22,7 @@ from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
 from placer.solve.figures import free, roomy
 from placer.solve.improve import Improver
+from placer.solve.neighbours import neighbourhood
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
 from placer_models.decision import Search
@@ -45,9 +46,6 @@ OPENINGS = 24
 
 WORK = 0.3
 """Deterministic seconds for a goal at most."""
-
-NOISE = 0.5
-"""How far chance may bring a host forward among those with more left over, in shares of a host."""
 
 
 @dataclass
@@ -161,11 +159,7 @@ class Exchanger:
             return self._first.pop()
         figures = self._answer.figures
         left = free(figures, np.array([figures.index[name] for name in self._open], dtype=np.int64))[:, 2]
-        size = min(int(self._size), len(self._open))
-        slack = [share + self._chance.random() * NOISE for share in left]
-        ranked = sorted(range(len(slack)), key=lambda number: -slack[number])
-        first, rest = ranked[: (size + 1) // 2], ranked[(size + 1) // 2 :]
-        return [self._open[number] for number in (*first, *self._chance.sample(rest, size - len(first)))]
+        return neighbourhood(self._chance, self._open, left.tolist(), self._size)
 
     def _found(
         self, goals: Sequence[Goal], hosts: Sequence[str], movable: Collection[str], moves: int

@@ -18,6 +18,7 @@ from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
 from placer.solve.figures import free, most_alone
+from placer.solve.neighbours import neighbourhood
 from placer.solve.orders import Orders
 from placer.solve.patch import MOST_SIZE, Patch, Turns
 from placer.solve.run import Outcome, Progress, solve_board
@@ -37,9 +38,6 @@ MOST_UNKNOWNS = 20_000
 
 FILL_SECONDS = 1.0
 """How long is looked for room as it is when there is no time left."""
-
-NOISE = 0.5
-"""How far chance may bring a host forward among those with more left over, in shares of a host."""
 
 WORK = 0.3
 """Deterministic seconds for a goal on a neighbourhood at most."""
@@ -134,7 +132,7 @@ class Improver:
         while idle < patience and not self._budget.over():
             if self.answer.counted()[: len(goals)] == list(bounds[: len(goals)]) or not self._open:
                 return
-            chosen = self._pick()
+            chosen = neighbourhood(self._chance, self._open, self._slack(), self._size)
             idle = 0 if self._solve(chosen) else idle + 1
             if len(chosen) == len(self._open):
                 return
@@ -228,14 +226,6 @@ class Improver:
             if patch is not None:
                 patch.read(next(solvers), done[-1])
         return done
-
-    def _pick(self) -> list[str]:
-        """Some hosts with much left over, and others by chance."""
-        size = min(int(self._size), len(self._open))
-        slack = [share + self._chance.random() * NOISE for share in self._slack()]
-        ranked = [self._open[number] for number in sorted(range(len(slack)), key=lambda number: -slack[number])]
-        first = ranked[: (size + 1) // 2]
-        return first + self._chance.sample(ranked[len(first) :], size - len(first))
 
     def _slack(self) -> list[float]:
         """What is left over on each host that is up: of its GPUs where it has any, else the less of the rest."""
