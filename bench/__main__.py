@@ -6,13 +6,14 @@ from typing import TextIO
 
 import click
 
-from bench.clusters import KINDS, MID_SIZE, synthetic
+from bench.clusters import KINDS, synthetic
 from bench.defrag import defrag
 from bench.dense import dense
 from bench.drain import drain
 from bench.fixtures import fixtures
 from bench.growth import growth
 from bench.machine import COMMAND, told
+from bench.mid_size import MID_SIZE
 from bench.night import night
 from bench.online import online
 from bench.openb import openb

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.clusters import ahv_m60
+from bench.mid_size import ahv_m60
 from placer import place, verify
 from placer.judge.check import broken, scores, worse
 from placer.solve import guarded
