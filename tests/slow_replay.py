@@ -683,7 +683,8 @@ class _Replay:
         for thing, _ in gone:
             thing.on = {}
         again = [thing for thing, _ in gone if isinstance(thing.doc, Vm) and thing.doc.may.restart]
-        found = self._restart(again, {*self.down, lost})
+        whole = {on for t in self.things.values() if isinstance(t.doc, Job) and t.doc.whole_host for on in t.on}
+        found = self._restart(again, {*self.down, lost, *whole})
         for thing, on in gone:
             thing.on = on
         need(found, f"if {lost} were lost, not all would start again")

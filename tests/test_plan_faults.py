@@ -303,6 +303,7 @@ PLANNED = (
     "desktop-whose-migration-failed-goes-to-another-host-and-the-farm-still-renders",
     "sleeper-is-resumed-at-home-although-its-neighbour-would-not-sleep",
     "rolling-upgrade-goes-on-without-the-host-whose-vm-would-not-move",
+    "a-render-farm-leaves-a-host-on-which-the-desktops-would-start-again",
 )
 """Stories of which placer's own plan gets faults."""
 

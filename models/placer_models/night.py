@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from placer_models.clock import Window
-from placer_models.cluster import Ask, Mode
+from placer_models.cluster import Ask, Host, Mode, Vm
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
 from placer_models.gpus import Sharing
 from placer_models.named import Hosts
@@ -61,6 +61,19 @@ class Job(Document):
         least = min(self.least_part_hours, self.hours) * 3600
         parts = [length for length in lengths if length >= least]
         return sum(parts[:1]) + sum(max(0, length - 60 * self.checkpoint_minutes) for length in parts[1:])
+
+    def vm(self, name: str) -> Vm:
+        """The VM as which an instance stands on a host, under this name."""
+        return Vm(name=name, power="off", cpus=self.cpus, memory_mib=self.memory_mib, gpus=self.gpus)
+
+
+def filling(vm: Vm, host: Host) -> Vm:
+    """The VM of an instance that has this host to itself: nothing finds room beside it, nor after the loss of another
+    host (rule `reserve`).
+    """
+    memory_mib = host.memory_room_mib * (1000 if vm.gpus else host.memory_ratio_milli) // 1000
+    cpus, memory_mib = max(vm.cpus, host.cpu_room_milli / 1000), max(vm.memory_mib, memory_mib)
+    return Vm(name=vm.name, power=vm.power, cpus=cpus, memory_mib=memory_mib, gpus=vm.gpus)
 
 
 class Jobs(Document):

@@ -42,7 +42,8 @@ def with_figures(plan: Plan, replay: TimedReplay) -> Plan:
 
 def scene_at(replay: TimedReplay, instant: int) -> Scene:
     """Who stands where at an instant of a plan, runs of jobs among them, in the cluster as it then is."""
-    cluster = replace(replay.first, vms=replay.cluster.vms)
+    running = {run.vm: replay.run_vm(run) for run in replay.timeline.runs if run.start <= instant < run.end}
+    cluster = replace(replay.first, vms={**replay.cluster.vms, **running})
     for moment in sorted(set(replay.host_times.instants())):
         if moment <= instant:
             hosts = {**cluster.hosts, **replay.host_times.changed(moment, cluster)}

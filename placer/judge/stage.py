@@ -18,7 +18,7 @@ from placer_models.gpus import free_slots
 from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.motion import step_seconds, stun_seconds
 from placer_models.moving import immovable, unreachable, unsuspendable
-from placer_models.night import Consolidate, Request
+from placer_models.night import Consolidate, Request, filling
 from placer_models.plan import PlacedGpu
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
@@ -64,7 +64,7 @@ class Stage:
         self.at = at
         self.faults = [*midway.faults, *timeline.faults, *host_times.faults]
         self.first = midway.cluster
-        vms = {run.vm: _job_vm(run) for run in timeline.runs}
+        vms = {run.vm: self.run_vm(run) for run in timeline.runs}
         self.faults.extend(f"{name}: a VM of the cluster has this name" for name in vms if name in self.first.vms)
         self.scene = Scene.now(replace(self.first, vms={**vms, **self.first.vms}))
         self.history: list[Presence] = []
@@ -211,10 +211,18 @@ class Stage:
         if self.scene.of(run.vm):
             self._fault(run, "another run of this instance has not ended")
             return ()
-        if not self._put(run, self.cluster.vms[run.vm], run.run.host, run.run.gpus, run.start):
+        vm = self.run_vm(run)
+        if vm != self.cluster.vms[run.vm]:  # another run of the instance has another host to itself
+            self.scene.cluster = replace(self.cluster, vms={**self.cluster.vms, vm.name: vm})
+        if not self._put(run, vm, run.run.host, run.run.gpus, run.start):
             return ()
         self._running.add(run)
         return (run.run.host,)
+
+    def run_vm(self, run: Run) -> Vm:
+        """The VM as which a run stands on its host."""
+        vm = run.job.vm(run.vm)
+        return filling(vm, self.first.hosts[run.run.host]) if run.job.whole_host else vm
 
     def end(self, one: Act | Run) -> Collection[str]:
         """End a step or run that could be played; the hosts that it touches."""
@@ -295,8 +303,3 @@ class Stage:
 
     def _fault(self, one: Act | Run, said: str) -> None:
         self.faults.append(f"{one.path}: {said}")
-
-
-def _job_vm(run: Run) -> Vm:
-    job = run.job
-    return Vm(name=run.vm, power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus)

@@ -24,10 +24,10 @@ An evacuation puts only its hosts in maintenance: at most `at_once`, each for it
 asked; a host that it leaves out is no fault, the goals count it. A consolidation that has a way back leaves its GPUs
 in the mode and sharing in which it found them.
 
-**Jobs.** A run of an instance stands on its host like a VM `job/<job>/<instance>`, whole-host runs alone. A run begins
-with one start-job step and ends with one stop-job step, keeps `not_before` and `deadline`, and lies in one freed
-interval of its host. An instance has one run of at least the job's hours; a checkpointed one may have several, one
-after the other, on whatever hosts; they may do too little of it (`Job.done`: then it has no value).
+**Jobs.** A run of an instance stands on its host like a VM `job/<job>/<instance>`, whole-host runs alone, and as big as
+the host. A run begins with one start-job step and ends with one stop-job step, keeps `not_before` and `deadline`, and
+lies in one freed interval of its host. An instance has one run of at least the job's hours; a checkpointed one may have
+several, one after the other, on whatever hosts; they may do too little of it (`Job.done`: then it has no value).
 
 **Freed.** No VM of the cluster stands on the host in the interval, which on a consolidation lies wholly in a window.
 With `least_gain`, a freed host that the request does not name, and that VMs had to leave, has runs of that much value:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from placer.judge.check import broken, worse
 from placer.judge.explain import Explainer
+from placer.judge.figures import scene_at
 from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, EVER, NEVER, told
-from placer_models.cluster import Vm
 from placer_models.explanation import Answer
 from placer_models.goals.night import finished
-from placer_models.night import Job
+from placer_models.night import Job, filling
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene
+from placer_models.seating import stand_on
 
 MOST = 5
 """How many hosts or runs of a kind are told one by one."""
@@ -40,20 +42,20 @@ def _not_run(
 ) -> Iterator[str]:
     """What is wrong with each host: of free ones the time, of others that nobody frees them, or what they lack."""
     cluster, freed = replay.first, list(replay.timeline.freed)
-    one = Vm(name=f"job/{job.name}", power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus)
+    one = job.vm(f"job/{job.name}")
     explainer = Explainer(Scene(replace(cluster, vms={**cluster.vms, one.name: one})), rules)
     look = explainer.look(one)
     able = set(look.open_to)
     if not freed:
         yield "no host is freed"
-    yield from (_no_time(replay, job, host) for host in freed if host in able)
+    yield from (_no_time(replay, rules, job, host) for host in freed if host in able)
     yield from (sentence for _, _, sentence in explainer.grouped(look.against))
     for host in [host for host in cluster.hosts if host in able and host not in freed][:MOST]:
         why = not_freed(host)
         yield f"{host}: could do it, and is not freed" + (f": {'; '.join(why)}" if why else "")
 
 
-def _no_time(replay: TimedReplay, job: Job, host: str) -> str:
+def _no_time(replay: TimedReplay, rules: Sequence[Rule], job: Job, host: str) -> str:
     """Why a freed host that could do a job does not do another instance."""
     first = EVER if job.not_before is None else CLOCK.seconds(job.not_before)
     last = NEVER if job.deadline is None else CLOCK.seconds(job.deadline)
@@ -71,4 +73,20 @@ def _no_time(replay: TimedReplay, job: Job, host: str) -> str:
     there = list(dict.fromkeys(f"{run.job.name} {run.run.instance}" for run in on))
     if there:
         return f"{host}: is taken by {', '.join(there[:MOST])}" + (" ..." if len(there) > MOST else "")
+    said = _breaks(replay, rules, job, host, max(hours, key=lambda one: one[1] - one[0])[0])
+    if said:
+        return f"{host}: would then break a rule: {'; '.join(said[:MOST])}"
     return f"{host}: is free long enough; the goals, or the least gain, prefer it so"
+
+
+def _breaks(replay: TimedReplay, rules: Sequence[Rule], job: Job, host: str, instant: int) -> list[str]:
+    """What rules would say to another instance of a job on a freed host from an instant on."""
+    scene, there = scene_at(replay, instant), replay.first.hosts[host]
+    one = job.vm(f"job/{job.name}")
+    one = filling(one, there) if job.whole_host else one
+    scene.cluster = replace(scene.cluster, vms={**scene.cluster.vms, one.name: one})
+    before, stand = broken(scene, rules), stand_on(scene, one, there)
+    if stand is None:
+        return []
+    scene.put(stand)
+    return [breach.said for breach in worse(rules, before, broken(scene, rules))]

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from placer.solve.errands import Errand
 from placer_models.clock import Clock
-from placer_models.cluster import Vm
 from placer_models.night import Job
 
 Hours = tuple[int, int]
@@ -74,7 +73,7 @@ class Left:
 def _errand(job: Job, clock: Clock, name: str, numbers: Sequence[int], seconds: int, least: int, again: int) -> Errand:
     return Errand(
         name=name,
-        vm=Vm(name=job.name, power="off", cpus=job.cpus, memory_mib=job.memory_mib, gpus=job.gpus),
+        vm=job.vm(job.name),
         numbers=numbers,
         seconds=seconds,
         value=job.value,

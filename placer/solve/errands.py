@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.night import filling
 from placer_models.scene import Hold, Scene
 
 
@@ -98,6 +99,10 @@ class Run:
     def vm(self) -> Vm:
         """The VM as which it stands on the host."""
         return self.errand.vm.model_copy(update={"name": self.name})
+
+    def on(self, host: Host) -> Vm:
+        """The VM as which it stands on this host, all of which is its own where it has that to itself."""
+        return filling(self.vm, host) if self.whole_host else self.vm
 
     @property
     def whole_host(self) -> bool:

@@ -63,13 +63,14 @@ class FreedHosts:
             return True
         others = [other for runs in self.runs for other in runs]
         runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
-        vms = {one.name: one.vm for one in runs}
-        then = {one.host.name: one.host for one in self.slots if one.opens < run.end and run.start < one.closes}
         one = self._cluster
-        cluster = replace(one, hosts={**one.hosts, **then, slot.host.name: slot.host}, vms={**one.vms, **vms})
-        stands = [*slot.night.stands(), *(Stand(one.name, one.host, one.holds) for one in runs)]
+        then = {each.host.name: each.host for each in self.slots if each.opens < run.end and run.start < each.closes}
+        hosts = {**one.hosts, **then, slot.host.name: slot.host}
+        vms = {f"{each.name} on {each.host}": each.on(hosts[each.host]) for each in runs}
+        cluster = replace(one, hosts=hosts, vms={**one.vms, **vms})
+        stands = [Stand(name, each.host, each.holds) for name, each in zip(vms, runs, strict=True)]
         now = self._broken_now.setdefault(id(slot.night), broken(slot.night, self._resting))
-        return not worse(self._resting, now, broken(Scene(cluster, stands), self._resting))
+        return not worse(self._resting, now, broken(Scene(cluster, [*slot.night.stands(), *stands]), self._resting))
 
     def _seat(self, errand: Errand, slot: Slot, beside: Sequence[Run]) -> tuple[Hold, ...] | None:
         """The GPUs that one more instance could have beside these runs; None: there is no room."""
