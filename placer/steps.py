@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from placer_models.clock import Clock
-from placer_models.cluster import Cluster, Mode
+from placer_models.cluster import Cluster
 from placer_models.decision import Decision
+from placer_models.gpus import Mode
 from placer_models.night import Asked
 from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, Unmoved
 from placer_models.scene import Hold, Stand

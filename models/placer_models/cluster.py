@@ -15,10 +15,9 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name, Positive, milli
-from placer_models.gpus import Catalogue, Sharing
+from placer_models.gpus import Catalogue, Mode, Sharing
 from placer_models.platform import Platform
 
-Mode = Literal["graphics", "compute"]
 Labels = Mapping[Name, str]
 Thousandths = Annotated[int, Field(ge=1, le=1000)]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placer_models.cluster import Host, Mode, Vm
+from placer_models.cluster import Host, Vm
 from placer_models.document import Cpus, Document, MemoryMib, Name
-from placer_models.gpus import Sharing
+from placer_models.gpus import Mode, Sharing
 from placer_models.plan import PlacedGpu
 
 

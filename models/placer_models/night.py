@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from placer_models.clock import Window
-from placer_models.cluster import Ask, Host, Mode, Vm
+from placer_models.cluster import Ask, Host, Vm
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
-from placer_models.gpus import Sharing
+from placer_models.gpus import Mode, Sharing
 from placer_models.named import Hosts
 
 WayBack = Literal["same-host", "any-host", "none"]

@@ -8,9 +8,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from placer_models.cluster import Mode
 from placer_models.document import Count, Document, Name
-from placer_models.gpus import Sharing
+from placer_models.gpus import Mode, Sharing
 from placer_models.night import Asked
 
 

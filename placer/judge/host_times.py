@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from placer.judge.timeline import NEVER, Act, told
-from placer_models.cluster import Cluster, Gpu, Host, Mode, firmware_mode
+from placer_models.cluster import Cluster, Gpu, Host, firmware_mode
 from placer_models.document import quote
+from placer_models.gpus import Mode
 from placer_models.motion import flash_seconds
 from placer_models.night import Consolidate, Evacuate, Request, SetMode
 from placer_models.scene import Scene

@@ -17,7 +17,8 @@ from placer.solve.freed import FreedHosts
 from placer.solve.jobs import Wanted, taken
 from placer.solve.survey import Survey
 from placer.solve.target import Target
-from placer_models.cluster import Gpu, Host, Mode, firmware_mode
+from placer_models.cluster import Gpu, Host, firmware_mode
+from placer_models.gpus import Mode
 from placer_models.motion import flash_seconds
 from placer_models.scene import Scene
 

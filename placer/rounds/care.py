@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from placer_models.cluster import Host, Mode
-from placer_models.gpus import Sharing
+from placer_models.cluster import Host
+from placer_models.gpus import Mode, Sharing
 from placer_models.plan import StepKind
 from placer_models.scene import Scene
 

@@ -13,7 +13,7 @@ from placer.cli import main
 from placer.cli.exits import BAD_INPUT, DONE, SOME_NOT
 from placer.cli.set_mode import MODES, SHARINGS
 from placer_models import gpus
-from placer_models.cluster import Mode
+from placer_models.gpus import Mode
 from tests.good_nights import m60, quick
 from tests.nights import Night
 from tests.worlds import gpu, host, want
