@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from placer_models.cluster import Cluster, Host, Vm
+from placer_models.gpus_use import accepts
 from placer_models.motion import stun_seconds
 from placer_models.scene import Stand
 
@@ -59,6 +60,10 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
     source = cluster.hosts[stand.host]
     profiles = [hold for hold in stand.holds if hold.profile is not None]
     if not profiles:
+        asked = [ask for ask in cluster.vms[stand.vm].wants if ask.whole]
+        passed = [gpu for gpu in host.gpus if "passthrough" in gpu.sharings] if asked else []
+        if any(accepts(cluster.catalogue, ask, gpu.model, gpu.mode) for gpu in passed for ask in asked):
+            return "a GPU there is or may be passed through, and nothing can be live-migrated to one"
         return None
     if source.vgpu_manager != host.vgpu_manager:
         return f"vGPU manager {host.vgpu_manager or 'unknown'} is not {source.vgpu_manager or 'unknown'}"

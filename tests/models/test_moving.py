@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from placer_models.cluster import Cluster, Vm
-from placer_models.moving import immovable, never_suspended, unsuspendable
+from placer_models.moving import immovable, never_suspended, unreachable, unsuspendable
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
 from tests.build import gpu, host, on, profile, values, whole
@@ -80,3 +80,11 @@ def test_who_may_not_be_suspended_is_told_first() -> None:
     shy = vm.model_copy(update={"may": vm.may.model_copy(update={"suspend": False})})
     assert unsuspendable(cluster, shy, stand) == "may not be suspended"
     assert never_suspended(cluster, stand) == "holds a pass-through GPU, with which it cannot be suspended"
+
+
+@pytest.mark.parametrize(("sharings", "reached"), [(["fraction"], True), (["fraction", "passthrough"], False)])
+def test_no_migration_ends_on_a_gpu_that_is_passed_through(sharings: list[str], reached: bool) -> None:
+    hosts = [host("h1", gpu("A40", "fraction")), host("h2", gpu("A40", "fraction", may_share=sharings))]
+    cluster = Snapshot.of(values(hosts, [on("render", "h1", whole("A40", "g0"), may=MAY)])).content
+    (stand,) = Scene.now(cluster).of("render")
+    assert (unreachable(cluster, stand, cluster.hosts["h2"]) is None) == reached
