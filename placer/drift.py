@@ -70,7 +70,7 @@ def _hosts(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]
             yield f"host {quote(name)} is gone"
             continue
         if host.state != "up" and not (name in inside and host.state == "maintenance"):
-            yield f"{name} is {host.state if host.state == 'disconnected' else 'in maintenance'}"
+            yield f"{name} is {host.state_said}"
         for gpu in gpus:
             if gpu not in host.gpu:
                 yield f"{name}: GPU {quote(gpu)} is gone"

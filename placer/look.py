@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from placer.judge.check import broken
 from placer.judge.spare import Spares
-from placer_models.cluster import Gpu, Host
+from placer_models.cluster import Gpu, Host, with_mode
 from placer_models.decision import Decision, shipped_decision
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
@@ -74,8 +74,7 @@ def _totals(hosts: tuple[HostView, ...]) -> Iterator[Total]:
     groups: dict[str, list[tuple[HostView, GpuView]]] = defaultdict(list)
     for host in hosts:
         for gpu in host.gpus:
-            suffix = ".compute" if gpu.mode == "compute" and not gpu.model.endswith(".compute") else ""
-            groups[gpu.model + suffix].append((host, gpu))
+            groups[with_mode(gpu.model, gpu.mode)].append((host, gpu))
     for model, gpus in groups.items():
         up = [gpu for host, gpu in gpus if host.state == "up"]
         known = [gpu.stranded_mib for gpu in up if gpu.stranded_mib is not None]

@@ -25,6 +25,7 @@ from placer_models.plan import Breach, Move, Placed, Placements
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
+from placer_models.words import few
 
 if TYPE_CHECKING:
     from placer.solve.run import Outcome
@@ -213,9 +214,7 @@ def _answer(
 
 def _why(host: str, starts: Sequence[Stand]) -> str:
     coming = [stand.vm for stand in starts if stand.host == host]
-    if not coming:
-        return f"makes room on {host}"
-    return f"makes room on {host} for {', '.join(coming[:3])}{' ...' if len(coming) > 3 else ''}"
+    return f"makes room on {host}" + (f" for {few(coming)}" if coming else "")
 
 
 def _assumed(choice: str, stands: Sequence[Stand]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from placer_models.night import Asked
 from placer_models.plan import Breach, Freed, JobRun, PlacedGpu, Plan, PlanWindow, Step, Unmoved
 from placer_models.scene import Hold, Stand
 from placer_models.snapshot import Snapshot
+from placer_models.words import few
 
 if TYPE_CHECKING:
     from placer.night.flash import Flash
@@ -40,11 +41,6 @@ def _host(stand: Stand | None) -> str:
     return "nowhere" if stand is None else stand.host
 
 
-def _some(names: Sequence[str]) -> str:
-    """Some names, the first three said."""
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-
-
 def _waits(one: Timed) -> Iterator[str]:
     """What a step waits for, in words: who is to leave which GPU, or the host."""
     to = one.action.to
@@ -52,8 +48,8 @@ def _waits(one: Timed) -> Iterator[str]:
         return
     mine = {hold.gpu for hold in to.holds}
     gpus = {hold.gpu for other in one.waits_for if other.source for hold in other.source.holds if hold.gpu in mine}
-    where = f"GPU {_some(sorted(gpus))} of {to.host}" if gpus else to.host
-    yield f"waits for {_some([other.vm for other in one.waits_for])} to leave {where}"
+    where = f"GPU {few(sorted(gpus))} of {to.host}" if gpus else to.host
+    yield f"waits for {few([other.vm for other in one.waits_for])} to leave {where}"
 
 
 @dataclass
@@ -77,13 +73,13 @@ class Steps:
 
         def why(action: Action) -> str:
             if action.aside:
-                return f"steps aside so that {_some(action.aside)} can go"
+                return f"steps aside so that {few(action.aside)} can go"
             if action.source is None:
                 return f"runs again on {_host(action.to)}"
             if action.source.host in emptied:
                 return f"{frees} {action.source.host}"
             others = [vm for vm in coming[action.source.host] if vm != action.vm]
-            return f"makes room on {action.source.host}" + (f" for {_some(others)}" if others else "")
+            return f"makes room on {action.source.host}" + (f" for {few(others)}" if others else "")
 
         self._write(timed, offset, mark, why)
 
@@ -158,7 +154,7 @@ class Steps:
             left += [step.id for step in over if step.end <= begin]
             done = [step.id for step in over if ready <= step.end <= undo]
             parts = (
-                ("to", flash.mode, flash.begin, flash.ready, left, f"{flash.mode} mode for {_some(sorted(jobs))}"),
+                ("to", flash.mode, flash.begin, flash.ready, left, f"{flash.mode} mode for {few(sorted(jobs))}"),
                 ("back", flash.before, flash.undo, flash.end, done, f"{flash.before} mode again"),
             )
             for name, mode, since, until, waits, why in parts:

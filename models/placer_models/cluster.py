@@ -18,6 +18,8 @@ from placer_models.document import Count, Cpus, Document, MemoryMib, Name, Posit
 from placer_models.gpus import Catalogue, Mode, Sharing
 from placer_models.platform import Platform
 
+Power = Literal["on", "off", "suspended"]
+State = Literal["up", "maintenance", "disconnected"]
 Labels = Mapping[Name, str]
 Thousandths = Annotated[int, Field(ge=1, le=1000)]
 
@@ -105,7 +107,7 @@ class Vm(Document):
     """A virtual machine; all its GPUs are on one host, and one with a GPU reserves all its memory."""
 
     name: Name
-    power: Literal["on", "off", "suspended"]
+    power: Power
     host: Name | None = None
     cpus: Cpus
     memory_mib: MemoryMib
@@ -153,11 +155,16 @@ def firmware_mode(catalogue: Catalogue, gpu: Gpu) -> Mode:
     return "compute" if gpu.mode == "compute" else catalogue.canonical(gpu.model)[1]
 
 
+def with_mode(model: str, mode: Mode) -> str:
+    """A GPU's model with its mode, as AHV writes it: "Tesla M60.compute"."""
+    return f"{model}.compute" if mode == "compute" and not model.endswith(".compute") else model
+
+
 class Host(Document):
     """A machine that runs VMs. `cpu_ratio` and `memory_ratio` say how far VMs may over-commit what is not reserved."""
 
     name: Name
-    state: Literal["up", "maintenance", "disconnected"] = "up"
+    state: State = "up"
     cpus: Cpus
     cpu_ratio: Cpus = Field(default=1, gt=0)
     memory_mib: MemoryMib
@@ -184,6 +191,11 @@ class Host(Document):
     def memory_ratio_milli(self) -> int:
         """Thousandths of memory that VMs without a GPU may be given for one that is there."""
         return milli(self.memory_ratio)
+
+    @property
+    def state_said(self) -> str:
+        """Its state in a sentence: it is up, disconnected, or "in maintenance"."""
+        return "in maintenance" if self.state == "maintenance" else self.state
 
     @cached_property
     def gpu(self) -> Mapping[str, Gpu]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placer_models.cluster import Host, Vm
+from placer_models.cluster import Host, State, Vm
 from placer_models.document import Cpus, Document, MemoryMib, Name
 from placer_models.gpus import Mode, Sharing
 from placer_models.plan import PlacedGpu
@@ -65,7 +65,7 @@ class HostState(Document):
 
     kind: Literal["host-state"] = "host-state"
     host: Name
-    state: Literal["up", "maintenance", "disconnected"]
+    state: State
 
 
 class GpuChanged(Document):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from placer_models.cluster import Power
 from placer_models.document import Document, Name
 from placer_models.plan import PlacedGpu
 
@@ -29,7 +30,7 @@ class Explanation(Document):
 
     format: Literal["placer.explanation/1"] = "placer.explanation/1"
     vm: Name
-    power: Literal["on", "off", "suspended"]
+    power: Power
     asked: bool
     host: Name | None = None
     gpus: tuple[PlacedGpu, ...] = ()

@@ -19,15 +19,15 @@ from placer_models.document import read_json
 from placer_models.gpus_file import Mode, SameSizeRule, Series
 from placer_models.gpus_layouts import Layout, Pick, layouts
 from placer_models.gpus_model import SHARINGS, GpuModel, Instance, Mig, Profile, Sharing, profile_key, with_limit
-from placer_models.gpus_row import Held, Use, free_slots, lays
+from placer_models.gpus_row import Items, Use, free_slots, lays, room_for
 from placer_models.shipped import GPUS
 
 __all__ = [
     "SHARINGS",
     "Catalogue",
     "GpuModel",
-    "Held",
     "Instance",
+    "Items",
     "Layout",
     "Mig",
     "Mode",
@@ -40,6 +40,7 @@ __all__ = [
     "free_slots",
     "layouts",
     "lays",
+    "room_for",
 ]
 
 _MODE_SUFFIX = re.compile(r"\.(graphics|compute)$", re.IGNORECASE)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-from placer_models.gpus_row import Held, Use, free_slots, units_at, units_taken, within_limits
+from placer_models.gpus_row import Items, Use, free_slots, units_at, units_taken, within_limits
 
 Pick = Literal["any", "first", "worst"]
 Counts = tuple[int, ...]
@@ -40,7 +40,7 @@ class Layout:
 def layouts(
     uses: Sequence[Use],
     row_units: int,
-    held: Held,
+    held: Items,
     *,
     maximal: bool,
     pick: Pick = "any",
@@ -65,7 +65,7 @@ def layouts(
 
 @lru_cache(maxsize=512)
 def _layouts(
-    uses: tuple[Use, ...], row_units: int, held: Held, maximal: bool, pick: Pick, limit: int
+    uses: tuple[Use, ...], row_units: int, held: Items, maximal: bool, pick: Pick, limit: int
 ) -> Sequence[Layout] | None:
     kinds = {use.lock for use, _ in held}
     if len(kinds) > 1:
@@ -99,7 +99,7 @@ class _TooMany(Exception):
 class _Row:
     """The search over one GPU's row for items of one lock."""
 
-    def __init__(self, uses: list[Use], row_units: int, held: Held, limit: int) -> None:
+    def __init__(self, uses: list[Use], row_units: int, held: Items, limit: int) -> None:
         self.uses, self.units, self.held, self.limit = uses, row_units, held, limit
         self.taken = units_taken(held)
         self.capped = [bool(use.caps) for use in uses]

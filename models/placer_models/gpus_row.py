@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-Held = Sequence[tuple["Use", int | None]]
+Items = Sequence[tuple["Use", int | None]]
+"""Items on a GPU: what each takes, and its slot."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Use:
     share_milli: int = 1000
 
 
-def lays(items: Held, row_units: int) -> list[str]:
+def lays(items: Items, row_units: int) -> list[str]:
     """The faults of an arrangement (each item's use and slot) on one GPU, a sentence for each; empty: it is legal.
 
     An item with a lock may leave its slot open (same-size slots are interchangeable); any other that has positions may
@@ -75,7 +76,7 @@ def lays(items: Held, row_units: int) -> list[str]:
     return faults
 
 
-def free_slots(use: Use, row_units: int, held: Held) -> tuple[int | None, ...]:
+def free_slots(use: Use, row_units: int, held: Items) -> tuple[int | None, ...]:
     """The legal slots for one more item on a GPU that holds `held`, ascending; empty: there is none.
 
     `(None,)`: there is room, and no position to choose. Where the slot of a held item is not known, nothing is surely
@@ -94,7 +95,19 @@ def free_slots(use: Use, row_units: int, held: Held) -> tuple[int | None, ...]:
     return tuple(free[: max(len(free) - unknown, 0)])
 
 
-def within_limits(use: Use, held: Held) -> bool:
+def room_for(use: Use, row_units: int, held: Items) -> int:
+    """How many further items of a use find room on a GPU that holds `held`: of items of one length most do where each
+    takes the lowest free start.
+    """
+    if use.starts is None:
+        return max(0, row_units - sum(other.units for other, _ in held)) // use.units
+    found = 0
+    while slots := free_slots(use, row_units, held):
+        held, found = (*held, (use, slots[0])), found + 1
+    return found
+
+
+def within_limits(use: Use, held: Items) -> bool:
     """Whether the limits that `use` carries allow it beside `held`; a limit that is broken already is not this item's
     matter.
     """
@@ -104,7 +117,7 @@ def within_limits(use: Use, held: Held) -> bool:
     return all(found[name][0] <= found[name][1] for name, _ in use.caps)
 
 
-def units_taken(held: Held) -> int:
+def units_taken(held: Items) -> int:
     """The units that items with known slots stand on, as a bit mask."""
     mask = 0
     for use, slot in held:

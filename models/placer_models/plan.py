@@ -50,6 +50,10 @@ def gap_of(score: int, bound: int | None) -> float | None:
     return max(1e-6, round(abs(bound - score) / max(abs(bound), 1), 6))
 
 
+Status = Literal["optimal", "feasible", "unknown"]
+"""Of an answer: every score is its bound, not every one is known to be, or there is none yet."""
+
+
 class PlacedGpu(Document):
     """One GPU that a placed VM gets: `sharing` is said where the GPU must first be put in it (it is empty)."""
 
@@ -100,7 +104,7 @@ class Placements(Document):
     """
 
     format: Literal["placer.placements/1"] = "placer.placements/1"
-    status: Literal["optimal", "feasible", "unknown"]
+    status: Status
     placed: tuple[Placed, ...] = ()
     moves: tuple[Move, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
@@ -248,7 +252,7 @@ class Plan(Document):
     """
 
     format: Literal["placer.plan/1"] = "placer.plan/1"
-    status: Literal["optimal", "feasible", "unknown"]
+    status: Status
     request: str = "consolidate"
     asked: Asked | None = None
     continued: Continued | None = None

@@ -16,6 +16,7 @@ from placer_models.night import Consolidate, Evacuate, Request, SetMode
 from placer_models.parts import Parts
 from placer_models.platform import Platform
 from placer_models.scene import Hold
+from placer_models.words import few
 
 
 def unknown(what: str, name: str, known: Iterable[str], of: str = "this snapshot", hints: Hints | None = None) -> str:
@@ -260,7 +261,7 @@ class References:
     ) -> Iterator[str]:
         before = self.held.setdefault((host.name, gpu.id), [])
         others = list(dict.fromkeys(f"{name} itself" if name == vm.name else name for _, _, name in before))
-        holders = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        holders = few(others)
         if gpu.sharing == "passthrough" and before:
             yield f"{path}.gpu: found {where}, which {holders} holds; expected one holder: it stands in pass-through"
             return

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from placer_models.cluster import Ask, Needs
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
+from placer_models.plan import Status
 
 
 class VmAsk(Document):
@@ -32,7 +33,7 @@ class MoreOf(Document):
     more: Count
     bound: Count | None
     proven: bool
-    status: Literal["optimal", "feasible", "unknown"]
+    status: Status
     hosts: Mapping[Name, Count] = Field(default_factory=dict)
     full: tuple[str, ...] = ()
 

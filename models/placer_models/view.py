@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from placer_models.cluster import State
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
-from placer_models.gpus import Sharing
+from placer_models.gpus import Mode, Sharing
 
 
 class Holder(Document):
@@ -29,7 +30,7 @@ class GpuView(Document):
 
     id: Name
     model: Name
-    mode: Literal["graphics", "compute"]
+    mode: Mode
     sharing: Sharing
     holders: tuple[Holder, ...] = ()
     free_milli: Count
@@ -42,7 +43,7 @@ class HostView(Document):
     """One host: what its VMs take of what they may (after the hypervisor's share, CPUs by the host's ratio)."""
 
     name: Name
-    state: Literal["up", "maintenance", "disconnected"]
+    state: State
     vms: Count
     cpus_used: Cpus
     cpus: Cpus

@@ -10,6 +10,7 @@ from placer.judge.timed import TimedReplay
 from placer.judge.timeline import Act, told
 from placer_models.rules.rule import Rule
 from placer_models.scene import Stand
+from placer_models.words import few
 
 
 def why_waits(replay: TimedReplay, rules: Sequence[Rule], act: Act, other: Act) -> list[str]:
@@ -92,7 +93,7 @@ def _over(replay: TimedReplay, act: Act, label: str) -> set[str | None]:
 
 
 def _several(acts: Sequence[Act]) -> str:
-    return ", ".join(f"{act.step.vm} until {told(act.end)}" for act in acts[:3]) + (" ..." if len(acts) > 3 else "")
+    return few([f"{act.step.vm} until {told(act.end)}" for act in acts])
 
 
 def _who(act: Act) -> str:

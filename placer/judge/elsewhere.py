@@ -10,6 +10,7 @@ from placer_models.cluster import Cluster
 from placer_models.moving import unreachable
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
+from placer_models.words import and_more
 
 
 def nowhere_else(
@@ -55,5 +56,4 @@ def refused(cluster: Cluster, stand: Stand) -> dict[str, list[str]]:
 
 def told_of(names: Sequence[str], said: str) -> str:
     """`esx01, esx02, esx03 and 4 more: ...`."""
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{shown}: {said}"
+    return f"{and_more(names, 3)}: {said}"

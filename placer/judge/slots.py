@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from placer_models.cluster import Cluster, Host
-from placer_models.gpus import Held, Use, free_slots
+from placer_models.gpus import Items, Use, free_slots
 from placer_models.gpus_use import POSITIONAL, model_of, unit_of, use_of
 from placer_models.scene import Hold, Scene, Stand
 
@@ -39,7 +39,7 @@ class Crowd:
         )
 
 
-def _most_taken(other: Use, use: Use, free: tuple[int, ...], row: int, known: Held) -> int:
+def _most_taken(other: Use, use: Use, free: tuple[int, ...], row: int, known: Items) -> int:
     """How many of these starts of a use one item of another takes at most."""
     places = [slot for slot in free_slots(other, row, known) if slot is not None]
     return max((sum(at < slot + other.units and slot < at + use.units for at in free) for slot in places), default=0)

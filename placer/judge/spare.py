@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
-from placer_models.gpus import Use, free_slots
+from placer_models.gpus import room_for
 from placer_models.gpus_use import Held, held, model_of, use_for
 from placer_models.scene import Scene
 
@@ -55,19 +55,13 @@ class Spares:
     def _most(self, gpu: Gpu, now: Held, ask: Ask, needs: Needs) -> tuple[int, int]:
         """How many more items of an ask a GPU can take, in the sharing that takes most, and how many thousandths that
         is.
-
-        Items of one ask are equally long, so filling from the lowest legal slot upwards takes as many as any way does.
         """
         best = (0, 0)
         for sharing in gpu.sharings:
             use = use_for(self._cluster, ask, needs, gpu, sharing)
             if use is None:
                 continue
-            row = model_of(self._cluster, gpu).row_units(sharing)
-            if use.starts is None:
-                count = (row - sum(other.units for other, _ in now)) // use.units
-            else:
-                count = _filled(use, row, now)
+            count = room_for(use, model_of(self._cluster, gpu).row_units(sharing), now)
             best = max(best, (count, count * use.share_milli))
         return best
 
@@ -100,11 +94,3 @@ def _name(ask: Ask, cuda: bool) -> str:
     if ask.profile is not None:
         return f"{ask.profile} with CUDA" if cuda else ask.profile
     return f"whole {models}" if ask.milli is None else f"{ask.milli}/1000 of {models}"
-
-
-def _filled(use: Use, row: int, now: Held) -> int:
-    count = 0
-    while slots := free_slots(use, row, now):
-        now = (*now, (use, slots[0]))
-        count += 1
-    return count

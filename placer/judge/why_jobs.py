@@ -16,6 +16,7 @@ from placer_models.night import Job, filling
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene
 from placer_models.seating import stand_on
+from placer_models.words import few
 
 MOST = 5
 """How many hosts or runs of a kind are told one by one."""
@@ -72,7 +73,7 @@ def _no_time(replay: TimedReplay, rules: Sequence[Rule], job: Job, host: str) ->
     on = [run for run in replay.timeline.runs if run.run.host == host]
     there = list(dict.fromkeys(f"{run.job.name} {run.run.instance}" for run in on))
     if there:
-        return f"{host}: is taken by {', '.join(there[:MOST])}" + (" ..." if len(there) > MOST else "")
+        return f"{host}: is taken by {few(there, MOST)}"
     said = _breaks(replay, rules, job, host, max(hours, key=lambda one: one[1] - one[0])[0])
     if said:
         return f"{host}: would then break a rule: {'; '.join(said[:MOST])}"

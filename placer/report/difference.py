@@ -7,6 +7,7 @@ from typing import Any
 
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer_models.difference import Change, Difference
+from placer_models.words import few
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -49,5 +50,5 @@ def _word(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key} {_word(inner)}" for key, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(_word(inner) for inner in value[:3]) + (" ..." if len(value) > 3 else "")
+        return few([_word(inner) for inner in value])
     return "none" if value is None else str(value)

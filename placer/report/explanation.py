@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer.report.placements import gpus_text
 from placer_models.explanation import Explanation, PlanExplanation
+from placer_models.words import and_more
 
 
 def print_explanation(found: Explanation) -> None:
@@ -15,7 +18,7 @@ def print_explanation(found: Explanation) -> None:
     if found.elsewhere:
         made = table("hosts", "why not there", right=())
         for group in found.elsewhere[:MOST_ROWS]:
-            row(made, names(group.hosts), group.reason)
+            row(made, _names(group.hosts), group.reason)
         console.print(made)
         if more := cut(len(found.elsewhere), MOST_ROWS, "groups of hosts"):
             console.print(more)
@@ -47,19 +50,18 @@ def sentences(found: Explanation) -> list[str]:
         gpus = f" with {gpus_text(found.gpus)}" if found.gpus else ""
         said.append(f"{found.vm} stands on {found.host}{gpus}")
         said += [f"it breaks a rule there: {sentence}" for sentence in found.breaks]
-        said.append(f"it could also stand on {names(found.could)}" if found.could else "it could stand nowhere else")
+        said.append(f"it could also stand on {_names(found.could)}" if found.could else "it could stand nowhere else")
         if found.stays:
             said.append(f"it {found.stays}")
         elif found.could:
-            told = names(found.could_migrate) if found.could_migrate else "none of them"
+            told = _names(found.could_migrate) if found.could_migrate else "none of them"
             said.append(f"a live migration could take it to {told}")
         return said
     asked = "is to be started" if found.asked else "is not asked for"
     said.append(f"{found.vm} is {found.power}; it {asked}")
-    said.append(f"it could start on {names(found.could)}" if found.could else "no host would take it")
+    said.append(f"it could start on {_names(found.could)}" if found.could else "no host would take it")
     return said
 
 
-def names(hosts: tuple[str, ...], most: int = 6) -> str:
-    """Some hosts, the first by name."""
-    return ", ".join(hosts[:most]) + (f" and {len(hosts) - most} more" if len(hosts) > most else "")
+def _names(hosts: Sequence[str]) -> str:
+    return and_more(hosts, 6)

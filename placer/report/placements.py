@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer_models.plan import PlacedGpu, Placements
 from placer_models.snapshot import Snapshot
+from placer_models.words import and_more
 
 
 def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> None:
@@ -31,7 +32,7 @@ def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> 
     if answer.unplaced:
         console.print(plain(f"{len(answer.unplaced)} stay off", "bold"))
         for vms, lines in _alike((one.vm, _said(one.reasons, one.nearest, one.change)) for one in answer.unplaced):
-            console.print(plain(_names(vms)))
+            console.print(plain(and_more(vms, 5)))
             for line in lines:
                 console.print(plain(f"    {line}"))
     for sentence in answer.broken_now[:MOST_ROWS]:
@@ -78,10 +79,6 @@ def _alike(said: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[list[str],
     for vm, lines in said:
         groups.setdefault(lines, []).append(vm)
     return [(vms, lines) for lines, vms in groups.items()][:MOST_ROWS]
-
-
-def _names(vms: list[str]) -> str:
-    return ", ".join(vms[:5]) + (f" and {len(vms) - 5} more" if len(vms) > 5 else "")
 
 
 def goals_table(

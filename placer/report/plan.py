@@ -13,6 +13,7 @@ from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer.report.placements import goals_table, gpus_text
 from placer.undone import undone
 from placer_models.plan import JobRun, Plan, Step, StepKind
+from placer_models.words import and_more
 
 T = TypeVar("T")
 
@@ -29,6 +30,9 @@ DOING: Mapping[StepKind, str] = {
 """The steps that are worth counting, in the plural."""
 
 FIGURES = ("before", "meanwhile", "after")
+
+MOST_NAMES = 5
+"""Of those who have something in common so many are named."""
 
 
 def print_plan(plan: Plan, seconds: float) -> None:
@@ -98,7 +102,7 @@ def continued_sentences(plan: Plan, clock: WallClock) -> Iterator[str]:
 def dropped_rows(plan: Plan) -> list[tuple[str, str]]:
     """The steps of an earlier plan that are dropped, those with the same reason together."""
     dropped = plan.continued.dropped if plan.continued else ()
-    return [(some(steps), why) for steps, (why,) in together((one.step, (one.why,)) for one in dropped)]
+    return [(and_more(steps, MOST_NAMES), why) for steps, (why,) in together((one.step, (one.why,)) for one in dropped)]
 
 
 def _freed(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
@@ -154,14 +158,14 @@ def _steps(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
 
 def _unmoved(plan: Plan) -> Iterator[RenderableType]:
     for hosts, reasons in together((one.host, one.reasons) for one in plan.left_out):
-        yield plain(f"left out: {some(hosts)}: {'; '.join(reasons)}")
+        yield plain(f"left out: {and_more(hosts, MOST_NAMES)}: {'; '.join(reasons)}")
     if not plan.unmoved:
         return
     made = table("VM", "keeps", "why", title=f"{len(plan.unmoved)} stay{'s' if len(plan.unmoved) == 1 else ''}")
     groups = together(((one.vm, one.host), one.reasons) for one in plan.unmoved)
     for pairs, reasons in groups[:MOST_ROWS]:
         vms, hosts = ([*dict.fromkeys(part)] for part in zip(*pairs, strict=True))
-        row(made, some(vms), some(hosts), "; ".join(reasons))
+        row(made, and_more(vms, MOST_NAMES), and_more(hosts, MOST_NAMES), "; ".join(reasons))
     yield made
     if more := cut(len(groups), MOST_ROWS, "reasons"):
         yield more
@@ -188,11 +192,6 @@ def together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], t
     for one, reasons in said:
         groups.setdefault(reasons, []).append(one)
     return [(members, reasons) for reasons, members in groups.items()]
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    """`a, b, c, d, e and 7 more`."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def counted(steps: Sequence[Step]) -> str:

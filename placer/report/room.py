@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from placer.report.console import MOST_ROWS, plain, row, stderr, table
 from placer_models.room import Room
+from placer_models.words import and_more
 
 
 def print_room(room: Room) -> None:
@@ -11,8 +12,7 @@ def print_room(room: Room) -> None:
     console = stderr()
     made = table("ask", "more", "at most", "", "hosts", right=("more", "at most"))
     for one in room.asks:
-        hosts = ", ".join(f"{host} {count}" for host, count in list(one.hosts.items())[:6])
-        hosts += f" and {len(one.hosts) - 6} more" if len(one.hosts) > 6 else ""
+        hosts = and_more([f"{host} {count}" for host, count in one.hosts.items()], 6)
         most = "" if one.bound is None else f"{one.bound:,}"
         row(made, one.name, f"{one.more:,}", most, "exact" if one.proven else "not proven", hosts)
     console.print(made)

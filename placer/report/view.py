@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from rich.console import RenderableType
 
 from placer.report.console import MOST_ROWS, cut, plain, row, table, to_text
+from placer_models.cluster import with_mode
 from placer_models.view import GpuView, Holder, View
+from placer_models.words import and_more
 
 
 def view_text(view: View, *, to_terminal: bool) -> str:
@@ -21,7 +23,7 @@ def view_text(view: View, *, to_terminal: bool) -> str:
         for gpu in host.gpus:
             shown += 1
             if shown <= MOST_ROWS:
-                row(gpus, host.name, gpu.id, model(gpu.model, gpu.mode), gpu.sharing, *_gpu(gpu))
+                row(gpus, host.name, gpu.id, with_mode(gpu.model, gpu.mode), gpu.sharing, *_gpu(gpu))
     parts: list[RenderableType] = [hosts]
     parts += [line for line in [cut(len(view.hosts), MOST_ROWS, "hosts (--format json has all)")] if line]
     count = sum(len(host.gpus) for host in view.hosts)
@@ -40,19 +42,13 @@ def view_text(view: View, *, to_terminal: bool) -> str:
     return to_text(parts, colours=to_terminal)
 
 
-def model(name: str, mode: str) -> str:
-    """A GPU's model with its mode, as AHV writes it."""
-    return f"{name}.compute" if mode == "compute" and not name.endswith(".compute") else name
-
-
 def share(milli: int) -> str:
     """Thousandths of a GPU as a decimal number of GPUs."""
     return f"{milli / 1000:g}"
 
 
 def _gpu(gpu: GpuView) -> tuple[str, str, str]:
-    held = ", ".join(_holder(holder) for holder in gpu.holders[:4])
-    held += f" and {len(gpu.holders) - 4} more" if len(gpu.holders) > 4 else ""
+    held = and_more([_holder(holder) for holder in gpu.holders], 4)
     lost = f"; {share(gpu.stranded_milli)} stranded{_gib(gpu.stranded_mib)}" if gpu.stranded_milli else ""
     return held, share(gpu.free_milli), _more(gpu.more) + lost
 

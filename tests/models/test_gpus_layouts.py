@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placer_models.gpus import Catalogue, Held, Layout, Pick, Sharing, Use, free_slots, layouts, lays
+from placer_models.gpus import Catalogue, Items, Layout, Pick, Sharing, Use, free_slots, layouts, lays
 
 Item = tuple[Use, int | None]
 CATALOGUE = Catalogue.shipped()
@@ -38,7 +38,7 @@ def free(model: str, sharing: Sharing, profile: str, *items: tuple[str, int | No
 
 
 def ways(
-    model: str, sharing: Sharing, profiles: Sequence[str], held: Held = (), *, maximal: bool = True, pick: Pick = "any"
+    model: str, sharing: Sharing, profiles: Sequence[str], held: Items = (), *, maximal: bool = True, pick: Pick = "any"
 ) -> list[Layout]:
     row = CATALOGUE.find(model).row_units(sharing)
     found = layouts(uses(model, sharing, *profiles), row, held, maximal=maximal, pick=pick)

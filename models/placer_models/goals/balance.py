@@ -54,6 +54,6 @@ def _memory(vm: Vm) -> int:
 def fullness(scene: Scene, host: Host) -> int:
     """How full a host is by what is given of it: thousandths of its CPUs or its memory, the higher, rounded up."""
     use = scene.use(host.name)
-    given = {True: use.cpu_milli, False: use.gpu_vms_memory_mib + use.other_memory_mib}
-    rooms = {True: host.cpu_room_milli, False: host.memory_room_mib}
-    return max((-(-1000 * given[side] // room) for side, room in rooms.items() if room), default=0)
+    memory = use.gpu_vms_memory_mib + use.other_memory_mib
+    sides = ((use.cpu_milli, host.cpu_room_milli), (memory, host.memory_room_mib))
+    return max((-(-1000 * given // room) for given, room in sides if room), default=0)

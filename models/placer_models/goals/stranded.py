@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from placer_models.cluster import Ask, Cluster, Gpu, Needs, Typical, Vm
 from placer_models.goals.goal import Goal
-from placer_models.gpus import GpuModel, Sharing, Use, free_slots
+from placer_models.gpus import GpuModel, Sharing, Use, room_for
 from placer_models.gpus_use import Held, held, model_of, use_for
 from placer_models.rules.rule import Board, Rule, Term
 from placer_models.scene import Scene
@@ -119,13 +119,5 @@ def stranded_by(cluster: Cluster, ask: Ask, needs: Needs, gpu: Gpu, sharing: Sha
 
 @lru_cache(maxsize=65536)
 def _usable(model: GpuModel, sharing: Sharing, use: Use, holds: Held) -> int:
-    """The thousandths that as many items as possible would take of what is left. Items of one length are most where
-    each takes the lowest free start.
-    """
-    units = model.row_units(sharing)
-    if use.starts is None:
-        return max(0, units - sum(other.units for other, _ in holds)) // use.units * use.share_milli
-    items = 0
-    while slots := free_slots(use, units, holds):
-        holds, items = (*holds, (use, slots[0])), items + 1
-    return items * use.share_milli
+    """The thousandths that as many items as possible would take of what is left."""
+    return room_for(use, model.row_units(sharing), holds) * use.share_milli

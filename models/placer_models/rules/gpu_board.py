@@ -20,6 +20,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
 
 from placer_models.gpus import Layout, Pick, Sharing, Use, free_slots, layouts
+from placer_models.gpus_row import units_at
 from placer_models.gpus_together import misfit, zones
 from placer_models.gpus_use import POSITIONAL, Held, use_for
 from placer_models.rules.gpu_dealing import Dealer
@@ -268,7 +269,7 @@ def in_any_order(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> 
 def _ends(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> frozenset[int] | None:
     """The units that may be taken in the end, as bit masks; None: some order leaves an item without a slot."""
     if not uses:
-        return frozenset([sum(((1 << use.units) - 1) << (slot or 0) for use, slot in holds)])
+        return frozenset([sum(units_at(slot or 0, use.units) for use, slot in holds)])
     found: set[int] = set()
     for i, use in enumerate(uses):
         if use in uses[:i]:

@@ -53,13 +53,9 @@ class HostState(Rule):
             if host.state != "up":
                 for stand in scene.on(name):
                     yield Breach(
-                        self.kind, (name, stand.vm), 1, f"{name}: is {_state(host)} and has {stand.vm}", (stand.vm,)
+                        self.kind, (name, stand.vm), 1, f"{name}: is {host.state_said} and has {stand.vm}", (stand.vm,)
                     )
 
     def reason(self, scene: Scene, stand: Stand, breach: Breach) -> Reason:
-        said = _state(scene.cluster.hosts[stand.host])
+        said = scene.cluster.hosts[stand.host].state_said
         return Reason(self.kind, stand.host, (said,), said)
-
-
-def _state(host: Host) -> str:
-    return "in maintenance" if host.state == "maintenance" else host.state

@@ -25,6 +25,7 @@ Var = Any
 int.
 """
 Term = tuple[int, Var]
+Strength = Literal["must", "should"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,6 +284,3 @@ class Rule(Document):
     def missing(self, reason: Reason) -> str:
         """What would have to be there on that host, in a few words."""
         return self.say([reason])
-
-
-Strength = Literal["must", "should"]
