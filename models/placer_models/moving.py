@@ -39,6 +39,15 @@ def unsuspendable(cluster: Cluster, vm: Vm, stand: Stand) -> str | None:
     return never_suspended(cluster, stand) if vm.may.suspend else "may not be suspended"
 
 
+def stuck(cluster: Cluster, vm: Vm, stand: Stand, refused: str) -> str:
+    """Why a VM that cannot be live-migrated, because of what `refused` says, cannot leave its host otherwise."""
+    awake = unsuspendable(cluster, vm, stand)
+    if awake == "may not be suspended":
+        also = ", nor suspended or stopped" if refused.startswith("may not") else "; may not be suspended or stopped"
+        return refused + also
+    return "; ".join(why for why in (refused, awake, "may not be stopped") if why is not None)
+
+
 def never_suspended(cluster: Cluster, stand: Stand) -> str | None:
     """Why a VM that stands so could not be suspended even if it were allowed; None: it could."""
     platform = cluster.platform

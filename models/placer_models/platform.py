@@ -15,6 +15,18 @@ from placer_models.document import Document, Positive
 from placer_models.gpus import Catalogue
 
 
+SPELT = {
+    "vsphere": "vSphere",
+    "ahv": "AHV",
+    "kvm": "KVM",
+    "kubevirt": "KubeVirt",
+    "openstack": "OpenStack",
+    "proxmox": "Proxmox VE",
+    "other": "this platform",
+}
+"""What sentences call each kind."""
+
+
 class Platform(Document):
     """The hypervisor. `slots` says who picks the slot of a vGPU: placer ("chosen"), or the manager, which takes the
     first legal one ("first-legal"), or any ("worst-case": a plan must then hold whatever it picks).
@@ -31,8 +43,8 @@ class Platform(Document):
     most_vgpus_per_vm: Positive | None = None
 
     def __str__(self) -> str:
-        """How it is called in sentences."""
-        return self.kind if self.version is None else f"{self.kind} {self.version}"
+        """How it is called in sentences, as its vendor spells it."""
+        return SPELT[self.kind] if self.version is None else f"{SPELT[self.kind]} {self.version}"
 
     @property
     def slot_choice(self) -> Literal["chosen", "first-legal", "worst-case"]:

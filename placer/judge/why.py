@@ -18,7 +18,7 @@ from placer_models.decision import Decision
 from placer_models.document import Faults
 from placer_models.explanation import Answer, PlanExplanation
 from placer_models.motion import stun_seconds
-from placer_models.moving import immovable, never_suspended, unsuspendable
+from placer_models.moving import immovable, never_suspended, stuck, unsuspendable
 from placer_models.night import Consolidate, Evacuate
 from placer_models.plan import Plan
 from placer_models.scene import Scene, Stand
@@ -152,7 +152,7 @@ class _Why:
             return ("must stay where it is",)
         if self._may_be_down(vm, stand):
             return ()
-        never = tuple(f"{why}, nor suspended or stopped" for why in self._no_migration(vm, stand))
+        never = tuple(stuck(self.cluster, vm, stand, why) for why in self._no_migration(vm, stand))
         return never or nowhere_else(self.night, self.rules, stand, self.freed)
 
     def _may_be_down(self, vm: Vm, stand: Stand) -> bool:

@@ -12,7 +12,7 @@ from placer.solve.leaving import Down, Options
 from placer.solve.traffic import UNDONE
 from placer_models.cluster import Cluster
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.moving import immovable, unreachable, unsuspendable
+from placer_models.moving import immovable, stuck, unreachable, unsuspendable
 from placer_models.night import Limits
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
@@ -35,7 +35,7 @@ def options_of(
     if vm.may.power_cycle:
         downs.append("power-off")
     if refused is not None and not downs:
-        return f"{refused}, nor suspended or stopped"
+        return stuck(cluster, vm, stand, refused)
 
     def seconds(down: Down) -> int:
         return sum(step_seconds(cluster, vm, kind, limits) for kind in (down, UNDONE[down]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from placer_models.cluster import Cluster, Vm
-from placer_models.moving import immovable, never_suspended, unreachable, unsuspendable
+from placer_models.moving import immovable, never_suspended, stuck, unreachable, unsuspendable
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
 from tests.build import gpu, host, on, profile, values, whole
@@ -31,8 +31,8 @@ def standing(vm: dict[str, Any], **platform: Any) -> tuple[Cluster, Vm, Stand]:
 MOVED = [
     (PLAIN, {"kind": "kubevirt"}, None),
     (DESK, {"kind": "vsphere", "version": "8.0.3"}, None),
-    (DESK, {"kind": "vsphere", "version": "6.5"}, "holds a vGPU, which vsphere 6.5 is not known to live-migrate"),
-    (DESK, {"kind": "kubevirt"}, "holds a vGPU, which kubevirt is not known to live-migrate"),
+    (DESK, {"kind": "vsphere", "version": "6.5"}, "holds a vGPU, which vSphere 6.5 is not known to live-migrate"),
+    (DESK, {"kind": "kubevirt"}, "holds a vGPU, which KubeVirt is not known to live-migrate"),
     (DESK, {"kind": "kubevirt", "vgpu_live_migration": True}, None),
     (
         PAIR,
@@ -57,14 +57,14 @@ def test_vm_stun_vsphere_67_gives_up_who_stands_still_for_100_seconds(
 ) -> None:
     desk = on("desk", "h1", profile(f"A40-{frame_buffer}Q", "g0"), may=MAY)
     why = immovable(*standing(desk, kind="vsphere", version=version))
-    assert why is None if moves else why is not None and why.endswith("and vsphere 6.7.2 gives up after 100")
+    assert why is None if moves else why is not None and why.endswith("and vSphere 6.7.2 gives up after 100")
 
 
 SUSPENDED = [
     (PLAIN, {"kind": "ahv"}, None),
-    (PLAIN, {"kind": "kubevirt"}, "cannot be suspended: a pause on kubevirt keeps all that it holds"),
+    (PLAIN, {"kind": "kubevirt"}, "cannot be suspended: a pause on KubeVirt keeps all that it holds"),
     (DESK, {"kind": "vsphere", "version": "8.0.3"}, None),
-    (DESK, {"kind": "ahv"}, "holds a vGPU, with which ahv is not known to suspend it"),
+    (DESK, {"kind": "ahv"}, "holds a vGPU, with which AHV is not known to suspend it"),
     (DESK, {"kind": "ahv", "vgpu_suspend": True}, None),
     (PASSED, {"kind": "vsphere"}, "holds a pass-through GPU, with which it cannot be suspended"),
 ]
@@ -73,6 +73,32 @@ SUSPENDED = [
 @pytest.mark.parametrize(("vm", "platform", "why"), SUSPENDED)
 def test_what_a_platform_suspends(vm: dict[str, Any], platform: dict[str, Any], why: str | None) -> None:
     assert unsuspendable(*standing(vm, **platform)) == why
+
+
+STUCK = [
+    ({}, {"kind": "vsphere"}, "may not be live-migrated, nor suspended or stopped"),
+    (
+        {"live_migrate": True},
+        {"kind": "ahv"},
+        "holds a vGPU, which AHV is not known to live-migrate; may not be suspended or stopped",
+    ),
+    (
+        {"suspend": True},
+        {"kind": "other"},
+        "may not be live-migrated; holds a vGPU, with which this platform is not known to suspend it; "
+        "may not be stopped",
+    ),
+]
+
+
+@pytest.mark.parametrize(("may", "platform", "said"), STUCK, ids=["nothing allowed", "not by AHV", "not suspended"])
+def test_who_can_do_nothing_has_it_said_in_one_sentence(
+    may: dict[str, bool], platform: dict[str, Any], said: str
+) -> None:
+    cluster, vm, stand = standing(on("desk", "h1", profile("A40-8Q", "g0"), may=may), **platform)
+    refused = immovable(cluster, vm, stand)
+    assert refused is not None
+    assert stuck(cluster, vm, stand, refused) == said
 
 
 def test_who_may_not_be_suspended_is_told_first() -> None:
