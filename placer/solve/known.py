@@ -16,7 +16,6 @@ class Known:
     def __init__(self, answer: Answer, goals: Sequence[Goal]) -> None:
         self.answer, self.goals = answer, goals
         self.bounds: list[int | None] = [None] * len(goals)
-        self.cut = False  # whether a part of the search ended for want of time, whatever was left for the others
         self._boards: Sequence[Tier] = ()
 
     def open(self, number: int) -> bool:
@@ -50,11 +49,13 @@ class Known:
             if self.bounds[number] is None and counted[:number] == [one.score for one in self._boards[:number]]:
                 self.bounds[number] = tier.bound
         for number, goal in enumerate(self.goals):
+            if self.bounds[number] is None:
+                self.bounds[number] = goal.limit(self.answer.before)
             if goal.sense == "least" and counted[number] == 0:
                 self.bounds[number] = 0  # no goal counts less than nothing
         tiers = [Tier(goal, score, bound) for goal, score, bound in zip(self.goals, counted, self.bounds, strict=True)]
         proven = all(tier.closed for tier in tiers)
-        ended = budget.why if self.cut or budget.over() else "no neighbourhood of hosts could be improved"
+        ended = budget.why if budget.over() or budget.spending.cut else "no neighbourhood of hosts could be improved"
         return Outcome(
             "optimal" if proven else "feasible",
             list(self.answer.stands.values()),

@@ -37,6 +37,10 @@ class Goal(Wish):
         """The score on a board, as terms and a constant; further unknowns may be posted for it."""
         raise TypeError(f"{type(self).__name__} does not say how it is counted")
 
+    def limit(self, before: Scene) -> int | None:
+        """What nobody beats, known without any search, of a goal that wants most; None where nothing is."""
+        return None
+
     def on_host(self, before: Scene, after: Scene, host: str) -> int | None:
         """What a host adds to the score of a scene at rest, where that is the sum over all hosts; None: it is not. Lets
         a search count again only what it has changed.

@@ -26,6 +26,10 @@ class GpuMilli(Goal):
             (milli_of(cluster, vms.vm), count) for vms, _, count in board.where(set(board.asked)) if not vms.fixed
         ], 0
 
+    def limit(self, before: Scene) -> int:
+        cluster = before.cluster
+        return sum(milli_of(cluster, cluster.vms[vm]) for vm in cluster.asked)
+
     def on_host(self, before: Scene, after: Scene, host: str) -> int:
         cluster = after.cluster
         return sum(milli_of(cluster, cluster.vms[stand.vm]) for stand in after.on(host) if stand.vm in cluster.asked)

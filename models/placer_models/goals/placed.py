@@ -32,6 +32,9 @@ class Placed(Goal):
         wanted = {vm for vm, priority in board.asked.items() if self._counts(priority)}
         return [(1, count) for vms, _, count in board.where(wanted) if not vms.fixed], 0
 
+    def limit(self, before: Scene) -> int:
+        return sum(map(self._counts, before.cluster.asked.values()))
+
     def on_host(self, before: Scene, after: Scene, host: str) -> int:
         asked = after.cluster.asked
         return sum(stand.vm in asked and self._counts(asked[stand.vm]) for stand in after.on(host))

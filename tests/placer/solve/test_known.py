@@ -54,3 +54,9 @@ def test_nothing_counts_less_than_nothing() -> None:
     one, _ = known("moves")
     (tier,) = one.outcome(Budget(time.monotonic() + 60)).tiers
     assert (tier.score, tier.bound) == (0, 0)
+
+
+def test_nobody_starts_more_than_is_asked_for() -> None:
+    one, _ = known("placed")
+    (tier,) = one.outcome(Budget(time.monotonic() + 60)).tiers
+    assert (tier.score, tier.bound) == (0, 1)
