@@ -47,9 +47,10 @@ def serve(session: Session, requests: list[PowerOn]) -> list[PowerOn]:
             proposal = start(session, request)
             if proposal.host is None:
                 left.append(request)
-                print(f"{request.vm} waits: {'; '.join(proposal.unplaced[0].reasons)}")
+                said = f"{request.vm} waits: {'; '.join(proposal.unplaced[0].reasons)}"
             else:
-                print(f"{request.vm} -> {proposal.why[request.vm]}")
+                said = f"{request.vm} -> {proposal.why[request.vm]}"
+            print(f"{said}\n", end="")  # in one piece: others write, too
 
     workers = [Thread(target=work) for _ in range(WORKERS)]
     for worker in workers:

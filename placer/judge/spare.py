@@ -67,18 +67,27 @@ class Spares:
 
 
 def asks_of(cluster: Cluster) -> Mapping[str, tuple[Ask, Needs]]:
-    """One item of each GPU ask that the snapshot's VMs have, by name; whole GPUs always."""
-    found: dict[str, tuple[Ask, Needs]] = {}
+    """One item of each GPU ask that the snapshot's VMs have, by name; whole GPUs always. Of a model that has several
+    names in the snapshot the first is taken.
+    """
+    found: dict[Hashable, tuple[Ask, Needs]] = {}
     for vm in cluster.vms.values():
         for ask in vm.wants:
-            one = ask.model_copy(update={"count": 1})
             cuda = vm.needs.cuda and ask.profile is not None
-            found.setdefault(_name(one, cuda), (one, Needs(cuda=cuda)))
+            one = ask.model_copy(update={"count": 1}), Needs(cuda=cuda)
+            found.setdefault((ask.profile, cuda) if ask.profile else _key(cluster, ask), one)
     for host in cluster.hosts.values():
         for gpu in host.gpus:
-            ask = Ask(models=(gpu.model,), mode=gpu.mode)
-            found.setdefault(_name(ask, False), (ask, Needs()))
-    return dict(sorted(found.items(), key=lambda item: _rank(item[0], item[1][0])))
+            ask = Ask(models=(gpu.model,), mode=None if gpu.mode == "graphics" else gpu.mode)  # or as it is called
+            found.setdefault(_key(cluster, ask), (ask, Needs()))
+    named = {_name(ask, needs.cuda): (ask, needs) for ask, needs in found.values()}
+    return dict(sorted(named.items(), key=lambda item: _rank(item[0], item[1][0])))
+
+
+def _key(cluster: Cluster, ask: Ask) -> Hashable:
+    """Equal for asks for the same models, however these are called."""
+    models = [cluster.catalogue.canonical(name) for name in ask.models or ()]
+    return ask.milli, tuple((name, ask.mode or mode) for name, mode in models) or ask.mode
 
 
 def _rank(name: str, ask: Ask) -> tuple[bool, bool, str, int, str]:

@@ -80,6 +80,11 @@ def test_hosts_that_are_not_up_are_told_apart_in_the_sums() -> None:
     assert view.more == {"whole Tesla M60": 0, "whole Tesla M60.compute": 1}
 
 
+def test_a_model_with_several_names_is_counted_under_the_first() -> None:
+    hosts = [host("a", gpu("Tesla M60")), host("b", gpu("NVIDIA Tesla M60")), host("c", gpu("Tesla M60.compute"))]
+    assert show(snapshot(hosts, [])).more == {"whole Tesla M60": 2, "whole Tesla M60.compute": 1}
+
+
 def test_what_is_broken_now_is_said() -> None:
     view = show(snapshot([host("a", cpus=2)], [on("x", "a", cpus=2), on("y", "a", cpus=2)]))
     assert view.broken_now == ("a: 4 CPUs are given, 2 can be",)
