@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer.judge.replay import Replay
 from placer.legs import in_sequence
 from placer.limit import Limit

@@ -17,7 +17,7 @@ from threading import RLock
 
 from pydantic import RootModel
 
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer.judge.replay import Replay
 from placer.steps import placed_gpus
 from placer.warm.asking import Unsure

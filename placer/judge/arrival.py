@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from placer_models.gpus import Use, free_slots
-from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
+from placer.judge.slots import not_first
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
@@ -20,21 +19,5 @@ def refusals(scene: Scene, rules: Sequence[Rule], stand: Stand) -> list[str]:
         if not rule.soft and (reason := rule.why(scene, stand)) is not None
     ]
     if scene.cluster.platform.slot_choice == "first-legal":
-        found.extend(_elsewhere(scene, stand))
+        found.extend(f"{stand.host}: {said}" for said in not_first(scene, stand))
     return found
-
-
-def _elsewhere(scene: Scene, stand: Stand) -> Iterator[str]:
-    """The holds that are not at the first legal slot, which the manager takes."""
-    cluster, host = scene.cluster, scene.cluster.hosts[stand.host]
-    beside: dict[str, list[tuple[Use, int | None]]] = {}
-    for hold in stand.holds:
-        gpu = host.gpu[hold.gpu]
-        use = use_of(cluster, gpu, hold)
-        if use is None or hold.sharing not in POSITIONAL:
-            continue
-        others = beside.setdefault(gpu.id, list(held(scene, host, gpu)))
-        legal = free_slots(use, model_of(cluster, gpu).row_units(hold.sharing), tuple(others))
-        if legal and legal[0] != hold.slot:
-            yield f"{host.name}: the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not at {hold.slot}"
-        others.append((use, hold.slot))

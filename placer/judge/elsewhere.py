@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer_models.cluster import Cluster
 from placer_models.moving import unreachable
 from placer_models.rules.rule import Rule

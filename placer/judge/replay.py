@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from placer.judge.check import broken, worse
-from placer.judge.slots import Worlds
+from placer.judge.slots import Worlds, not_first
 from placer_models.cluster import Cluster, Gpu, Vm
 from placer_models.document import quote
 from placer_models.gpus import Use, free_slots
-from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
+from placer_models.gpus_use import held, model_of, use_of
 from placer_models.moving import immovable, unreachable
 from placer_models.plan import Move, Placed, PlacedGpu, Placements
 from placer_models.rules.rule import Rule
@@ -121,25 +121,18 @@ class Replay:
 
         Where the manager picks slots, the answer must say the slot that it will pick, or stand whatever it picks.
         """
-        choice, host = self.cluster.platform.slot_choice, self.cluster.hosts[stand.host]
-        holds: list[Hold] = []
+        host, holds = self.cluster.hosts[stand.host], list[Hold]()
         for hold in stand.holds:
-            gpu, use = host.gpu[hold.gpu], use_of(self.cluster, host.gpu[hold.gpu], hold)
-            if use is None or hold.sharing not in (*POSITIONAL, "same-size"):
-                holds.append(hold)
-                continue
-            taken = [*held(self.scene, host, gpu), *self._beside(holds, gpu)]
-            legal = free_slots(use, model_of(self.cluster, gpu).row_units(hold.sharing), tuple(taken))
-            if hold.sharing == "same-size":
-                holds.append(replace(hold, slot=legal[0]) if hold.slot is None and legal else hold)
-                continue
-            if choice == "first-legal" and legal and legal[0] != hold.slot:
-                said = "without a slot" if hold.slot is None else f"at {hold.slot}"
-                self.faults.append(
-                    f"{path}: the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not {said}"
-                )
+            gpu = host.gpu[hold.gpu]
+            use = use_of(self.cluster, gpu, hold)
+            if use is not None and hold.sharing == "same-size" and hold.slot is None:
+                taken = (*held(self.scene, host, gpu), *self._beside(holds, gpu))
+                legal = free_slots(use, model_of(self.cluster, gpu).row_units(hold.sharing), taken)
+                hold = replace(hold, slot=legal[0]) if legal else hold
             holds.append(hold)
         seated = replace(stand, holds=tuple(holds))
+        if self.cluster.platform.slot_choice == "first-legal":
+            self.faults.extend(f"{path}: {said}" for said in not_first(self.scene, seated))
         if self._worlds is not None:
             for gpu_id in self._worlds.arrive(seated):
                 said = "not every choice of slots by the manager leaves room for all"

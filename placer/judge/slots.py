@@ -1,13 +1,15 @@
-"""Whether VMs find their slots whatever legal ones the manager picks: every choice that it has is followed."""
+"""The slots that the manager picks: whether a VM is where it would be put, and whether VMs find theirs whatever legal
+ones are picked (every choice is followed).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from placer_models.cluster import Cluster, Host
 from placer_models.gpus import Items, Use, free_slots
-from placer_models.gpus_use import POSITIONAL, model_of, unit_of, use_of
+from placer_models.gpus_use import POSITIONAL, held, model_of, unit_of, use_of
 from placer_models.scene import Hold, Scene, Stand
 
 MOST_WORLDS = 2_000
@@ -129,6 +131,25 @@ def _without(worlds: frozenset[World] | Crowd, vm: str, uses: Iterable[Use]) -> 
             for item in [item for item in world if item[:2] == (None, use)] or [(None, use, None)]
         )
     return after
+
+
+def not_first(scene: Scene, stand: Stand) -> Iterator[str]:
+    """What of a VM that comes is not at the first legal slot, which the manager takes, beside those who stand there and
+    its own before it: a sentence each.
+    """
+    cluster, host = scene.cluster, scene.cluster.hosts[stand.host]
+    for number, hold in enumerate(stand.holds):
+        gpu = host.gpu[hold.gpu]
+        use = use_of(cluster, gpu, hold)
+        if use is None or hold.sharing not in POSITIONAL:
+            continue
+        own = [(use_of(cluster, gpu, one), one.slot) for one in stand.holds[:number] if one.gpu == gpu.id]
+        beside = [(other, slot) for other, slot in own if other is not None]
+        row = model_of(cluster, gpu).row_units(hold.sharing)
+        legal = free_slots(use, row, (*held(scene, host, gpu), *beside))
+        if legal and legal[0] != hold.slot:
+            said = "without a slot" if hold.slot is None else f"at {hold.slot}"
+            yield f"the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not {said}"
 
 
 def surely_seated(before: Scene, after: Scene, stand: Stand) -> bool:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 
 from placer.judge.host_times import HostTimes
 from placer.judge.midway import Midway
-from placer.judge.slots import Worlds
+from placer.judge.slots import Worlds, not_first
 from placer.judge.timeline import EVER, NEVER, Act, Run, Timeline
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.document import quote
-from placer_models.gpus import free_slots
-from placer_models.gpus_use import POSITIONAL, held, model_of, use_of
 from placer_models.motion import step_seconds, stun_seconds
 from placer_models.moving import immovable, unreachable, unsuspendable
 from placer_models.night import Consolidate, Request, filling
@@ -266,7 +264,8 @@ class Stage:
         holds = tuple(self._hold(host, gpu) for gpu in gpus)
         stand = Stand(vm.name, name, match(self.cluster, vm, host, holds) or holds)
         if self.cluster.platform.slot_choice == "first-legal":
-            self._first_legal(one, host, stand)
+            for said in not_first(self.scene, stand):
+                self._fault(one, said)
         if self._worlds is not None:
             for gpu in self._worlds.arrive(stand):
                 self._fault(one, f"{name}: GPU {gpu}: not every choice of slots by the manager leaves room")
@@ -277,23 +276,6 @@ class Stage:
     def _hold(self, host: Host, placed: PlacedGpu) -> Hold:
         sharing = placed.sharing or self.scene.sharing(host.name, host.gpu[placed.gpu])
         return Hold(placed.gpu, sharing, placed.profile, placed.slot, placed.milli)
-
-    def _first_legal(self, one: Act | Run, host: Host, stand: Stand) -> None:
-        """Where the manager picks slots, the plan must say the slot that it will pick."""
-        for i, hold in enumerate(stand.holds):
-            gpu = host.gpu[hold.gpu]
-            use = use_of(self.cluster, gpu, hold)
-            if use is None or hold.sharing not in POSITIONAL:
-                continue
-            beside = tuple(
-                (other, before.slot)
-                for before in stand.holds[:i]
-                if before.gpu == hold.gpu and (other := use_of(self.cluster, gpu, before)) is not None
-            )
-            row = model_of(self.cluster, gpu).row_units(hold.sharing)
-            legal = free_slots(use, row, (*held(self.scene, host, gpu), *beside))
-            if legal and legal[0] != hold.slot:
-                self._fault(one, f"the manager puts {stand.vm} at slot {legal[0]} of GPU {gpu.id}, not at {hold.slot}")
 
     def _take(self, stand: Stand, instant: int) -> None:
         self.scene.remove(stand)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from placer.judge.check import broken, worse
-from placer.judge.explain import Explainer
 from placer.judge.figures import scene_at
+from placer.judge.obstacles import Explainer
 from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, EVER, NEVER, told
 from placer_models.explanation import Answer

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer.solve.leaving import Down, Options
 from placer.solve.traffic import UNDONE
 from placer_models.cluster import Cluster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer.warm.field import Field
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer_models.decision import shipped_decision
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot

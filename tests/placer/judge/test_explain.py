@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from placer import Session, explain
-from placer.judge.explain import Explainer
+from placer.judge.obstacles import Explainer
 from placer_models.decision import shipped_decision
 from placer_models.document import Faults
 from placer_models.plan import Placed, Placements, Unplaced
