@@ -61,7 +61,7 @@ def plan_tables(plan: Plan) -> Iterator[RenderableType]:
         yield plain(f"broken already: {sentence}")
     for sentence in plan.assumed:
         yield plain(f"assumed: {sentence}")
-    if changed := [row for row in figure_rows(plan) if len(set(row[1:])) > 1]:  # the JSON has all
+    if changed := [row for row in figure_rows(plan) if len({*row[1:]} - {""}) > 1]:  # the JSON has all
         made = table("", *FIGURES, right=FIGURES)
         for cells in changed[:MOST_ROWS]:
             row(made, *cells)

@@ -65,6 +65,7 @@ def test_a_gpu_that_is_left_out_makes_it_1(desk: Path) -> None:
     done = set_mode("bare.json", "--host", "h3", "--mode", "compute", "--window", EVENING)
     assert done.exit_code == SOME_NOT
     assert "left out: h3: GPU g0: a T4 has no mode compute" in done.stderr
+    assert "meanwhile" not in done.stderr  # no figure of the cluster has changed
 
 
 @pytest.mark.parametrize(
