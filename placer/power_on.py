@@ -75,6 +75,8 @@ def _placed(
         return limit.kept(len(off), len(cluster.hosts), standing)
 
     outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress, spending)
+    if spending.cut and outcome.stopped != "interrupted":
+        outcome = replace(outcome, stopped="time limit")  # if only of some part
     if limit.interrupted and outcome.stopped == "time limit":
         outcome = replace(outcome, stopped="interrupted")
     answer = _answer(snapshot, decision, before, now, order, outcome, spending.work)

@@ -11,9 +11,13 @@ from contextlib import contextmanager
 
 
 class Spending:
-    """What each part of the work took; of parts inside each other only the inner one counts."""
+    """What each part of the work took; of parts inside each other only the inner one counts. `cut` says whether the
+    clock has ended some part of a search, if only its share of the time: the same search may find something else on
+    another day, on which it gets further.
+    """
 
     def __init__(self) -> None:
+        self.cut = False
         self._work: defaultdict[str, float] = defaultdict(float)
         self._real: defaultdict[str, float] = defaultdict(float)
         self._part, self._since = "", time.monotonic()

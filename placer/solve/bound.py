@@ -150,6 +150,7 @@ def _duals(
     solver = model_builder.Solver("glop")
     solver.set_time_limit_in_seconds(max(0.1, budget.left))
     if budget.run(lambda: solver.solve(model), solver.stop_search) != model_builder.SolveStatus.OPTIMAL:
+        budget.spending.cut = True
         return None
     return [solver.dual_value(row) for row in posted]
 

@@ -22,6 +22,9 @@ from placer.spending import Spending
 
 T = TypeVar("T")
 
+ALMOST = 0.9
+"""The part of its time after which a solver that has not ended by itself has ended for want of it."""
+
 GRACE_SECONDS = 2.0
 """How long a solver that was told to stop is waited for before it is left alone."""
 
@@ -29,7 +32,7 @@ GRACE_SECONDS = 2.0
 class Budget(Interruptible):
     """A search's time until `deadline` (of `time.monotonic`). As a context, Ctrl-C inside it (in the main thread) sets
     `interrupted` and stops the solver that runs, instead of raising KeyboardInterrupt. `work` adds up the deterministic
-    time of every solve.
+    time of every solve; `spending` is told whether the clock has ended some part of the search.
     """
 
     def __init__(self, deadline: float, spending: Spending | None = None) -> None:
@@ -59,7 +62,21 @@ class Budget(Interruptible):
     @property
     def left(self) -> float:
         """Seconds that are left: none after Ctrl-C."""
-        return 0.0 if self.interrupted else max(0.0, self.deadline - time.monotonic())
+        left = 0.0 if self.interrupted else max(0.0, self.deadline - time.monotonic())
+        self.spending.cut |= left <= 0
+        return left
+
+    def short(self, kept: float) -> bool:
+        """Whether no more than so many seconds are left, which are kept for what comes later."""
+        short = self.left <= kept
+        self.spending.cut |= short
+        return short
+
+    def past(self, instant: float) -> bool:
+        """Whether this instant (of `time.monotonic`) is past, until which a part of the search has its turn."""
+        past = time.monotonic() > instant
+        self.spending.cut |= past
+        return past
 
     @contextmanager
     def share(self, share: float) -> Iterator[None]:
@@ -118,7 +135,7 @@ class Budget(Interruptible):
         status = self.run(lambda: solver.solve(model, watch), solver.stop_search)
         if status is None:
             return cp_model.UNKNOWN
-        self.work += solver.response_proto.deterministic_time
+        self._ended([(solver, status)])
         return status
 
     def solve_all(self, jobs: Sequence[tuple[cp_model.CpSolver, cp_model.CpModel]]) -> list[cp_model.CpSolverStatus]:
@@ -144,5 +161,12 @@ class Budget(Interruptible):
         found = self.run(work, stop)
         if found is None:
             return [cp_model.UNKNOWN] * len(jobs)
-        self.work += sum(solver.response_proto.deterministic_time for solver, _ in jobs)
+        self._ended([(solver, status) for (solver, _), status in zip(jobs, found, strict=True)])
         return found
+
+    def _ended(self, solved: Sequence[tuple[cp_model.CpSolver, cp_model.CpSolverStatus]]) -> None:
+        """Count what solvers have worked, and see whether the clock has ended one of them: they stop a little early."""
+        self.work += sum(solver.response_proto.deterministic_time for solver, _ in solved)
+        for solver, status in solved:
+            if status in (cp_model.FEASIBLE, cp_model.UNKNOWN):
+                self.spending.cut |= solver.wall_time >= ALMOST * solver.parameters.max_time_in_seconds

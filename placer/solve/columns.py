@@ -181,7 +181,7 @@ class Columns:
             turn += len(some)
             found = self._price(prices, some)
             proven |= {pricing.group: pricing for pricing in found}
-            if self.budget.left > end and self._learnt(found, prices):
+            if not self.budget.short(end) and self._learnt(found, prices):
                 prices, proven = linear(self.room, self.columns, values, floors), {}
         if prices is None or self._narrow or len(proven) < len(self._turns):
             return prices, None

@@ -78,5 +78,6 @@ def relaxed(model: cp_model.CpModel, budget: Budget) -> list[float] | None:
     solver = model_builder.Solver("glop")
     solver.set_time_limit_in_seconds(max(0.1, budget.left / 4))
     if budget.run(lambda: solver.solve(linear), solver.stop_search) != model_builder.SolveStatus.OPTIMAL:
+        budget.spending.cut = True
         return None
     return [solver.value(unknown) for unknown in unknowns]

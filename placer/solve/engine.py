@@ -150,7 +150,7 @@ class _Large:
         other = orders.smallest() if self.goals[0].kind == "placed" else orders.lightest(ranked=False)
         starts = ((big, lopsided), (light, lopsided), (other, lopsided), (big, tight), (light, aligned))
         for order, fit in starts[: FEW_STARTS if len(self.cluster.asked) > MANY_ASKED else None]:
-            if self.budget.left <= (1 - SHARE) * most:
+            if self.budget.short((1 - SHARE) * most):
                 return
             self.firsts.append(self.improver.first(order, fit, self.budget.left - (1 - SHARE) * most))
             if self.question.kept is not None and len(self.firsts) == 1:
@@ -256,8 +256,8 @@ class _Large:
             found = rearranged(self.question, self.survey, number, self.budget)
         self.known.keep(number, found.bound)
         exchanger.begin(found.carried.moves, found.carried.starts)
-        self.known.cut = not found.settled
-        if found.bound is None or self.known.cut:
+        self.budget.spending.cut |= not found.settled
+        if found.bound is None or not found.settled:
             end = self.budget.deadline
             self.budget.deadline -= SHARE * self.budget.left
             self._bound_by_moves(movable)
@@ -305,7 +305,8 @@ class _Large:
 
     def _relaxation(self) -> Relaxation | None:
         size = sum(self.survey.admits(names[0], hosts[0]) for names in self.orders.waiting for hosts in self.groups)
-        if size > affordable(self.settings.memory_limit_mib, int(UNKNOWNS_PER_SECOND * self.budget.left)):
+        most = int(UNKNOWNS_PER_SECOND * SHARE * self.settings.time_limit_seconds)
+        if size > affordable(self.settings.memory_limit_mib, most):
             return None
         try:
             relaxation = Relaxation(self.scene, self.survey, self.rules, self.goals[: self._plain], self.budget)

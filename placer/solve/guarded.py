@@ -130,7 +130,7 @@ class _Guarded:
             return
         end = self._turn()
         start = self._start(self._scene)
-        start.keep(sorted(stands, key=lambda stand: -cluster.asked[stand.vm]), lambda: time.monotonic() > end)
+        start.keep(sorted(stands, key=lambda stand: -cluster.asked[stand.vm]), lambda: self._budget.past(end))
         self._adopt(start.stands)
         self._fill(end)
 
@@ -145,9 +145,9 @@ class _Guarded:
             off = set(self._answer.waiting()) - self._not_shown
             left = [some for names in self._orders[0] if (some := [name for name in names if name in off])]
             start = self._start(self._answer.scene)
-            start.fill(left, tight, lambda: self._budget.over() or time.monotonic() > end)
+            start.fill(left, tight, lambda: self._budget.over() or self._budget.past(end))
             self._adopt([*self._answer.stands.values(), *start.stands])
-            if len(self._answer.stands) == count or self._budget.over() or time.monotonic() > end:
+            if len(self._answer.stands) == count or self._budget.over() or self._budget.past(end):
                 return
 
     def _adopt(self, stands: Sequence[Stand]) -> None:
@@ -170,7 +170,7 @@ class _Guarded:
         end = budget.left * (1 - 2 * SHARE)
         for fit in FITS:
             for order in self._orders:
-                if budget.left <= end:
+                if budget.short(end):
                     return
                 self._adopt(self._improver.first(order, fit, budget.left - end))
         self._fill(self._turn())

@@ -77,7 +77,7 @@ class Improver:
         end = self._budget.left - seconds
         answer = self.answer
         start = Start(answer.before.copy(), self._survey, self._rules, self._open, answer.first_figures)
-        start.fill(groups, fit, lambda: self._budget.left <= max(0, end))
+        start.fill(groups, fit, lambda: self._budget.short(max(0, end)))
         self.adopt(list(self.answer.stands), start.stands)
         return start.stands
 
@@ -90,7 +90,7 @@ class Improver:
         end = max(self._budget.deadline, time.monotonic() + FILL_SECONDS)
         answer = self.answer
         start = Start(answer.scene.copy(), self._survey, self._rules, self._open, answer.figures)
-        start.fill(left, tight, lambda: time.monotonic() > end)
+        start.fill(left, tight, lambda: self._budget.past(end))
         self.adopt((), start.stands)
 
     def completed(self, stands: Sequence[Stand], others: Iterable[Stand]) -> list[Stand]:

@@ -92,7 +92,7 @@ class Market:
         several = self._turns()
         self.left = {host for turns in several for hosts in turns for host in hosts}
         for turns in several:
-            if self._budget.left <= end:
+            if self._budget.short(end):
                 break
             self._choose(turns, weights)
             self.left.difference_update(host for hosts in turns for host in hosts)

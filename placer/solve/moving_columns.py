@@ -174,7 +174,7 @@ class MovingColumns:
         prices = self.linear()
         rounds, slow = STEADY_ALL if self._every == 1 else STEADY
         bound, best, totals = math.inf, asked, [-math.inf] * rounds
-        while prices is not None and self._budget.left > until:
+        while prices is not None and not self._budget.short(until):
             if prices.total < (1 + slow) * totals[-rounds]:
                 self.settled = self._every == 1
                 break

@@ -52,7 +52,7 @@ class _Dive:
 
     def _priced(self, total: float) -> Prices | None:
         """The master's prices for what is left, as good as it was before if new columns can do that."""
-        if self._columns.budget.left <= self._until:
+        if self._columns.budget.short(self._until):
             room = self._columns.room
             return linear(room, self._columns.columns, self._values, self._floors)
         return self._columns.generate(self._values, self._floors, enough=total * (1 - LOSS))[0]

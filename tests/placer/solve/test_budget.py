@@ -47,6 +47,44 @@ def test_interrupted_budget_has_no_time_left() -> None:
     assert (budget.over(), budget.left, budget.why) == (True, 0.0, "interrupted")
 
 
+def test_it_is_known_whether_the_clock_ended_a_part_of_the_search() -> None:
+    budget = later()
+    assert not budget.over()
+    assert not budget.short(10)
+    assert not budget.past(time.monotonic() + 60)
+    assert not budget.spending.cut
+    with budget.share(0.5):
+        assert budget.short(31)
+    assert budget.spending.cut
+
+
+def test_ctrl_c_and_an_instant_that_is_past_end_a_part_too() -> None:
+    interrupted, late = later(), later()
+    interrupted.interrupted = True
+    assert interrupted.over()
+    assert late.past(time.monotonic() - 1)
+    assert interrupted.spending.cut
+    assert late.spending.cut
+
+
+@pytest.mark.parametrize(("seconds", "cut"), [(60, False), (0, True)])
+def test_a_solver_that_the_clock_ends_is_noticed_and_one_that_has_worked_enough_is_not(
+    seconds: float, cut: bool
+) -> None:
+    budget, model, solver = later(seconds), cp_model.CpModel(), cp_model.CpSolver()
+    holes = [[model.new_bool_var("") for _ in range(14)] for _ in range(15)]
+    for pigeon in holes:
+        model.add(sum(pigeon) == 1)
+    for hole in zip(*holes, strict=True):
+        model.add(sum(hole) <= 1)
+    model.maximize(sum(holes[0]))
+    solver.parameters.max_deterministic_time = 1e-9
+    solver.parameters.num_workers = 1
+    solver.parameters.cp_model_presolve = False
+    assert budget.solve(solver, model) == cp_model.UNKNOWN
+    assert budget.spending.cut == cut
+
+
 def test_deterministic_work_adds_up() -> None:
     budget, model = later(), cp_model.CpModel()
     x = [model.new_int_var(0, 9, "") for _ in range(12)]
