@@ -66,7 +66,7 @@ class FreedHosts:
         one = self._cluster
         then = {each.host.name: each.host for each in self.slots if each.opens < run.end and run.start < each.closes}
         hosts = {**one.hosts, **then, slot.host.name: slot.host}
-        vms = {f"{each.name} on {each.host}": each.on(hosts[each.host]) for each in runs}
+        vms = {f"{number} {each.name}": each.on(hosts[each.host]) for number, each in enumerate(runs)}
         cluster = replace(one, hosts=hosts, vms={**one.vms, **vms})
         stands = [Stand(name, each.host, each.holds) for name, each in zip(vms, runs, strict=True)]
         now = self._broken_now.setdefault(id(slot.night), broken(slot.night, self._resting))
