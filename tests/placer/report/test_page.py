@@ -242,6 +242,8 @@ def test_a_browser_shows_the_page_asks_nothing_and_walks_it_by_keyboard(tmp_path
             assert tab.get_by_role("table", name="Steps").count() == 1
             assert tab.get_by_role("heading", name=HOSTILE["h1"]).count() == 3
             assert tab.evaluate("document.documentElement.scrollWidth") <= 1280
+            tab.set_viewport_size({"width": 360, "height": 740})  # a phone: the page stays, its tables scroll
+            assert tab.evaluate("document.documentElement.scrollWidth") <= 360
             assert tab.pdf().startswith(b"%PDF")
         finally:
             browser.close()
