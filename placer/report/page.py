@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from placer.report.cards import pictures, touched
 from placer.report.chart import chart
 from placer.report.clock import WallClock, lasting
-from placer.report.placements import gpus_text
+from placer.report.placements import goal_rows, gpus_text
 from placer.report.plan import FIGURES, continued_sentences, counted, dropped_rows, figure_rows, jobs_text, together
 from placer.undone import undone
 from placer_models.faults import clean
@@ -168,22 +168,10 @@ def _tables(plan: Plan, clock: WallClock) -> Iterator[tuple[str, Sequence[str], 
     )
     yield (
         "Goals, the most important first",
-        ("goal", "score", "bound: nobody can beat it", "gap"),
-        [
-            (
-                name,
-                f"{score:,}",
-                _figure(plan.bound.get(name)),
-                "" if (gap := plan.gap.get(name)) is None else f"{gap:.2%}",
-            )
-            for name, score in plan.score.items()
-        ],
+        ("goal", "score", "bound: nobody can beat it", "gap", "counted in"),
+        goal_rows(plan.score, plan.bound, plan.gap),
         frozenset({1, 2, 3}),
     )
-
-
-def _figure(figure: int | None) -> str:
-    return "" if figure is None else f"{figure:,}"
 
 
 def _steps(plan: Plan, clock: WallClock) -> Iterator[Sequence[str]]:

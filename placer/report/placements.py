@@ -7,9 +7,14 @@ from collections.abc import Iterable, Mapping
 from rich.console import RenderableType
 
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
+from placer_models.goals import GOALS
+from placer_models.goals.night import NIGHT_GOALS
 from placer_models.plan import PlacedGpu, Placements
 from placer_models.snapshot import Snapshot
 from placer_models.words import and_more
+
+UNITS = {kind: goal.unit for goals in (GOALS, NIGHT_GOALS) for kind, goal in goals.items()}
+"""What each goal is counted in."""
 
 
 def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> None:
@@ -85,8 +90,23 @@ def goals_table(
     score: Mapping[str, int], bound: Mapping[str, int | None], gap: Mapping[str, float | None]
 ) -> RenderableType:
     """How good an answer is, goal by goal."""
-    made = table("goal", "score", "bound", "gap", right=("score", "bound", "gap"))
-    for goal, reached in score.items():
-        best, left = bound.get(goal), gap.get(goal)
-        row(made, goal, f"{reached:,}", "" if best is None else f"{best:,}", "" if left is None else f"{left:.2%}")
+    made = table("goal", "score", "bound", "gap", "counted in", right=("score", "bound", "gap"))
+    for cells in goal_rows(score, bound, gap):
+        row(made, *cells)
     return made
+
+
+def goal_rows(
+    score: Mapping[str, int], bound: Mapping[str, int | None], gap: Mapping[str, float | None]
+) -> list[tuple[str, ...]]:
+    """Each goal with its score, bound, gap, and what it is counted in."""
+    return [
+        (
+            goal,
+            f"{reached:,}",
+            "" if (best := bound.get(goal)) is None else f"{best:,}",
+            "" if (left := gap.get(goal)) is None else f"{left:.2%}",
+            UNITS.get(goal.partition(" (")[0], ""),
+        )
+        for goal, reached in score.items()
+    ]

@@ -31,6 +31,9 @@ DOING: Mapping[StepKind, str] = {
 
 FIGURES = ("before", "meanwhile", "after")
 
+SPELT = {"vms": "VMs", "gpu": "GPU", "gpus": "GPUs", "mib": "MiB", "milli": "thousandths"}
+"""Words of the figures' names."""
+
 MOST_NAMES = 5
 """Of those who have something in common so many are named."""
 
@@ -181,9 +184,9 @@ def figure_rows(plan: Plan) -> list[tuple[str, ...]]:
 
 
 def _figure_name(name: str) -> str:
-    """`could_start: M60-1Q` -> `could start: M60-1Q`: what an ask is called stays as it is."""
+    """`gpu_free_mib` -> `GPU free MiB`, `could_start: M60-1Q` -> `could start: M60-1Q`: an ask keeps its name."""
     what, colon, ask = name.partition(": ")
-    return what.replace("_", " ") + colon + ask
+    return " ".join(SPELT.get(word, word) for word in what.split("_")) + colon + ask
 
 
 def together(said: Iterable[tuple[T, tuple[str, ...]]]) -> list[tuple[list[T], tuple[str, ...]]]:
