@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from placer.memory import affordable
@@ -14,7 +13,6 @@ from placer.solve.master import Floor, Values
 from placer.solve.question import Question
 from placer.solve.rounding import rounded
 from placer.solve.survey import Survey, tying
-from placer_models.scene import Scene
 
 MOST_GROUPS = 64
 """Groups of hosts for which columns are generated at most."""
@@ -30,11 +28,12 @@ class Alike:
     tied: bool
 
     @classmethod
-    def of(cls, question: Question, scene: Scene, asked: Mapping[str, int], budget: Budget) -> Alike | None:
-        """For a scene, where there are groups of hosts that are alike: with the rules that look at one host at a time,
-        and the VMs that no other rule names.
+    def of(cls, question: Question, budget: Budget) -> Alike | None:
+        """For a question, where there are groups of hosts that are alike: with the rules that look at one host at a
+        time, and the VMs that no other rule names.
         """
-        cluster, goals, search = question.cluster, question.goals, question.search
+        scene, cluster, goals, search = question.scene, question.cluster, question.goals, question.search
+        asked = cluster.asked
         hard = [rule for rule in question.rules if not rule.soft]
         local = [rule for rule in hard if rule.by_host]
         survey = Survey(cluster, local, goals)

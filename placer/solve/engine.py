@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-from placer.judge.check import broken
 from placer.memory import affordable
 from placer.solve.alike import Alike
+from placer.solve.anew import dealt_anew
 from placer.solve.answer import Answer
 from placer.solve.board import TooLarge
 from placer.solve.bound import Relaxation
@@ -20,9 +20,8 @@ from placer.solve.exchange import Exchanger
 from placer.solve.improve import Improver
 from placer.solve.known import Known
 from placer.solve.market import Market
-from placer.solve.master import Floor
 from placer.solve.merged import Merged
-from placer.solve.moving import rearranged
+from placer.solve.moving import Summed, rearranged
 from placer.solve.question import Question
 from placer.solve.run import Outcome
 from placer.solve.start import aligned, lopsided, tight
@@ -41,6 +40,9 @@ TINY_UNKNOWNS = 2_000
 
 SHARE = 0.6
 """The part of the time that one way of searching takes before the next has its turn."""
+
+ANEW_SHARE = 0.3
+"""The part of the time that a bound for any number of moves takes at most: it is had before all others."""
 
 UNKNOWNS_PER_SECOND = 2_000
 """How fast a relaxation is sure to be built and solved."""
@@ -205,7 +207,7 @@ class _Large:
         if self.budget.over():
             self.improver.fill()
             return self.outcome()
-        columns = None if movable else Alike.of(self.question, self.scene, self.cluster.asked, self.budget)
+        columns = None if movable else Alike.of(self.question, self.budget)
         relaxation: Merged | Relaxation | None = None if movable else self.merged
         if columns is not None:
             for stands in self.firsts:
@@ -249,45 +251,31 @@ class _Large:
                 self.improver.fill()
 
     def _exchange(self, movable: Collection[str]) -> None:
-        """Room made by moves, for the first goal that is open."""
-        number = self._first_open()
+        """Room made by moves: all over the cluster for the first goal that is open, then by exchanges among a few hosts
+        for one goal after the other, as long as those before it are closed.
+        """
+        spending, most = self.budget.spending, self.question.most_moves
+        with spending.part("bounds"), self.budget.share(ANEW_SHARE):
+            anew = dealt_anew(self.question, self.survey, self.budget)
+        self.known.keep(0, anew.bound)
         exchanger = Exchanger(self.improver, self.survey, self.rules, self.settings, self.budget)
-        with self.budget.spending.part("columns"):
-            found = rearranged(self.question, self.survey, number, self.budget)
-        self.known.keep(number, found.bound)
-        exchanger.begin(found.carried.moves, found.carried.starts)
-        self.budget.spending.cut |= not found.settled
-        if found.bound is None or not found.settled:
-            end = self.budget.deadline
-            self.budget.deadline -= SHARE * self.budget.left
-            self._bound_by_moves(movable)
-            self.budget.deadline = end
-        exchanger.run(self.goals[: number + 1], movable, self.question.most_moves, patience=PATIENCE)
+        number = self._first_open()
+        if self.known.open(number):
+            with spending.part("columns"):
+                worth = {} if number else anew.prices
+                found = rearranged(self.question, self.survey, number, self.budget, worth)
+            self.known.keep(number, found.bound)
+            spending.cut |= not found.settled
+            exchanger.begin(found.carried.moves, found.carried.starts)
+        for number, goal in enumerate(self.goals[: self._plain]):
+            if self.known.open(number) and isinstance(goal, Summed):
+                exchanger.run(self.goals[: number + 1], self.known.bounds[number], movable, most, patience=PATIENCE)
+            if self.known.open(number):
+                break
         self.moves = exchanger.moves
         self.improver.fill()
 
     # bounds
-
-    def _bound_by_moves(self, movable: Collection[str]) -> None:
-        """What nobody beats in the first goal however many moves there are: who may move is dealt out anew, too."""
-        hosts = self.cluster.hosts
-        here = [stand for stand in self.scene.stands() if stand.vm in movable and hosts[stand.host].state == "up"]
-        if any(broken(self.scene, self.rules)) or not self.cluster.asked:
-            return
-        scene = self.scene.copy()
-        for stand in here:
-            scene.remove(stand)
-        least = min(self.cluster.asked.values())
-        asked = {**{stand.vm: least for stand in here}, **self.cluster.asked}
-        alike = Alike.of(self.question, scene, asked, self.budget)
-        if alike is None or not alike.values:
-            return
-        columns, values = alike.columns, alike.values[0]
-        columns.take([*here, *self.answer.stands.values()])
-        run = columns.counted(stand.vm for stand in here)
-        bound = columns.generate(values, [Floor({number: 1}, count) for number, count in run.items()])[1]
-        if bound is not None:
-            self.known.keep(0, bound - sum(values.get(number, 0) * count for number, count in run.items()))
 
     def _for_bounds(self) -> float:
         """The seconds that are kept for bounds once the search has ended."""

@@ -74,13 +74,15 @@ class Exchanger:
         self._size = FIRST_SIZE
         self._first: list[list[str]] = []
 
-    def run(self, goals: Sequence[Goal], movable: Collection[str], moves: int, *, patience: int) -> None:
-        """Exchange after exchange for these goals, with so many moves in all, until `patience` of them in a row have
-        brought nothing even where many moves are allowed.
+    def run(
+        self, goals: Sequence[Goal], bound: int | None, movable: Collection[str], moves: int, *, patience: int
+    ) -> None:
+        """Exchange after exchange for these goals, with so many moves in all, until the last of them reaches its
+        `bound`, or `patience` exchanges in a row have brought nothing even where many moves are allowed.
         """
         idle, step = 0, FIRST_MOVES
         self._first = self._openings(movable)
-        while self._open and not self._budget.over():
+        while self._open and not self._budget.over() and self._answer.counted()[len(goals) - 1] != bound:
             left = moves - len(self.moves)
             hosts = self._pick()
             found = self._found(goals, hosts, movable if left else (), min(step, left))

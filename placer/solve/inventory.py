@@ -13,6 +13,9 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from placer.solve.board import CountBoard
 from placer.solve.survey import Survey
 from placer.warm.seats import simple
@@ -131,6 +134,14 @@ class Inventory:
     def plain(self) -> int:
         """How many VMs without GPUs there are that may come to a host."""
         return sum(many for kind, many in self._many.items() if not self.kinds[kind].gpus)
+
+    def by_kind(self, worth: Mapping[str, float]) -> npt.NDArray[np.float64]:
+        """What is said of VMs by name, by kind: the most that is said of one; nothing where none is named."""
+        found = np.zeros(len(self.kinds))
+        for name, value in worth.items():
+            if name in self.number:
+                found[self.number[name]] = max(found[self.number[name]], value)
+        return found
 
     def most(self, kind: int) -> int:
         """How many VMs of a kind there are, on hosts or waiting."""

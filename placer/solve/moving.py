@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from placer.solve.budget import Budget
@@ -13,6 +14,9 @@ from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.goals.gpu_milli import GpuMilli
 from placer_models.goals.placed import Placed
+
+Summed = GpuMilli | Placed
+"""Goals that are a sum over the VMs that are started."""
 
 SHARE = 0.6
 """The part of the time in which columns are generated."""
@@ -36,22 +40,24 @@ class Rearranged:
     settled: bool = True
 
 
-def rearranged(question: Question, survey: Survey, goal: int, budget: Budget) -> Rearranged:
+def rearranged(
+    question: Question, survey: Survey, goal: int, budget: Budget, worth: Mapping[str, float] | None = None
+) -> Rearranged:
     """The cluster rearranged for a goal (by its number); nothing where the goal is no sum over the VMs that are
-    started.
+    started. `worth` says what places for VMs are worth, about (by name, of each kind one), where that is known.
     """
     aim, movable = question.goals[goal], question.movable
-    if not isinstance(aim, GpuMilli | Placed) or not movable or not question.most_moves:
+    if not isinstance(aim, Summed) or not movable or not question.most_moves:
         return Rearranged()
     if len({survey.vm(name) for name in (*movable, *question.cluster.asked)}) > MOST_KINDS:
         return Rearranged()
     inventory = Inventory(question.scene, survey, question.rules, aim, movable)
     columns = MovingColumns(inventory, question.most_moves, budget)
+    if worth:
+        columns.bounded_at(inventory.by_kind(worth))
     prices = columns.generate((1 - SHARE) * budget.left)
-    if prices is None:
-        return Rearranged(settled=False)
     bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
-    if any(rule.exact and not rule.soft for rule in question.rules):
+    if prices is None or any(rule.exact and not rule.soft for rule in question.rules):
         return Rearranged(bound, settled=columns.settled)  # such rules take too long to be asked about every step
     chosen = columns.whole(prices, WHOLE_SHARE * budget.left, MOST_CHANGES)
     carried = Carrier(inventory, survey, question.rules, question.search, budget).carry(chosen, question.most_moves)

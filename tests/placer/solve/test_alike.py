@@ -28,7 +28,7 @@ def columns(
     question = Question(Scene.now(cluster), kept, goals, decision.search, budget.deadline)
     answer = Answer(question.scene, kept, goals)
     improver = Improver(answer, Survey(cluster, kept, goals), kept, goals, decision.search, budget)
-    return Alike.of(question, question.scene, cluster.asked, budget), Known(answer, goals), improver
+    return Alike.of(question, budget), Known(answer, goals), improver
 
 
 def test_hosts_that_all_differ_have_no_columns() -> None:
