@@ -15,7 +15,8 @@ from placer.night.search import Result, plan_night
 from placer.night.several import ahead, what_is_left
 from placer.night.staying import staying
 from placer.night.window import Night
-from placer.rest import Rest, job_steps
+from placer.rest import Rest
+from placer.rest_jobs import job_steps
 from placer.solve.budget import Budget
 from placer.solve.run import Progress
 from placer.steps import Steps
