@@ -191,7 +191,10 @@ CASES = {
     "who_holds_a_whole_gpu_is_not_migrated": Case(
         pair(quick("a", want(at="g0"), on="h1"), hosts=[host("h1", gpu("A40")), host("h2", gpu("A40"))]),
         [go(gpus="g0")],
-        ["step m: a holds a pass-through GPU, which cannot be live-migrated"],
+        [
+            "step m: a holds a pass-through GPU, which cannot be live-migrated",
+            "step m: a cannot go to h2: a GPU there is or may be passed through, and nothing can be live-migrated to one",
+        ],
     ),
     "not_to_another_vgpu_manager": Case(
         pair(desk(), hosts=[host("h1", m60(), vgpu_manager="16.1"), host("h2", m60(), vgpu_manager="17.0")]),
