@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from placer.warm.columns import Columns
-from placer.warm.rows import Ints, Rows
+from placer.warm.rows import Rows
 from placer.warm.seats import simple
+from placer.warm.states import Ints
 from placer_models.cluster import Vm
 from placer_models.goals.stranded import typical_asks
 from placer_models.rules.rule import Rule
@@ -57,5 +58,6 @@ def free(figures: Columns, hosts: Ints) -> Vectors:
     """What these hosts (by number) have free, in shares of the whole host."""
     used = figures.rows.used()
     width = np.maximum(1, (figures.gpus[hosts] > 0).sum(axis=1))
-    given = figures.given[hosts] / np.maximum(figures.most[hosts], 1)
-    return np.column_stack((1 - given, 1 - used[figures.gpus[hosts]].sum(axis=1) / 1000 / width))
+    most = figures.most[:, hosts]
+    given = (most - figures.left[:, hosts]) / np.maximum(most, 1)
+    return np.column_stack((*(1 - given), 1 - used[figures.gpus[hosts]].sum(axis=1) / 1000 / width))

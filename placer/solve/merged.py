@@ -27,7 +27,7 @@ from placer.solve.figures import most_alone
 from placer.solve.pieces import pieces
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
-from placer.warm.rows import Ints
+from placer.warm.states import Ints
 from placer_models.cluster import Vm
 from placer_models.decision import Search
 from placer_models.goals.goal import Goal

@@ -16,8 +16,8 @@ import numpy as np
 from placer.solve.figures import Vectors, figures_of, free, roomy
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
-from placer.warm.rows import Ints
 from placer.warm.seats import Seats, simple
+from placer.warm.states import Ints
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.gpus_together import misfit
 from placer_models.gpus_use import use_for

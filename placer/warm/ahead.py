@@ -22,8 +22,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from placer.warm.columns import Columns
-from placer.warm.rows import Ints, Item, Rows
+from placer.warm.rows import Rows
 from placer.warm.serving import Serving, Shape, Size
+from placer.warm.states import Ints, Item
 from placer.warm.worth import Expected, Worth
 from placer_models.cluster import Vm
 from placer_models.goals.stranded import item_of
@@ -88,12 +89,12 @@ class Ahead:
                 self._rows.changes += 1
         return self._hosts is not None
 
-    def look(self, vm: Vm, one: tuple[int | None, int], hosts: Ints) -> Look:
+    def look(self, vm: Vm, one: tuple[int | None, int], hosts: Ints, gpus: Ints) -> Look:
         """What is lost on these hosts, all of which have room for a VM that asks for so many of one item, each on
-        another GPU. Nothing is lost where nothing is expected.
+        another of these GPUs (a row for each). Nothing is lost where nothing is expected.
         """
         self.ready()
-        return Look(self._hosts, Size(*one, vm.cpu_milli, vm.memory_mib), hosts)
+        return Look(self._hosts, Size(*one, vm.cpu_milli, vm.memory_mib), hosts, gpus)
 
     def lost_instead(self, vm: Vm, one: tuple[int | None, int] | None, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
         """The same where the hosts' GPUs, CPUs and memory are left so by who makes room for the VM."""
@@ -135,15 +136,18 @@ def _frequent(counts: Sequence[tuple[Shape, int]]) -> list[tuple[Shape, float]]:
 class Look:
     """What a VM of one size would lose on some hosts, which are called by their places (`placer.warm.order.Look`)."""
 
-    def __init__(self, serving: Serving | None, size: Size, hosts: Ints) -> None:
-        self._serving, self._size, self._hosts = serving, size, hosts
+    def __init__(self, serving: Serving | None, size: Size, hosts: Ints, gpus: Ints) -> None:
+        self._serving, self._size, self._hosts, self._gpus = serving, size, hosts, gpus
 
     def lost(self, some: Ints) -> Ints:
         """On each of them."""
         if self._serving is None:
             return np.zeros(len(some), dtype=np.int64)
-        return self._serving.lost(self._size, self._hosts[some])
+        return self._serving.lost(self._size, self._hosts[some], self._gpus[:, some])
 
     def least(self, some: Ints) -> Ints:
         """Those of them on which least is lost."""
-        return some if self._serving is None else some[self._serving.least(self._size, self._hosts[some])]
+        if self._serving is None:
+            return some
+        found: Ints = some[self._serving.least(self._size, self._hosts[some], self._gpus[:, some])]
+        return found

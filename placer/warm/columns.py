@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from placer.warm.rows import Ints, Rows
+from placer.warm.rows import Rows
+from placer.warm.states import Ints
 from placer_models.cluster import Host, Vm
 from placer_models.goals.balance import fullness
 from placer_models.rules.rule import Rule
@@ -25,13 +26,11 @@ class Room:
     rule: Rule
     left: Ints
 
-    def fits(self, vm: Vm) -> Bools:
-        """The hosts on which the rule lets a VM in."""
-        found = np.ones(len(self.left), dtype=np.bool_)
+    def narrow(self, vm: Vm, hosts: Bools) -> None:
+        """Leave of some hosts those on which the rule lets a VM in."""
         for measure, take in enumerate(self.rule.takes(vm)):
             if take > 0:
-                found &= self.left[:, measure] >= take
-        return found
+                hosts &= self.left[:, measure] >= take
 
     def lets(self, vm: Vm, number: int) -> bool:
         """Whether the rule lets a VM in on one host."""
@@ -50,10 +49,10 @@ class Room:
 
 
 class Columns:
-    """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what is given
-    and may be given of CPUs and memory, how `full` each host is by that, and how many `times` it was looked at.
-    `by_gpu` is `gpus` the other way round, as it lies in memory: what is looked up for each GPU and then summed over a
-    host's few GPUs is summed over long rows.
+    """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what there is
+    at `most` and what is `left` of CPUs (a row of thousandths) and of memory (a row of MiB), how `full` each host is by
+    that, and how many `times` it was looked at. `by_gpu` is `gpus` the other way round, as it lies in memory: what is
+    looked up for each GPU and then summed over a host's few GPUs is summed over long rows.
     """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], rows: Rows) -> None:
@@ -64,16 +63,20 @@ class Columns:
         for rule in rules:
             left = [room for host in self.hosts if (room := rule.room(scene, host)) is not None]
             if left:
-                self.rooms.append(Room(rule, np.array(left, dtype=np.int64)))
+                self.rooms.append(Room(rule, np.array(left, dtype=np.int64, order="F")))
         width = max((len(host.gpus) for host in self.hosts), default=0)
         self.by_gpu: Ints = np.zeros((width, len(self.hosts)), dtype=np.int64)
         self._tally: Ints = np.zeros(256, dtype=np.int64)
         """How many GPUs of hosts that are up are in each state."""
         self.up: Ints = np.zeros(len(self.hosts), dtype=np.int64)
-        self.given: Ints = np.zeros((len(self.hosts), 2), dtype=np.int64)
-        self.most: Ints = np.ones((len(self.hosts), 2), dtype=np.int64)
+        self.most: Ints = np.zeros((2, len(self.hosts)), dtype=np.int64)
+        self.left: Ints = np.zeros((2, len(self.hosts)), dtype=np.int64)
         self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        self._brim: tuple[int, Ints] | None = None
+        """How full the fullest host is, and how much more of CPUs and memory (thousandths) others take until then."""
+        self._stranded: tuple[int, int] | None = None
+        """What all strand, as of so many changes of the weights."""
         for number in range(len(self.hosts)):
             self._take(number)
 
@@ -87,7 +90,7 @@ class Columns:
         other = copy.copy(self)
         other.scene, other.hosts = scene, list(self.hosts)
         other.rooms = [Room(room.rule, room.left.copy()) for room in self.rooms]
-        for name in ("by_gpu", "up", "given", "most", "full", "_tally"):
+        for name in ("by_gpu", "up", "most", "left", "full", "_tally"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -108,10 +111,12 @@ class Columns:
         self.by_gpu[: len(host.gpus), number] = self.rows.of_host(self.scene, host) if states is None else states
         self.up[number] = host.state == "up"
         self._count(number, 1)
-        self.given[number] = use.cpu_milli, use.gpu_vms_memory_mib + use.other_memory_mib
-        self.most[number] = host.cpu_room_milli, host.memory_room_mib
+        most = host.cpu_room_milli, host.memory_room_mib
+        self.most[:, number] = most
+        self.left[:, number] = most[0] - use.cpu_milli, most[1] - use.gpu_vms_memory_mib - use.other_memory_mib
         self.full[number] = fullness(self.scene, host)
         self.times[number] += 1
+        self._brim = self._stranded = None
 
     def _count(self, number: int, times: int) -> None:
         if self.up[number]:
@@ -123,15 +128,34 @@ class Columns:
         if len(self._tally) < len(self.rows.states):
             self._tally = np.concatenate([self._tally, np.zeros(len(self.rows.states), dtype=np.int64)])
 
-    def fuller(self, hosts: Ints, vm: Vm) -> Ints:
-        """How full each of these hosts would be with a VM more, as goal `balance` counts it."""
-        most, given = self.most[hosts], self.given[hosts] + np.array((vm.cpu_milli, vm.memory_mib), dtype=np.int64)
-        shares = np.where(most > 0, -(-1000 * given // np.maximum(most, 1)), 0)
-        found: Ints = shares.max(axis=1, initial=0)
+    def fullest(self, hosts: Ints, vm: Vm) -> Ints:
+        """How full the fullest of all hosts would be with a VM more on each of these, as goal `balance` counts it."""
+        now, brim = self._fullest()
+        taken = np.array([[vm.cpu_milli], [vm.memory_mib]])
+        found: Ints = np.full(len(hosts), now, dtype=np.int64)
+        fuller: Ints = np.flatnonzero((brim[:, hosts] < 1000 * taken).any(axis=0))
+        if len(fuller):
+            most = self.most[:, hosts[fuller]]
+            given = most - self.left[:, hosts[fuller]] + taken
+            shares = np.where(most > 0, -(-1000 * given // np.maximum(most, 1)), 0)
+            found[fuller] = np.maximum(now, shares.max(axis=0))
         return found
+
+    @property
+    def fullest_now(self) -> int:
+        """How full the fullest host is."""
+        return self._fullest()[0]
+
+    def _fullest(self) -> tuple[int, Ints]:
+        if self._brim is None:
+            now = int(self.full.max(initial=0))
+            self._brim = now, 1000 * self.left - (1000 - now) * self.most
+        return self._brim
 
     def lost(self) -> int:
         """What all GPUs of hosts that are up strand, times the weights."""
-        losses = self.rows.losses()
-        self._grow()
-        return int(losses @ self._tally[: len(losses)])
+        if self._stranded is None or self._stranded[0] != self.rows.changes:
+            losses = self.rows.losses()
+            self._grow()
+            self._stranded = self.rows.changes, int(losses @ self._tally[: len(losses)])
+        return self._stranded[1]

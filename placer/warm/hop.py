@@ -17,8 +17,8 @@ from placer.judge.arrival import refusals
 from placer.steps import placed_gpus
 from placer.warm.field import Field
 from placer.warm.leavers import Leavers
-from placer.warm.rows import NEVER, Ints
-from placer.warm.seats import fewest, simple
+from placer.warm.rows import NEVER
+from placer.warm.states import Ints
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.goals.balance import fullness
 from placer_models.gpus_together import misfit
@@ -84,7 +84,7 @@ class Hops:
         """The best hop that no rule refuses, and whether it is certain where there is none. Raises Unsure, and
         Disagreement (our bug).
         """
-        self.field.check_sayable(vm)
+        self.field.openings.check_sayable(vm)
         self._leavers.refresh()
         ways, all_seen = self._ways(vm)
         for way in ways[:MOST_TRIES]:
@@ -138,15 +138,14 @@ class Hops:
 
     def _costs(self, vm: Vm) -> Ints:
         """By how much more would be lost of GPUs where the VM comes in the place of each that may leave."""
-        leavers, one = self._leavers, simple(vm) if vm.gpus else None
+        leavers, one = self._leavers, self.field.openings.one(vm)
         if not vm.gpus:
             return np.zeros(len(leavers.stands), dtype=np.int64)
-        if one is not None:
-            item, count = one
-            return fewest(self.field.rows.best(self.field.rows.item(item))[0][leavers.gpus].T, count)
+        if one is not None and one[0] is not None:
+            return self.field.rows.spread(one[0], one[1], leavers.gpus)[0]
         hosts = [self.field.columns.hosts[number] for number in leavers.host.tolist()]
         states = leavers.gpus.T.tolist()
-        return np.array([self.field.cost(vm, host, some) for host, some in zip(hosts, states, strict=True)])
+        return np.array([self.field.openings.cost(vm, host, some) for host, some in zip(hosts, states, strict=True)])
 
     def _places(self, vm: Vm) -> list[tuple[int, int, int]]:
         """The best places for a VM that moves: what is stranded more there, what is lost, and which host it is."""
@@ -192,14 +191,14 @@ class Hops:
                 if start is None or refusals(scene, field.must, start):
                     return None
                 with scene.trial(start):
-                    wishes = field.wishes_broken()
-                    if wishes > field.wished:
+                    wishes = field.wishes.afresh()
+                    if wishes > field.wishes.broken:
                         return None
                     return Hop(stand, goes, start, way.lost, self._score(vm, wishes, (there, to)))
 
     def _seated(self, vm: Vm, host: Host) -> Stand | None:
         """A VM's best seat on a host as it stands now."""
-        best = self.field.seats.best(vm, host, self.field.rows.of_host(self.field.scene, host))
+        best = self.field.openings.seats.best(vm, host, self.field.rows.of_host(self.field.scene, host))
         return None if best is None else Stand(vm.name, host.name, best[1])
 
     def _score(self, vm: Vm, wishes: int, hosts: tuple[Host, Host]) -> dict[str, int]:
@@ -213,4 +212,4 @@ class Hops:
                 states = field.rows.of_host(field.scene, host)
                 losses = field.rows.losses()
                 more += int(losses[states].sum() - losses[columns.by_gpu[:, number]].sum())
-        return field.scores_moved(vm, wishes, more, int(full.max()))
+        return field.scores.moved(vm, wishes, more, int(full.max()))

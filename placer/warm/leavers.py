@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from placer.warm.columns import Bools, Columns
-from placer.warm.rows import Ints
+from placer.warm.states import Ints
 from placer_models.cluster import Host, Vm
 from placer_models.moving import immovable
 from placer_models.rules.rule import Rule

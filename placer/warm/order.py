@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from placer.warm.rows import Ints
+from placer.warm.states import Ints
 
 Key = Callable[[Ints], Ints]
 """What a goal would count if a VM came to some of the hosts that have room for it, by their places among those."""

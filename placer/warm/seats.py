@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-import numpy as np
-
-from placer.warm.rows import NEVER, Ints, Item, Rows, Turn
+from placer.warm.rows import NEVER, Rows
+from placer.warm.states import Item, Turn
 from placer_models.cluster import Host, Needs, Vm
 from placer_models.goals.stranded import item_of
 from placer_models.gpus_together import zones
@@ -35,7 +34,7 @@ class Seats:
             return 0, ()
         alike = simple(vm)
         if alike is not None:
-            return self._alike(vm, host, states, *alike)
+            return self.alike(vm, host, states, self._rows.item(alike[0]), alike[1])
         allowed = zones(host, vm.needs)
         whole = vm.needs.nvlink
         found: tuple[int, tuple[tuple[int, Path], ...]] | None = None
@@ -49,16 +48,15 @@ class Seats:
                 found = one
         return None if found is None else (found[0], _holds(vm, host, found[1]))
 
-    def _alike(
-        self, vm: Vm, host: Host, states: Sequence[int], item: Item, count: int
+    def alike(
+        self, vm: Vm, host: Host, states: Sequence[int], item: int, count: int
     ) -> tuple[int, tuple[Hold, ...]] | None:
-        """The same for a VM whose only item goes on so many GPUs, one on each."""
-        number = self._rows.item(item)
-        costs, after = self._rows.best(number)
+        """The same for a VM whose only item (by its number) goes on so many GPUs, one on each."""
+        costs, after = self._rows.best(item)
         chosen = sorted(range(len(host.gpus)), key=lambda i: (costs[states[i]], -self._used(states[i])))[:count]
         if len(chosen) < count or any(costs[states[i]] >= NEVER for i in chosen):
             return None
-        turns = {i: self._turn(number, states[i], int(after[states[i]])) for i in chosen}
+        turns = {i: self._turn(item, states[i], int(after[states[i]])) for i in chosen}
         return sum(int(costs[states[i]]) for i in chosen), _holds(vm, host, [(i, ((0, turns[i]),)) for i in chosen])
 
     def _turn(self, item: int, before: int, after: int) -> Turn:
@@ -133,18 +131,6 @@ def simple(vm: Vm) -> tuple[Item, int] | None:
 def _together(needs: Needs) -> bool:
     """Whether a VM's GPUs must be near each other."""
     return needs.same_board or needs.same_numa_node or needs.nvlink
-
-
-def fewest(costs: Ints, count: int) -> Ints:
-    """For each row of costs the sum of its `count` least."""
-    if costs.shape[1] < count:
-        return np.full(len(costs), NEVER, dtype=np.int64)
-    if count == 1:
-        least: Ints = costs.min(axis=1)
-        return least
-    some = np.partition(costs, count - 1, axis=1)[:, :count]
-    total: Ints = np.where(some[:, -1] < NEVER, some.sum(axis=1), NEVER)  # other costs may be below nothing
-    return total
 
 
 def _holds(vm: Vm, host: Host, paths: Sequence[tuple[int, Path]]) -> tuple[Hold, ...]:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from placer.warm.columns import Columns
-from placer.warm.rows import Ints, Rows
+from placer.warm.rows import Rows
+from placer.warm.states import Ints
 from placer.warm.worth import Floats, Worth
 
 FILLED = 0.1
@@ -26,8 +27,8 @@ MICRO = 1_000_000
 MOST_KEPT = 256
 """Sizes of VMs whose losses on all hosts are remembered."""
 
-AT_ONCE = 128
-"""Of how many hosts more the loss is worked out in one go, those first that may lose least."""
+AT_FIRST = 16
+"""Of how many hosts the loss is worked out first, those that may lose least; then of all that may lose no more."""
 
 
 class Shape(NamedTuple):
@@ -58,6 +59,10 @@ class _Seated:
     new: Ints
     free: Ints
 
+    def at(self, places: Ints) -> _Seated:
+        """The same on some of the hosts."""
+        return _Seated(self.old[:, places], self.new[:, places], self.free[places])
+
 
 class Serving:
     """`worth` is that of GPUs by the mix, `shapes` are its most frequent VMs, each with its part of all."""
@@ -66,54 +71,59 @@ class Serving:
         self._rows, self._columns, self.worth = rows, columns, worth
         size, items = len(columns.hosts), worth.expected.items
         shapes = [(shape, part) for shape, part in shapes if shape.item in items]
-        self._place = np.array([items.index(shape.item) for shape, _ in shapes], dtype=np.int64)
+        places = [items.index(shape.item) for shape, _ in shapes]
+        self._place = worth.at + np.array(places, dtype=np.int64)
+        """In which column of the worth's rest each shape's item is counted."""
         just = 1 + 1e-12  # so that what fits exactly is not rounded off
         self._per_count = np.array([just / shape.amount for shape, _ in shapes])
-        unit = [worth.unit[place] for place in self._place]
+        unit = [worth.unit[place] for place in places]
         self._weight = np.array([FILLED * part * shape.amount for shape, part in shapes]) * np.array(unit) / 1000
         self._per_cpu = np.array([just / max(1, shape.cpu_milli) for shape, _ in shapes])
         self._per_memory = np.array([just / max(1, shape.memory_mib) for shape, _ in shapes])
         self._prices: Floats = np.array([worth.cpu_price, worth.memory_price])
         worth.learn()
         self._seen: Ints = np.full(size, -1, dtype=np.int64)
-        self._worths: Floats = np.zeros((size, len(worth.cpu_price)))
-        self._further: Ints = np.zeros((size, len(items)), dtype=np.int64)
+        self._rest: Floats = np.zeros((size, worth.rest.shape[1]))
+        """What is left of each host's GPUs together, as the worth counts it."""
+        self._free: Ints = np.zeros(size, dtype=np.int64)
         self._served: Floats = np.zeros(size)
         self._tightest: Ints = np.zeros(size, dtype=np.int64)
         """The price at which each host's GPUs are worth least."""
         self._kept: dict[Size, tuple[Ints, Ints]] = {}
 
-    def lost(self, size: Size, hosts: Ints) -> Ints:
-        """What is lost on these hosts if a VM of this size comes."""
+    def lost(self, size: Size, hosts: Ints, gpus: Ints) -> Ints:
+        """What is lost on these hosts if a VM of this size comes to these of their GPUs (a row for each item)."""
         values, seen = self._of(size)
-        now = self._columns.times
-        stale = hosts[seen[hosts] != now[hosts]]
+        now = self._columns.times[hosts]
+        stale: Ints = np.flatnonzero(seen[hosts] != now)
         if len(stale):
-            values[stale] = self._lost(size, stale, self._seated(size, stale), np.arange(len(stale)))
-            seen[stale] = now[stale]
+            some = hosts[stale]
+            values[some] = self._lost(size, some, self._seated(size, some, gpus[:, stale]))
+            seen[some] = now[stale]
         found: Ints = values[hosts]
         return found
 
-    def least(self, size: Size, hosts: Ints) -> Ints:
+    def least(self, size: Size, hosts: Ints, gpus: Ints) -> Ints:
         """The places among these hosts at which least is lost: only those are looked at that may be."""
         values, seen = self._of(size)
-        now = self._columns.times
-        known = seen[hosts] == now[hosts]
-        stale = hosts[~known]
-        best = int(values[hosts[known]].min()) if len(stale) < len(hosts) else None
+        now = self._columns.times[hosts]
+        known = seen[hosts] == now
+        best = int(values[hosts[known]].min()) if known.any() else None
+        stale: Ints = np.flatnonzero(~known)
         if len(stale):
-            seated = self._seated(size, stale)
-            at_least = self._at_least(size, stale, seated) if len(stale) > AT_ONCE else np.zeros(len(stale))
+            seated = self._seated(size, hosts[stale], gpus[:, stale])
+            at_least = self._at_least(size, hosts[stale], seated)
             order = at_least.argsort(kind="stable")
-            for first in range(0, len(order), AT_ONCE):
-                some = order[first : first + AT_ONCE]
-                if best is not None and at_least[some[0]] > best:
-                    break
-                values[stale[some]] = lost = self._lost(size, stale, seated, some)
-                seen[stale[some]] = now[stale[some]]
-                best = int(lost.min()) if best is None else min(best, int(lost.min()))
-        places: Ints = np.flatnonzero((seen[hosts] == now[hosts]) & (values[hosts] == best))
-        return places
+            for places in (order[:AT_FIRST], order[AT_FIRST:]):
+                if best is not None:
+                    places = places[: np.searchsorted(at_least[places], best, side="right")]
+                if len(places):
+                    some = hosts[stale[places]]
+                    values[some] = lost = self._lost(size, some, seated.at(places))
+                    seen[some] = now[stale[places]]
+                    best = int(lost.min()) if best is None else min(best, int(lost.min()))
+        found: Ints = np.flatnonzero((seen[hosts] == now) & (values[hosts] == best))
+        return found
 
     def _of(self, size: Size) -> tuple[Ints, Ints]:
         """What is known of a size: the loss on each host, and when it was worked out."""
@@ -125,58 +135,55 @@ class Serving:
         return self._kept[size]
 
     def lost_instead(self, size: Size, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
-        """What is lost on hosts whose GPUs (a row for each) are in these states, and whose CPUs and memory are left so,
-        without another VM that stands there now, where one of this size comes.
+        """What is lost on hosts whose GPUs (a row for each) are in these states, and whose CPUs and memory (a row for
+        each host) are left so, without another VM that stands there now, where one of this size comes.
         """
         self._refresh(hosts)
-        seated = self._seated(size, hosts, gpus)
-        worths = np.zeros((len(hosts), self._worths.shape[1]))
-        further = np.zeros((len(hosts), self._further.shape[1]), dtype=np.int64)
-        for states in gpus:
-            worths += self.worth.worth[states]
-            further += self.worth.further[states]
-        return self._less(size, hosts, seated, worths, further, left)
-
-    def _seated(self, size: Size, hosts: Ints, gpus: Ints | None = None) -> _Seated:
-        """A VM of this size on the GPUs of each host (as they are, or in these states) where it is seated best."""
-        self._refresh(hosts)
-        states = self._columns.by_gpu[:, hosts] if gpus is None else gpus
-        free = self._rows.free()[states]
+        free = self._rows.free()[gpus].sum(axis=0)
         if size.item is None:
-            return _Seated(states[:0], states[:0], free.sum(axis=0))
-        costs, after = self._rows.best(size.item)
-        on_each = 1024 * costs[states] + free  # of equals the fullest, as they are seated
-        if size.gpus == 1:
-            gpus = on_each.argmin(axis=0)[None]
+            seated = _Seated(gpus[:0], gpus[:0], free)
         else:
-            gpus = np.argpartition(on_each, size.gpus - 1, axis=0)[: size.gpus]
-        old = states[gpus, np.arange(len(hosts))]
+            chosen = self._rows.spread(size.item, size.gpus, gpus)[1]
+            seated = self._turned(size, gpus[chosen, np.arange(len(hosts))], free)
+        rest = np.zeros((len(hosts), self._rest.shape[1]))
+        for states in gpus:
+            rest += self.worth.rest[states]
+        return self._less(size, hosts, seated, rest, left)
+
+    def _seated(self, size: Size, hosts: Ints, gpus: Ints) -> _Seated:
+        """A VM of this size on these GPUs of each host."""
+        self._refresh(hosts)
+        return self._turned(size, self._columns.by_gpu[gpus, hosts], self._free[hosts])
+
+    def _turned(self, size: Size, old: Ints, free: Ints) -> _Seated:
+        """A VM of this size on GPUs that are in these states now, of hosts of which so much is free."""
+        if size.item is None:
+            return _Seated(old, old, free)
+        after = self._rows.best(size.item)[1]
         self.worth.learn()
-        return _Seated(old, after[old], free.sum(axis=0) - size.gpus * self._rows.share(size.item))
+        return _Seated(old, after[old], free - size.gpus * self._rows.share(size.item))
 
     def _at_least(self, size: Size, hosts: Ints, seated: _Seated) -> Ints:
         """What is lost at the least: what is lost of a host's worth at the price at which it is worth least now."""
-        price, worth, left = self._tightest[hosts], self.worth.worth, self._left(hosts)
-        taken = np.maximum(left, 0) - np.maximum(left - np.array((size.cpu_milli, size.memory_mib)), 0)
-        lost = (taken * self._prices.T[price]).sum(axis=1)
+        price, rest = self._tightest[hosts], self.worth.rest
+        cpu_milli, memory_mib = np.maximum(self._columns.left[:, hosts], 0)
+        lost = np.minimum(cpu_milli, size.cpu_milli) * self._prices[0, price]
+        lost += np.minimum(memory_mib, size.memory_mib) * self._prices[1, price]
         for old, new in zip(seated.old, seated.new, strict=True):
-            lost += worth[old, price] - worth[new, price]
+            lost += rest[old, price] - rest[new, price]
         found: Ints = np.floor(MICRO * (lost + KEPT_WHOLE / 1000 * seated.free)).astype(np.int64) - 1
         return found
 
-    def _lost(self, size: Size, hosts: Ints, seated: _Seated, some: Ints) -> Ints:
-        """What is lost on `some` of the hosts, by their places."""
-        few = hosts[some]
-        part = _Seated(seated.old[:, some], seated.new[:, some], seated.free[some])
-        return self._less(size, few, part, self._worths[few], self._further[few], self._left(few))
+    def _lost(self, size: Size, hosts: Ints, seated: _Seated) -> Ints:
+        """What is lost on these hosts."""
+        return self._less(size, hosts, seated, self._rest[hosts], self._columns.left[:, hosts].T)
 
-    def _less(self, size: Size, hosts: Ints, seated: _Seated, worths: Floats, further: Ints, left: Ints) -> Ints:
-        """By how much less hosts serve with a VM so seated than now, from what they are worth and take before it."""
+    def _less(self, size: Size, hosts: Ints, seated: _Seated, rest: Floats, left: Ints) -> Ints:
+        """By how much less hosts serve with a VM so seated than now, from what is left of them before it comes."""
         for old, new in zip(seated.old, seated.new, strict=True):
-            worths += self.worth.worth[new] - self.worth.worth[old]
-            further += self.worth.further[new] - self.worth.further[old]
-        left = left - np.array((size.cpu_milli, size.memory_mib), dtype=np.int64)
-        lost = self._served[hosts] - self._serves(worths, further, np.maximum(left, 0))[0]
+            rest += self.worth.rest[new] - self.worth.rest[old]
+        left = left - np.array((size.cpu_milli, size.memory_mib))
+        lost = self._served[hosts] - self._serves(rest, left)[0]
         found: Ints = np.rint(MICRO * (lost + KEPT_WHOLE / 1000 * seated.free)).astype(np.int64)
         return found
 
@@ -186,25 +193,19 @@ class Serving:
         if len(stale):
             states = self._columns.gpus[stale]
             self.worth.learn()
-            self._worths[stale] = self.worth.worth[states].sum(axis=1)
-            self._further[stale] = self.worth.further[states].sum(axis=1)
-            left = np.maximum(self._left(stale), 0)
-            self._served[stale], self._tightest[stale] = self._serves(self._worths[stale], self._further[stale], left)
+            self._rest[stale] = rest = self.worth.rest[states].sum(axis=1)
+            self._free[stale] = self._rows.free()[states].sum(axis=1)
+            self._served[stale], at_prices = self._serves(rest, self._columns.left[:, stale].T)
+            self._tightest[stale] = at_prices.argmin(axis=1)
             self._seen[stale] = now[stale]
 
-    def _left(self, hosts: Ints) -> Ints:
-        """The free CPUs (thousandths) and MiB of memory of each host."""
-        return self._columns.most[hosts] - self._columns.given[hosts]
-
-    def _serves(self, worths: Floats, further: Ints, left: Ints) -> tuple[Floats, Ints]:
-        """The GPUs that hosts can still serve, by what is left of them, and the price at which their GPUs are worth
-        least.
-        """
-        at_prices = worths + left @ self._prices
-        tightest = at_prices.argmin(axis=1)
-        times = further[:, self._place] * self._per_count
-        for free, per in ((left[:, :1], self._per_cpu), (left[:, 1:], self._per_memory)):
-            np.minimum(times, free * per, out=times)
-        worth = at_prices[np.arange(len(worths)), tightest]
-        served: Floats = worth + np.floor(times, out=times) @ self._weight
-        return served, tightest
+    def _serves(self, rest: Floats, left: Ints) -> tuple[Floats, Floats]:
+        """The GPUs that hosts can still serve, by what is left of them, and what their GPUs are worth at each price."""
+        free = np.maximum(left, 0.0)
+        at_prices: Floats = rest[:, : self.worth.at] + free @ self._prices
+        times = rest.take(self._place, axis=1)
+        times *= self._per_count
+        np.minimum(times, free[:, :1] * self._per_cpu, out=times)
+        np.minimum(times, free[:, 1:] * self._per_memory, out=times)
+        served: Floats = at_prices.min(axis=1) + np.floor(times, out=times) @ self._weight
+        return served, at_prices

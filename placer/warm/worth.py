@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from placer.warm.rows import Ints, Rows
+from placer.warm.rows import Rows
+from placer.warm.states import Ints
 
 Floats = npt.NDArray[np.float64]
 MOST_STATES = 3000
@@ -45,8 +46,9 @@ class _Kind:
 
 
 class Worth:
-    """`worth[state]` at each pair of prices (`cpu_price` of a thousandth of a CPU, `memory_price` of a MiB; one of them
-    is 0), and `further[state]`, how many more of each expected item it can take.
+    """What is left in each state, in the columns of `rest`: its worth at each of `at` pairs of prices (`cpu_price` of a
+    thousandth of a CPU, `memory_price` of a MiB; one of them is 0), then how many more of each expected item it can
+    take.
     """
 
     def __init__(self, rows: Rows, expected: Expected) -> None:
@@ -61,8 +63,8 @@ class Worth:
         self._known[0] = True
         self._learnt = 0
         self._size_prices()
-        self.worth: Floats = np.zeros((size, len(self.cpu_price)))
-        self.further: Ints = np.zeros((size, len(expected.items)), dtype=np.int64)
+        self.at = len(self.cpu_price)
+        self.rest: Floats = np.zeros((size, self.at + len(expected.items)))
         self._values: Ints = np.zeros(size, dtype=np.int64)
 
     def _size_prices(self) -> None:
@@ -111,8 +113,9 @@ class Worth:
         more = len(self._rows.states) - len(self._known)
         if more > 0:
             self._known = np.concatenate([self._known, np.zeros(more, dtype=np.bool_)])
-            self.worth = np.concatenate([self.worth, np.zeros((more, self.worth.shape[1]))])
-            self.further = np.concatenate([self.further, np.zeros((more, self.further.shape[1]), dtype=np.int64)])
+        more = 2 * len(self._known) - len(self.rest)
+        if more > len(self._known):  # seldom, for all of it is copied
+            self.rest = np.concatenate([self.rest, np.zeros((more, self.rest.shape[1]))])
             self._values = np.concatenate([self._values, np.zeros(more, dtype=np.int64)])
 
     def _explore(self, kind: _Kind, states: Sequence[int]) -> None:
@@ -164,8 +167,8 @@ class Worth:
                 continue
             best, further = np.zeros(len(self.cpu_price)), [0] * len(self.unit)
             for place, after in kind.turns[number]:
-                best = np.maximum(best, price[place] + self.worth[after])
-                further[place] = max(further[place], 1 + int(self.further[after, place]))
+                best = np.maximum(best, price[place] + self.rest[after, : self.at])
+                further[place] = max(further[place], 1 + int(self.rest[after, self.at + place]))
             self._take(number, best, further)
 
     def _roughly(self, free: int) -> Floats:
@@ -178,6 +181,6 @@ class Worth:
     def _take(self, number: int, worth: Floats, further: Sequence[int]) -> None:
         free = int(self._rows.free()[number])
         self._known[number] = True
-        self.worth[number], self.further[number] = worth, further
+        self.rest[number] = *worth, *further
         fine, empty = round(FINE * float(worth[0])), free == 1000
         self._values[number] = 1000 * fine + 10_000 * empty + free * free // 1000

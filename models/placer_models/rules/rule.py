@@ -187,7 +187,7 @@ class Rule(Document):
     @property
     def soft(self) -> bool:
         """Whether it is only wished for: a goal counts its breaches."""
-        return getattr(self, "strength", "must") in ("should", "should-not")
+        return vars(self).get("strength", "must") in ("should", "should-not")
 
     @property
     def exact(self) -> bool:

@@ -1,0 +1,112 @@
+"""On which hosts a VM has room, by what counts amounts and by the states of GPUs: of all hosts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from placer.warm.asking import Unsure
+from placer.warm.columns import Bools, Columns
+from placer.warm.rows import NEVER, Rows
+from placer.warm.seats import Seats, simple
+from placer.warm.states import Ints
+from placer_models.cluster import Cluster, Host, Vm
+from placer_models.gpus_together import misfit
+from placer_models.rules.gpu import GpuRule
+from placer_models.rules.rule import Rule
+from placer_models.scene import Hold
+
+One = tuple[int | None, int]
+"""The only item that a VM asks for, by its number (None: it asks for none), and on how many GPUs."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """The hosts on which a VM has room, by their places; by how much more would be lost there of GPUs; and where it
+    asks for `one` item at most, the GPUs that it would take (a row for each).
+    """
+
+    hosts: Ints
+    cost: Ints
+    one: One | None
+    gpus: Ints
+
+
+class Openings:
+    """Looks for room by the rules that must hold."""
+
+    def __init__(self, cluster: Cluster, must: Sequence[Rule], columns: Columns, rows: Rows) -> None:
+        self._cluster, self._columns, self._rows = cluster, columns, rows
+        self._rooms = [room for room in columns.rooms if not room.rule.soft]
+        self._gpus_are_ruled = any(isinstance(rule, GpuRule) for rule in must)
+        self.seats = Seats(rows)
+        self._seats_known: dict[tuple[object, ...], int] = {}
+        self._changes_then = 0
+
+    def check_sayable(self, vm: Vm) -> None:
+        """Raise Unsure where a VM's places cannot be enumerated."""
+        if not vm.gpus:
+            return
+        several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
+        if several and self._cluster.platform.slot_choice == "worst-case":
+            raise Unsure
+        if not self._gpus_are_ruled:
+            raise Unsure
+
+    def one(self, vm: Vm) -> One | None:
+        """What a VM asks for, if that is one item at most; None: it asks for more."""
+        if not vm.gpus:
+            return None, 0
+        only = simple(vm)
+        return None if only is None else (self._rows.item(only[0]), only[1])
+
+    def of(self, vm: Vm) -> Open:
+        """The hosts with room for a VM."""
+        columns = self._columns
+        fits: Bools = np.ones(len(columns.hosts), dtype=np.bool_)
+        for room in self._rooms:
+            if room.rule.concerns(vm):
+                room.narrow(vm, fits)
+        one, gpus = self.one(vm), columns.by_gpu[:0]
+        cost: Ints = np.zeros(len(fits), dtype=np.int64)
+        if vm.gpus and misfit(self._cluster, vm):
+            cost += NEVER
+        elif one is None:
+            for number in np.flatnonzero(fits).tolist():
+                cost[number] = self.cost(vm, columns.hosts[number], columns.gpus[number].tolist())
+        elif one[0] is not None:
+            cost, gpus = self._rows.spread(one[0], one[1], columns.by_gpu)
+        found: Ints = np.flatnonzero(fits & (cost < NEVER))
+        return Open(found, cost[found], one, gpus[:, found])
+
+    def cost(self, vm: Vm, host: Host, states: Sequence[int]) -> int:
+        """The cost on one host, whose GPUs are in these states: hosts in the same share it as long as the weights are
+        the same.
+        """
+        if self._changes_then != self._rows.changes:
+            self._changes_then = self._rows.changes
+            self._seats_known.clear()
+        key = vm.wants, vm.needs, tuple(states), _places(host)
+        if key not in self._seats_known:
+            best = self.seats.best(vm, host, states)
+            self._seats_known[key] = NEVER if best is None else best[0]
+        return self._seats_known[key]
+
+    def seated(self, vm: Vm, host: Host, one: One | None) -> tuple[Hold, ...]:
+        """A VM's best seats on a host that has room for it."""
+        states = self._columns.by_gpu[:, self._columns.index[host.name]].tolist()
+        if one is None:
+            best = self.seats.best(vm, host, states)
+        else:
+            best = (0, ()) if one[0] is None else self.seats.alike(vm, host, states, one[0], one[1])
+        assert best is not None, f"{host.name} has no seat for {vm.name}"
+        return best[1]
+
+
+def _places(host: Host) -> tuple[object, ...]:
+    """What tells GPUs of a host apart for VMs whose GPUs must be together."""
+    at = {gpu.id: i for i, gpu in enumerate(host.gpus)}
+    groups = tuple(tuple(sorted(at[name] for name in group)) for group in host.nvlink_groups)
+    return tuple((gpu.board, gpu.numa_node) for gpu in host.gpus), groups
