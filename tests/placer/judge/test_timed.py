@@ -193,7 +193,8 @@ CASES = {
         [go(gpus="g0")],
         [
             "step m: a holds a pass-through GPU, which cannot be live-migrated",
-            "step m: a cannot go to h2: a GPU there is or may be passed through, and nothing can be live-migrated to one",
+            "step m: a cannot go to h2: a GPU there is or may be passed through, "
+            "and nothing can be live-migrated to one",
         ],
     ),
     "not_to_another_vgpu_manager": Case(
