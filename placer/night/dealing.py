@@ -77,7 +77,7 @@ class Dealing:
             for job, instance in {(run.job, run.instance) for run in kept}:
                 left.over(job, instance)
             freed = FreedHosts(night.scene.cluster, night.rules, slots)
-            found = taken(freed, left.errands(night.clock), {}, most - fixed, until=night.until)
+            found = taken(freed, left.errands(night.clock), {}, most - fixed, budget=night.budget)
             if value_of(found) + fixed > worth:
                 self._runs = [[run for run in runs if run.name in self._kept] for runs in before]
                 for run in found:

@@ -99,8 +99,10 @@ class Flashing:
     def _free(self, slots: Sequence[Slot]) -> FreedHosts:
         return FreedHosts(self.night.scene.cluster, self.night.rules, slots)
 
-    def _taken(self, slots: Sequence[Slot], errands: Sequence[Errand], wanted: Wanted) -> list[Run]:
-        return taken(self._free(slots), errands, wanted, until=self.night.until)
+    def _taken(
+        self, slots: Sequence[Slot], errands: Sequence[Errand], wanted: Wanted, most: int | None = None
+    ) -> list[Run]:
+        return taken(self._free(slots), errands, wanted, most, budget=self.night.budget)
 
     def ways(self, name: str) -> Iterator[tuple[Mode, Host]]:
         """The modes in which GPUs of a host could be put for the night, and the host then: all of them, or fewer where
@@ -124,11 +126,15 @@ class Flashing:
         """What the flashes leave of the time for which a host is free."""
         return hours[0] + self.seconds, hours[1] - self.seconds
 
-    def runs(self, target: Target, hours: Mapping[str, tuple[int, int]], dusk: Scene) -> tuple[list[Run], list[Flash]]:
-        """The runs on the emptied hosts, which are free from when until when, and the flashes for them."""
+    def runs(
+        self, target: Target, hours: Mapping[str, tuple[int, int]], dusk: Scene, most: int | None = None
+    ) -> tuple[list[Run], list[Flash]]:
+        """The runs on the emptied hosts, which are free from when until when, and the flashes for them. `most` is what
+        no runs are worth more than, where that is known.
+        """
         night = self.night
         plain = slots_of(night.scene.cluster, hours, dusk)
-        runs = self._taken(plain, night.errands, target.jobs)
+        runs = self._taken(plain, night.errands, target.jobs, most)
         best = {slot.host.name: self._best(slot, target) for slot in plain}
         if not any(best.values()):
             return runs, []

@@ -79,7 +79,7 @@ class Runs:
         dusk = after(night.scene, result.schedule.actions)
         cluster = night.scene.cluster
         free = FreedHosts(cluster, night.rules, slots_of(cluster, hours, dusk))
-        more = taken(free, self.left().errands(night.clock), {}, until=night.until)
+        more = taken(free, self.left().errands(night.clock), {}, budget=night.budget)
         self.more(more, night.clock)
         return more
 

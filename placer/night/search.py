@@ -63,7 +63,7 @@ def plan_night(
     """
     first: NightOutcome | None = None
     result: Result | None = None
-    night.until = budget.deadline
+    night.budget = budget
     for _ in range(MOST_ROUNDS):
         if result is not None and budget.over():
             break
@@ -203,8 +203,15 @@ def _finished(
     lefts, comes = schedule.lefts(), back.arrivals()
     hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
     dusk = after(scene, schedule.actions)
-    runs, flashes = Flashing(night).runs(target, hours, dusk)
+    runs, flashes = Flashing(night).runs(target, hours, dusk, _most_value(night, outcome))
     return Result(target, schedule, back, hours, runs, outcome, flashes)
+
+
+def _most_value(night: Night, outcome: NightOutcome) -> int:
+    """What no jobs of this night bring more than."""
+    tiers = (tier.bound for tier in outcome.tiers[:1] if tier.goal.kind == "job-value" and tier.bound is not None)
+    every = sum(errand.value * errand.instances for errand in night.errands)
+    return min([every, *tiers, *(bound for kind, bound in outcome.always.items() if kind == "job-value")])
 
 
 def _trouble(night: Night, result: Result) -> None:

@@ -11,12 +11,13 @@ from placer.night.carried import Carried
 from placer_models.clock import Clock
 from placer_models.cluster import Vm
 from placer_models.motion import state_mib, step_seconds, stun_seconds
-from placer_models.moving import immovable, unreachable, unsuspendable
+from placer_models.moving import immovable, stuck, unreachable, unsuspendable
 from placer_models.night import Consolidate
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 
 if TYPE_CHECKING:
+    from placer.solve.budget import Budget
     from placer.solve.errands import Errand
     from placer.solve.target import Way, Ways
     from placer.solve.traffic import Kind
@@ -35,7 +36,7 @@ class Night:
 
     `fixed` are VMs that are left alone, with the reason; `closed` hosts that are not to be emptied, with the reason;
     `not_to` hosts to which a VM does not go, because it found no way there. `carried` is what it takes over where it
-    is planned from its midst on. `until` (of `time.monotonic`) is when the search is to end.
+    is planned from its midst on. `budget` is what the search may take (None: whatever it wants).
     """
 
     clock: Clock
@@ -48,7 +49,7 @@ class Night:
     closed: dict[str, str] = field(default_factory=dict)
     not_to: dict[str, frozenset[str]] = field(default_factory=dict)
     carried: Carried = field(default_factory=Carried)
-    until: float = math.inf
+    budget: Budget | None = None
 
     @property
     def notes(self) -> int:
@@ -118,8 +119,7 @@ class Night:
             away.append(("power-off", self.seconds + 1))
         if refused is not None and not away:
             words = " and ".join(sorted(kind.replace("suspend", "suspension") for kind in failed))
-            tried = f"; its {words} failed" if failed else ", nor suspended or stopped"
-            self.fixed[stand.vm] = f"{refused}{tried}"
+            self.fixed[stand.vm] = f"{refused}; its {words} failed" if failed else stuck(cluster, vm, stand, refused)
         return Ways(
             refused is None,
             tuple(away),

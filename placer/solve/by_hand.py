@@ -53,7 +53,7 @@ def _emptied(scene: Scene, rules: Sequence[Rule], ask: NightAsk, hosts: Collecti
         if ask.most_freed is not None and len(hand.target.emptied) >= ask.most_freed:
             break
         hand.empty(host)
-    return replace(hand.target, jobs=_jobs(ask, hand.target.emptied))
+    return with_jobs(hand.target, ask)
 
 
 @dataclass
@@ -132,15 +132,15 @@ class _Hand:
         return moves and (ask.store_mib is None or store <= ask.store_mib)
 
 
-def _jobs(ask: NightAsk, emptied: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Jobs for the emptied hosts, of each no more than is asked for."""
+def with_jobs(target: Target, ask: NightAsk) -> Target:
+    """A target with jobs for its emptied hosts, of each no more than is asked for."""
     work = ask.work
     wanted = {job: many * work.parts.get(job, 1) for job, many in work.instances.items()}
-    counts = {(spot.job, work.pool(spot.host)): wanted[spot.job] for spot in work.spots if spot.host in emptied}
+    counts = {(spot.job, work.pool(spot.host)): wanted[spot.job] for spot in work.spots if spot.host in target.emptied}
     found, taken = dict[tuple[str, str], int](), Counter[str]()
-    for (job, host), many in work.dealt(counts, emptied).items():
+    for (job, host), many in work.dealt(counts, target.emptied).items():
         most = min(many, wanted[job] - taken[job])
         if most > 0:
             found[job, host] = most
             taken[job] += most
-    return found
+    return replace(target, jobs=found)

@@ -1,73 +1,34 @@
-"""When each job runs on which freed host: instances as optional intervals, for the most value.
+"""When each job runs on which freed host, for the most value: over all slots at once where they are few, else over some
+at a time while the runs in the others stand still.
 
 A run takes of its host's CPUs, memory and GPUs what it takes at least of any (`least.py`), a whole-host run all of
 them. Which GPUs it has is found afterwards; so what comes out is tried in order of time, and who finds none is left
-out. An instance that is done in parts has up to two runs in each slot, as long as the search likes.
+out.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from random import Random
 
-from ortools.sat.python import cp_model
+from placer.solve.budget import Budget
+from placer.solve.choices import Begun, Choice
+from placer.solve.intervals import best_intervals
+from placer.solve.starts import best_starts
 
-MOST_INTERVALS = 1_500
-"""Intervals up to which it is worth a search."""
+FEW_SLOTS = 6
+"""Slots up to which all are searched at once."""
 
-WORK, WORK_EACH = 4.0, 0.02
-"""Deterministic seconds of the search at most, in all and for each interval."""
+SOME_SLOTS = 4
+"""Slots that are searched at a time where there are more."""
 
-WORK_IN_PARTS = 0.1
-"""The same in all where jobs may be done in parts: runs of any length take the solver ten times as long a second."""
+WORK, WORK_SOME = 0.5, 0.1
+"""Deterministic seconds of a search at most, over all slots and over some."""
 
-PIECES = 2
-"""Runs of an instance in one slot at most: before and after something else."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A job in a slot: at most `most` instances, each of `seconds`, from `earliest` on and over by `latest`. `takes` is
-    what one takes of each of the host's resources. With `least` an instance may be done in parts of at least so many
-    seconds, in any slots; each but the first takes `again` seconds longer. `most` is then how many run at once.
-    """
-
-    job: str
-    slot: int
-    most: int
-    seconds: int
-    earliest: int
-    latest: int
-    takes: Sequence[int]
-    least: int = 0
-    again: int = 0
-
-    @property
-    def pieces(self) -> int:
-        """How many runs of one instance are thought of."""
-        return min(PIECES, (self.latest - self.earliest) // self.least) if self.least else 1
-
-
-class Begun(NamedTuple):
-    """A run of a job in a slot from `start` until `end`; its runs that have one number are of one instance."""
-
-    start: int
-    job: str
-    slot: int
-    end: int
-    instance: int
-
-
-class _Piece(NamedTuple):
-    """A run that may be there: of how many seconds then (of one that is not there: 0)."""
-
-    choice: Choice
-    start: cp_model.IntVar
-    seconds: cp_model.IntVar | int
-    runs: cp_model.BoolVarT
+MOST_PASSES = 4
+"""How often each slot is searched with others at most."""
 
 
 def best_hours(
@@ -76,125 +37,51 @@ def best_hours(
     instances: Mapping[str, int],
     value: Mapping[str, int],
     known: Sequence[Begun],
-    seconds: float = math.inf,
+    promised: float = math.inf,
+    budget: Budget | None = None,
 ) -> list[Begun] | None:
     """The most valuable runs, in order of time; None where there is nothing better than what is `known`, or it is too
-    much to search, or takes more than so many real seconds.
+    much to search. It ends with what is worth as much as is `promised`.
     """
-    hours = _Hours(value, known)
-    many = 0
-    for choice in (one for one in choices if not one.least):
-        many += choice.most
-    in_parts: dict[str, list[Choice]] = defaultdict(list)
-    for choice in (one for one in choices if one.least):
-        in_parts[choice.job].append(choice)
-    parts = {job: min(instances[job], _most(its)) for job, its in in_parts.items()}
-    many += sum(parts[job] * choice.pieces for job, its in in_parts.items() for choice in its)
-    if many > MOST_INTERVALS:
-        return None
-    for choice in (one for one in choices if not one.least):
-        hours.unbroken(choice)
-    for job, its in in_parts.items():
-        hours.in_parts(its, parts[job])
-    return hours.best(rooms, instances, min(WORK_IN_PARTS if in_parts else WORK, many * WORK_EACH), seconds)
+    budget = budget or Budget(math.inf)
+    if any(choice.least for choice in choices):
+        return best_intervals(choices, rooms, instances, value, known, budget)
+    best = list(known)
+    for some in _searches(sorted({choice.slot for choice in choices})):
+        if budget.over() or sum(value[one.job] for one in best) >= promised:
+            break
+        stays = [one for one in best if one.slot not in some]
+        elsewhere = Counter(one.job for one in stays)
+        found = best_starts(
+            [choice for choice in choices if choice.slot in some],
+            {slot: rooms[slot] for slot in some},
+            {job: many - elsewhere[job] for job, many in instances.items()},
+            value,
+            [one for one in best if one.slot in some],
+            WORK if len(some) <= FEW_SLOTS else WORK_SOME,
+            budget,
+        )
+        if found is not None:
+            best = stays + found
+    return _numbered(best) if sum(value[one.job] for one in best) > sum(value[one.job] for one in known) else None
 
 
-def _most(choices: Sequence[Choice]) -> int:
-    """How many instances of a job that is done in parts could be done at most in all of its slots."""
-    return sum(choice.most * (choice.latest - choice.earliest) for choice in choices) // choices[0].seconds
+def _searches(slots: Sequence[int]) -> Iterator[Collection[int]]:
+    """The slots that are searched together, one search after the other."""
+    if len(slots) <= FEW_SLOTS:
+        yield slots
+        return
+    chance = Random(0)
+    for _ in range(MOST_PASSES):
+        order = chance.sample(slots, len(slots))
+        yield from (order[number : number + SOME_SLOTS] for number in range(0, len(order), SOME_SLOTS))
 
 
-@dataclass
-class _Hours:
-    """The model. `done` says of each job which of its instances are done."""
-
-    value: Mapping[str, int]
-    known: Sequence[Begun]
-    model: cp_model.CpModel = field(default_factory=cp_model.CpModel)
-    pieces: list[tuple[_Piece, int]] = field(default_factory=list)
-    intervals: dict[int, list[tuple[Choice, cp_model.IntervalVar]]] = field(default_factory=lambda: defaultdict(list))
-    done: dict[str, list[cp_model.BoolVarT]] = field(default_factory=lambda: defaultdict(list))
-
-    def unbroken(self, choice: Choice) -> None:
-        """Instances that have one run each."""
-        its = sorted(one.start for one in self.known if (one.job, one.slot) == (choice.job, choice.slot))
-        before: _Piece | None = None
-        for number in range(choice.most):
-            runs = self.model.new_bool_var("")
-            start = self.model.new_int_var(choice.earliest, choice.latest - choice.seconds, "")
-            interval = self.model.new_optional_fixed_size_interval_var(start, choice.seconds, runs, "")
-            piece = _Piece(choice, start, choice.seconds, runs)
-            self.pieces.append((piece, len(self.done[choice.job])))
-            self.intervals[choice.slot].append((choice, interval))
-            self.done[choice.job].append(runs)
-            self.model.add_hint(runs, number < len(its))
-            if number < len(its):
-                self.model.add_hint(start, its[number])
-            if before is not None:  # instances of a job are alike
-                self.model.add_implication(runs, before.runs)
-                self.model.add(before.start <= start)
-            before = piece
-
-    def in_parts(self, choices: Sequence[Choice], many: int) -> None:
-        """So many instances that may have several runs each, in all of these slots."""
-        model, job, seconds, again = self.model, choices[0].job, choices[0].seconds, choices[0].again
-        for number in range(many):
-            done, mine = model.new_bool_var(""), list[tuple[_Piece, cp_model.IntervalVar]]()
-            its = [one for one in self.known if (one.job, one.instance) == (job, number)]
-            model.add_hint(done, bool(its))
-            for choice in choices:
-                here = sorted(one for one in its if one.slot == choice.slot)
-                mine += [self._piece(choice, here[n : n + 1]) for n in range(choice.pieces)]
-            for piece, interval in mine:
-                model.add_implication(piece.runs, done)
-                self.pieces.append((piece, number))
-                self.intervals[piece.choice.slot].append((piece.choice, interval))
-            model.add_no_overlap([interval for _, interval in mine])
-            spent = sum(piece.seconds for piece, _ in mine) - again * (sum(piece.runs for piece, _ in mine) - 1)
-            model.add(spent >= seconds).only_enforce_if(done)
-            if self.done[job]:  # instances are alike
-                model.add_implication(done, self.done[job][-1])
-            self.done[job].append(done)
-
-    def _piece(self, choice: Choice, known: Sequence[Begun]) -> tuple[_Piece, cp_model.IntervalVar]:
-        model = self.model
-        most = min(choice.seconds + choice.again, choice.latest - choice.earliest)
-        runs = model.new_bool_var("")
-        start = model.new_int_var(choice.earliest, choice.latest, "")
-        end = model.new_int_var(choice.earliest, choice.latest, "")
-        seconds = model.new_int_var_from_domain(cp_model.Domain.from_intervals([[0, 0], [choice.least, most]]), "")
-        model.add(seconds >= choice.least).only_enforce_if(runs)
-        model.add(seconds == 0).only_enforce_if(~runs)
-        model.add_hint(runs, bool(known))
-        model.add_hint(seconds, known[0].end - known[0].start if known else 0)
-        if known:
-            model.add_hint(start, known[0].start)
-        return _Piece(choice, start, seconds, runs), model.new_optional_interval_var(start, seconds, end, runs, "")
-
-    def best(
-        self, rooms: Sequence[Sequence[int]], instances: Mapping[str, int], work: float, seconds: float
-    ) -> list[Begun] | None:
-        """The most valuable runs; None: none are better than those that are known."""
-        for slot, intervals in self.intervals.items():
-            for what, room in enumerate(rooms[slot]):
-                takes = [(interval, choice.takes[what]) for choice, interval in intervals if choice.takes[what]]
-                if takes:
-                    self.model.add_cumulative(
-                        [interval for interval, _ in takes], [amount for _, amount in takes], room
-                    )
-        for job, done in self.done.items():
-            self.model.add(sum(done) <= instances[job])
-        aim = sum(self.value[job] * one for job, done in self.done.items() for one in done)
-        self.model.add(aim > sum(self.value[job] for job, _ in {(one.job, one.instance) for one in self.known}))
-        self.model.maximize(aim)
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, work
-        solver.parameters.max_time_in_seconds = seconds
-        if solver.solve(self.model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return None
-        found = []
-        for (choice, start, length, runs), number in self.pieces:
-            if solver.value(runs):
-                begin = solver.value(start)
-                found.append(Begun(begin, choice.job, choice.slot, begin + solver.value(length), number))
-        return sorted(found)
+def _numbered(runs: Sequence[Begun]) -> list[Begun]:
+    """The runs in order of time, each of an instance of its own."""
+    many: Counter[str] = Counter()
+    found: list[Begun] = []
+    for one in sorted(runs):
+        found.append(one._replace(instance=many[one.job]))
+        many[one.job] += 1
+    return found

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from placer.solve.budget import Budget
+from placer.solve.choices import Begun, Choice
 from placer.solve.errands import Errand, Run, value_of
 from placer.solve.freed import FreedHosts
-from placer.solve.hours import MOST_INTERVALS, Begun, Choice, best_hours
+from placer.solve.hours import best_hours
 from placer.solve.parts import Stretch, covered, paired
 
 Wanted = Mapping[tuple[str, str], int]
 """What a target wants of an errand on a host: instances, or seconds of one that is done in parts."""
+
+MOST_CHOICES = 3_000
+"""Pairs of a job and a slot up to which their hours are searched for."""
 
 Way = Callable[[Errand, int], Sequence[Run]]
 """Runs for an instance of an errand; nothing: there is no such way."""
@@ -26,20 +30,20 @@ def taken(
     wanted: Wanted,
     promised: int | None = None,
     *,
-    until: float = math.inf,
+    budget: Budget | None = None,
 ) -> list[Run]:
     """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where that is
-    worth less than what is promised (default: by the target), other ways are tried, and the hours searched for (`until`
-    a time of `time.monotonic`). An instance runs as a whole, or not at all.
+    worth less than what is promised (default: by the target), other ways are tried, and the hours searched for. An
+    instance runs as a whole, or not at all.
     """
+    budget = budget or Budget(math.inf)
     deal = _Deal(freed, errands, wanted)
-    if promised is None:
-        promised = deal.promised()
+    promised = deal.promised() if promised is None else promised
     runs = deal.in_turn()
     if value_of(runs) < promised and any(errand.least for errand in errands):
         runs = max(runs, deal.packed(), key=value_of)
-    if value_of(runs) < promised and len(freed.slots) * len(errands) <= MOST_INTERVALS:
-        runs = max(runs, deal.searched(runs, until - time.monotonic()), key=value_of)
+    if value_of(runs) < promised and len(freed.slots) * len(errands) <= MOST_CHOICES and not budget.over():
+        runs = max(runs, deal.searched(runs, promised, budget), key=value_of)
     return sorted(runs, key=lambda run: (run.start, run.job, run.instance))
 
 
@@ -142,12 +146,10 @@ class _Deal:
     def _stretches(self, errand: Errand, slots: Sequence[int]) -> list[Stretch]:
         return [stretch for number in slots for stretch in self._freed.stretches(errand, number)]
 
-    def searched(self, runs: Sequence[Run], seconds: float) -> list[Run]:
-        """The most valuable hours, if they are better than these, and found in so many real seconds; then whatever else
-        fits. Of an instance that is left without a part none runs.
+    def searched(self, runs: Sequence[Run], promised: int, budget: Budget) -> list[Run]:
+        """The most valuable hours, if they are better than these, then whatever else fits. Of an instance that is left
+        without a part none runs.
         """
-        if seconds <= 0:
-            return []
         known = [
             Begun(run.start, run.errand.name, run.slot, run.end, run.errand.numbers.index(run.instance)) for run in runs
         ]
@@ -157,7 +159,8 @@ class _Deal:
             {errand.name: errand.instances for errand in self._by_end},
             {errand.name: errand.value for errand in self._by_end},
             known,
-            seconds,
+            promised,
+            budget,
         )
         if begun is None:
             return []

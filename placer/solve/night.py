@@ -10,7 +10,7 @@ from placer.solve.blocks import in_blocks
 from placer.solve.board import TooLarge
 from placer.solve.bound import Linear
 from placer.solve.budget import Budget
-from placer.solve.by_hand import by_hand
+from placer.solve.by_hand import by_hand, with_jobs
 from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Progress, Tier, solve_board
@@ -26,6 +26,11 @@ SHARE = 0.5
 
 MOST = 0.8
 """The part of the time that is left which the whole board takes at most: bounds come after it."""
+
+WORK_EACH = 0.05
+"""Deterministic seconds that one goal takes at most for each second of the time limit: less than its share of that, so
+that the search of a small board ends where it ends on any machine.
+"""
 
 PLAIN_UNKNOWNS = 8_000
 """Unknowns up to which a board without GPUs is searched whole from the beginning, and proven: 500 hosts, about."""
@@ -69,7 +74,13 @@ def solve_target(
     outcome, target = _searched(scene, rules, goals, ask, search, budget, progress)
     if target.emptied or outcome.status == "optimal":
         return outcome, target
-    other = by_hand(scene, rules, goals, ask)
+    return _better(outcome, target, by_hand(scene, rules, goals, ask), goals, ask)
+
+
+def _better(
+    outcome: NightOutcome, target: Target, other: Target, goals: Sequence[NightGoal], ask: NightAsk
+) -> tuple[NightOutcome, Target]:
+    """The better of a search's target and another, with what is proven of it."""
     if other.scores(goals, ask) <= target.scores(goals, ask):
         return outcome, target
     tiers, known = list[Tier](), {tier.goal.kind: tier for tier in outcome.tiers}
@@ -99,8 +110,10 @@ def _searched(
     always = _always(board, ask, search, budget) if ask.work.spots else {}
     gpus = any(host.gpus for host in scene.cluster.hosts.values())
     if size <= (FEW_UNKNOWNS if gpus else PLAIN_UNKNOWNS):
-        outcome = solve_board(board, goals, search, 0.0, progress, budget=budget, lns=False, share=SHARE)
-        return NightOutcome(**vars(outcome), always=always), board.target
+        first, work = with_jobs(board.target, ask), WORK_EACH * search.time_limit_seconds
+        board.hint_target(first)
+        outcome = solve_board(board, goals, search, 0.0, progress, budget=budget, work=work, lns=False, share=SHARE)
+        return _better(NightOutcome(**vars(outcome), always=always), board.target, first, goals, ask)
     linear = Linear(board, goals, budget)
     with budget.share(SHARE):
         target = in_blocks(scene, rules, goals, ask, search, budget)
@@ -155,7 +168,9 @@ def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) ->
         return {}
     board.at_most(board.aim("hosts-freed")[0], most, eased=False)
     kinds = {name: board.survey.host(name) for name in ask.work.rooms}
-    return {"hosts-freed": most, "job-value": most_value([Supply(ask.work, kinds, most)])}
+    with budget.spending.part("bounds"):
+        value = most_value([Supply(ask.work, kinds, most)], budget)
+    return {"hosts-freed": most, "job-value": value}
 
 
 def most_empty(scene: Scene, rules: Sequence[Rule], ask: NightAsk, search: Search, budget: Budget) -> int | None:
@@ -171,7 +186,8 @@ def _most_empty(board: NightBoard, search: Search, budget: Budget) -> int | None
             most = Linear(board, [HostsFreed()], budget).bound(0, [])
         if len(board.model.proto.variables) <= FEW_UNKNOWNS:
             with budget.share(SHARE):
-                tiers = solve_board(board, [HostsFreed()], search, 0.0, budget=budget, lns=False).tiers
+                work = WORK_EACH * search.time_limit_seconds / 2
+                tiers = solve_board(board, [HostsFreed()], search, 0.0, budget=budget, work=work, lns=False).tiers
             board.model.clear_objective()  # type: ignore[no-untyped-call]
             board.model.clear_hints()  # type: ignore[no-untyped-call]
             most = tiers[0].bound if tiers and tiers[0].bound is not None else most

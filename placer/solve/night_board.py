@@ -18,6 +18,7 @@ from placer.solve.least import Resource, resources_of
 from placer.solve.movers import Movers
 from placer.solve.survey import Survey
 from placer.solve.target import JobOn, NightAsk, Target, Ways
+from placer.solve.ticks import post_ticks
 from placer_models.rules.rule import Place, Rule, Term, Var, VmClass
 from placer_models.scene import Scene, Stand
 
@@ -134,6 +135,7 @@ class NightBoard(CountBoard):
                 rooms = [(-(work.rooms[host][resource] // unit), empty) for host, empty in hosts.items()]
                 self.at_most([*parts, *rooms], 0, eased=False)
             self._gain(hosts, gains)
+        self._tick()
         for job, terms in by_job.items():
             if job in work.parts:
                 self._in_parts(job, [count for _, count in terms])
@@ -142,6 +144,20 @@ class NightBoard(CountBoard):
                 self.at_most(terms, work.instances[job], eased=False)
         offered = {spot.host for spot in work.spots}
         self._gain({host: empty for host, empty in self._empty.items() if host not in offered}, [])
+
+    def _tick(self) -> None:
+        """A redundant cut: what the jobs of all hosts of one kind can do in runs that begin at some tick."""
+        work, kinds = self._ask.work, defaultdict[int, list[str]](list)
+        for host in sorted({spot.host for spots in self._pools().values() for spot in spots}):
+            kinds[self.survey.host(host)].append(host)
+        for hosts in kinds.values() if work.lasting and not work.pools else ():
+            done: dict[str, list[Var]] = defaultdict(list)
+            for (job, host), count in self._jobs.items():
+                if host in hosts:
+                    done[job].append(count)
+            ticks = range(max(map(work.ticks, hosts)))
+            empty = [sum(self._empty[host] for host in hosts if tick < work.ticks(host)) for tick in ticks]
+            post_ticks(self.model, work, hosts[0], {job: sum(counts) for job, counts in done.items()}, empty)
 
     def _in_parts(self, job: str, seconds: Sequence[Var]) -> None:
         """Instances of which all seconds are done somewhere; none of them runs for longer than there is time."""

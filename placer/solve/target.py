@@ -66,6 +66,13 @@ class Work:
     pools: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
     longest: Mapping[str, int] = field(default_factory=dict)
+    span: int = 0
+    lasting: Mapping[str, int] = field(default_factory=dict)
+    tick: int = 0
+
+    def ticks(self, host: str) -> int:
+        """For how many ticks a host can be free."""
+        return self.rooms[host]["time"] // self.tick
 
     def pool(self, host: str) -> str:
         """The name of a host's pool."""

@@ -4,6 +4,10 @@ At each instant at most so many hosts are empty, so all of them together are emp
 What the runs on hosts of one kind take, times their seconds, is at most what such a host has, times the seconds for
 which they are empty. Nothing is said of when each run is: so it holds for every plan. Of a job that is done in parts
 the seconds are counted, of all nights together; an instance has no more of a night than that is long.
+
+Where runs may begin at any tick more is known (`ticks.py`), whatever turns there are: intervals of which no more than
+so many overlap can be put on so many strings, one after the other; what is between them taken out and all runs moved
+earlier, each string is a host that is empty from the first tick on, now of this kind and now of that.
 """
 
 from __future__ import annotations
@@ -15,9 +19,11 @@ from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
+from placer.solve.budget import Budget
 from placer.solve.target import Work
+from placer.solve.ticks import post_ticks
 
-WORK = 1.0
+WORK = 0.5
 """Deterministic seconds for the bound at most, for each night."""
 
 
@@ -33,7 +39,7 @@ class Supply:
     alone: int | None = None
 
 
-def most_value(nights: Sequence[Supply]) -> int:
+def most_value(nights: Sequence[Supply], budget: Budget | None = None) -> int:
     """No plan's jobs bring more, if no more hosts are ever empty at once than is said of each night. A job has the same
     name, value, instances and parts in all of them.
     """
@@ -58,8 +64,9 @@ def most_value(nights: Sequence[Supply]) -> int:
     model.maximize(sum(value[job] * count for job, count in done.items()))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, WORK * len(nights)
+    solver.parameters.linearization_level = 2
     every_job = sum(value[job] * instances[job] for job in done)
-    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if (budget or Budget(math.inf)).solve(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return every_job
     return min(every_job, math.floor(solver.best_objective_bound + 1e-6))
 
@@ -67,7 +74,7 @@ def most_value(nights: Sequence[Supply]) -> int:
 def _night(model: cp_model.CpModel, night: Supply) -> dict[str, list[cp_model.IntVar]]:
     """How many instances of each job (done in parts: seconds) run this night on hosts of each kind."""
     work = night.work
-    longest = max((room["time"] for room in work.rooms.values()), default=0)
+    longest = max([work.span, *(room["time"] for room in work.rooms.values())])
     hosts: dict[int, list[str]] = defaultdict(list)
     most: dict[tuple[int, str], int] = defaultdict(int)
     for host in work.rooms:
@@ -76,6 +83,7 @@ def _night(model: cp_model.CpModel, night: Supply) -> dict[str, list[cp_model.In
         most[night.kinds[spot.host], spot.job] += spot.most
     counts: dict[str, list[cp_model.IntVar]] = defaultdict(list)
     empty: list[cp_model.IntVar] = []
+    ticks: list[list[cp_model.IntVar]] = []
     for kind, names in hosts.items():
         amounts = {job: amounts for (job, host), amounts in work.amounts.items() if host in names}
         seconds = model.new_int_var(0, sum(work.rooms[host]["time"] for host in names), "seconds")
@@ -90,5 +98,12 @@ def _night(model: cp_model.CpModel, night: Supply) -> dict[str, list[cp_model.In
             unit = math.gcd(has, *factors) or 1
             taken = cp_model.LinearExpr.weighted_sum(list(mine.values()), [factor // unit for factor in factors])
             model.add(taken <= has // unit * seconds)
+        if work.lasting:
+            its = [model.new_int_var(0, len(names), "") for _ in range(longest // work.tick)]
+            model.add(sum(its) * work.tick <= seconds)
+            post_ticks(model, work, names[0], mine, its)
+            ticks.append(its)
+    for hosts_empty in zip(*ticks, strict=True):
+        model.add(sum(hosts_empty) <= night.most_empty)
     model.add(sum(empty) <= night.most_empty * longest)
     return counts

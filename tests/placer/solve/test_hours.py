@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from placer.solve import hours
+from dataclasses import replace
+from itertools import pairwise
+
+from placer.solve.choices import Begun, Choice
 from placer.solve.errands import Errand, slots_of
 from placer.solve.freed import FreedHosts
-from placer.solve.hours import Begun, Choice, best_hours
+from placer.solve.hours import FEW_SLOTS, best_hours
+from placer.solve.intervals import MOST_INTERVALS
 from placer.solve.jobs import taken
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
@@ -44,9 +48,36 @@ def test_nothing_is_said_where_nothing_is_better() -> None:
     assert best_hours([choice("a", 6, most=2)], ROOM, {"a": 2}, {"a": 1}, [Begun(0, "a", 0, 6, 0)]) is None
 
 
-def test_too_many_intervals_are_not_searched() -> None:
-    many = hours.MOST_INTERVALS + 1
-    assert best_hours([choice("a", 1, 1, most=many)], ROOM, {"a": many}, {"a": 1}, []) is None
+def test_thousands_of_instances_are_counted_and_not_told_apart() -> None:
+    found = best_hours([choice("a", 1, 1, most=5_000)], ROOM, {"a": 5_000}, {"a": 1}, [])
+    assert len(found or ()) == 4 * 10
+
+
+def test_too_many_runs_of_any_length_are_not_searched() -> None:
+    many = MOST_INTERVALS + 1
+    choices = [in_parts(8), choice("a", 1, 1, most=many)]
+    assert best_hours(choices, ROOM, {"x": 1, "a": many}, {"x": 1, "a": 1}, []) is None
+
+
+def test_lengths_without_a_measure_fit_one_after_the_other_as_well() -> None:
+    night = 300_000
+    lengths = {"a": night // 2 + 1, "b": night // 3, "c": night // 7}
+    choices = [choice(job, seconds, latest=night) for job, seconds in lengths.items()]
+    found = best_hours(choices, ROOM, dict.fromkeys(lengths, 1), dict.fromkeys(lengths, 1), [])
+    assert found is not None
+    assert len(found) == 3
+    assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+def test_of_many_hosts_some_at_a_time_exchange_their_jobs() -> None:
+    slots = range(FEW_SLOTS + 2)
+    value, seconds = {"a": 7, "b": 5}, {"a": 6, "b": 5}
+    choices = [replace(choice(job, seconds[job], most=9), slot=slot) for job in value for slot in slots]
+    known = [Begun(0, "a", slot, 6, slot) for slot in slots]
+    found = best_hours(choices, ROOM * len(slots), dict.fromkeys(value, 99), value, known)
+    assert value_of(found, value) == 10 * len(slots)
+    enough = best_hours(choices, ROOM * len(slots), dict.fromkeys(value, 99), value, known, promised=8 * len(slots))
+    assert 8 * len(slots) <= value_of(enough, value) < 10 * len(slots)
 
 
 def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> None:

@@ -47,3 +47,19 @@ def test_two_nights_bring_no_more_than_each_can_alone() -> None:
     night = Supply(work(time=1), KINDS, 3, alone=9)
     assert most_value([night, replace(night, alone=6)]) == 15
     assert most_value([night, replace(night, alone=None)]) == 9 + 18
+
+
+def test_what_is_left_of_the_night_after_a_long_run_is_too_short_for_others() -> None:
+    takes = {"long": {"cpus": 7 * 4}, "short": {"cpus": 4 * 2}}
+    spots = [JobOn(job, "a", 2) for job in takes]
+    amounts = {(job, "a"): its for job, its in takes.items()}
+    night = Work({"long": 7, "short": 3}, {"long": 1, "short": 2}, spots, amounts, {"a": {"cpus": 40, "time": 10}})
+    assert most_value([Supply(night, KINDS, 1)]) == 7 + 3
+    ticking = replace(night, lasting={"long": 7, "short": 4}, tick=1)
+    assert most_value([Supply(ticking, KINDS, 1)]) == 7
+
+
+def test_hosts_that_are_free_one_after_the_other_are_so_for_longer_than_each() -> None:
+    night = replace(work(time=1), rooms={host: {"cpus": 40, "time": 10} for host in KINDS}, span=20)
+    assert most_value([Supply(night, KINDS, 1)]) == 4 * 3
+    assert most_value([Supply(replace(night, lasting={"x": 5}, tick=1), KINDS, 1)]) == 4 * 3
