@@ -10,7 +10,9 @@ from types import ModuleType
 import click
 import pytest
 
-from placer_models.cluster import Ask, Gpu, Host, May, Needs, Seat, Vm
+from placer_models.clock import Nightly
+from placer_models.cluster import Ask, Gpu, Host, May, Measured, Needs, Seat, Vm
+from placer_models.night import Consolidate, Evacuate, Job, Limits, LinkLimit, Running, SetMode
 from placer_models.platform import Platform
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -72,3 +74,11 @@ def test_the_page_on_snapshots_names_every_key_of_hosts_gpus_vms_and_asks() -> N
     named = set(re.findall(r"`(\w+)`", page))
     keys = {key for part in (Platform, Host, Gpu, Vm, Ask, Seat, Needs, May) for key in part.model_fields}
     assert keys - named == set()
+
+
+def test_the_page_on_the_night_names_every_key_of_requests_limits_jobs_and_what_is_measured() -> None:
+    page = (DOCS / "night.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page)) | set(re.findall(r'"(\w+)":', page))
+    asked = (Consolidate, Evacuate, SetMode, Nightly, Limits, LinkLimit, Job, Running, Measured)
+    keys = {field.alias or key for part in asked for key, field in part.model_fields.items()}
+    assert keys - named - {"notes", "name"} == set()
