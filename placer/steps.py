@@ -61,6 +61,8 @@ class Steps:
     steps: list[Step] = field(default_factory=list)
     freed: list[Freed] = field(default_factory=list)
     runs: list[JobRun] = field(default_factory=list)
+    names: dict[tuple[str, int], str] = field(default_factory=dict)
+    """The id of the step that tells an action, by its key: of several the last."""
 
     def evening(
         self, timed: Sequence[Timed], offset: int, mark: str, emptied: Collection[str], frees: str = "frees"
@@ -94,16 +96,16 @@ class Steps:
         self._write(timed, offset, mark, why)
 
     def _write(self, timed: Sequence[Timed], offset: int, mark: str, why: Callable[[Action], str]) -> None:
-        names = {one.action.key: f"{mark}{i}" for i, one in enumerate(timed, 1)}
+        self.names |= {one.action.key: f"{mark}{i}" for i, one in enumerate(timed, 1)}
         for one in timed:
             action, to = one.action, one.action.to
             values: dict[str, object] = {
-                "id": names[action.key],
+                "id": self.names[action.key],
                 "kind": action.kind,
                 "vm": action.vm,
                 "start": self._at(offset + one.start),
                 "end": self._at(offset + one.end),
-                "waits_for": tuple(names[other.key] for other in one.waits_for),
+                "waits_for": tuple(self.names[other.key] for other in one.waits_for),
                 "why": "; ".join([why(action), *_waits(one)]),
             }
             if to is not None:

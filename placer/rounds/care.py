@@ -28,13 +28,14 @@ class Stage:
 @dataclass(frozen=True)
 class Care:
     """What is done to each of `hosts`, stage after stage, when all have left it. `changed` are hosts that are otherwise
-    afterwards, with the GPUs that were changed. `in_order`: the hosts' care begins in their order. `frees`: the plan
-    says that they are free meanwhile.
+    afterwards, with the GPUs that were changed. `in_order`: the hosts' care begins in their order; `at_once`: so many
+    are cared for at once, at most. `frees`: the plan says that they are free meanwhile.
     """
 
     hosts: Sequence[str]
     stages: Sequence[Stage]
     in_order: bool = False
+    at_once: int | None = None
     frees: bool = False
     changed: Mapping[str, tuple[Host, frozenset[str]]] = field(default_factory=dict)
 

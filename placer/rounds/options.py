@@ -88,8 +88,9 @@ def nowhere_to_go(
                 explainer = Explainer(cared, rules)
                 look = explainer.look(cared.cluster.vms[stand.vm])
                 refused: dict[str, list[str]] = defaultdict(list)
+                anywhere = any(way == "power-off" for way, _ in may.elsewhere)
                 for name in look.open_to:
-                    why = unreachable(cared.cluster, stand, cared.cluster.hosts[name])
+                    why = None if anywhere else unreachable(cared.cluster, stand, cared.cluster.hosts[name])
                     if why is None:
                         break
                     refused[why].append(name)

@@ -10,7 +10,7 @@ from placer.rounds.care import Care, Stage
 from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
-from placer.solve.leaving import Options, Spot
+from placer.solve.leaving import Left, Options, Spot
 from placer.solve.soonest import Emptying, within
 from placer_models.night import Evacuate
 from placer_models.plan import LeftOut
@@ -32,6 +32,7 @@ class Rolling(Rounds):
     done: list[str] = field(default_factory=list)
     never: dict[str, tuple[str, ...]] = field(default_factory=dict)
     later: dict[str, str] = field(default_factory=dict)
+    overlap: ClassVar[bool] = True
     at_a_time: ClassVar[int | None] = None
     """How many hosts have a round together at most, where fewer are tried than the request allows."""
 
@@ -84,13 +85,11 @@ class Rolling(Rounds):
         return max(within(spans, emptying.soonest(many)), last) if many else None
 
     def window(self, begin: int, end: int) -> None:
-        clock, self.later = begin, {}
+        self.open_window(begin)
+        self.later, done = {}, len(self.done)
         while self.pending and not self.over:
-            found = self._next(clock, end)
-            if found is not None:
-                clock += found.seconds
-            elif self.request.in_order and self.later:
-                if clock > begin:  # nobody goes before it
+            if not self._next(end) and self.request.in_order and self.later:
+                if len(self.done) > done:  # nobody goes before it
                     self.later |= dict.fromkeys(self.pending, TOO_LONG)
                 else:
                     self.never |= {host: (why,) for host, why in self.later.items()}
@@ -101,24 +100,24 @@ class Rolling(Rounds):
         known = {*self.done, *self.never, *self.later}
         return [host for host in self._asked if host not in known]
 
-    def _next(self, clock: int, end: int) -> Round | None:
+    def _next(self, end: int) -> bool:
         """The next round: as many hosts as may be at once, else half as many, and so on. One that cannot even be done
-        alone is left out (None).
+        alone is left out (False).
         """
         pending = self.pending
         size = min(self.at_a_time or self.request.at_once or len(pending), len(pending))
         while True:
-            chosen = self._chosen(pending, size)
-            why = self._round(chosen, clock, end)
+            chosen, left = self._chosen(pending, size)
+            why = self._round(chosen, left, end)
             if isinstance(why, Round) or self.over:
-                return why if isinstance(why, Round) else None
+                return isinstance(why, Round)
             if size == 1:
                 (host,) = chosen
                 if why == TOO_LONG:
                     self.later[host] = why
                 elif not self._keep(host):
                     self.never[host] = (why,)
-                return None
+                return False
             size //= 2
 
     def _keep(self, host: str) -> bool:
@@ -129,14 +128,21 @@ class Rolling(Rounds):
             self.never[host] = tuple(f"{vm}: {'; '.join(reasons)}" for vm, reasons in kept.items())
         return bool(kept)
 
-    def _chosen(self, pending: Sequence[str], size: int) -> list[str]:
-        """Which hosts are next, as many as `size`: those that can be left best now, where the order is free."""
+    def _chosen(self, pending: Sequence[str], size: int) -> tuple[list[str], Left | None]:
+        """Which hosts are next, as many as `size`: those that can be left best now, where the order is free; and how,
+        if nobody but their VMs moves, and each of those migrates.
+        """
         if self.request.in_order or size == len(pending):
-            return list(pending[:size])
+            return list(pending[:size]), None
         leavers = self._leavers(pending)
         able = able_of(leavers, self.options)
         left = self.solve(self.scene, leavers, able, size, frozenset(pending), self._rounds_left())
-        return [spot.host for spot in left.spots] or list(pending[:size])
+        if not left.spots:
+            return list(pending[:size]), None
+        chosen = [spot.host for spot in left.spots]
+        gone = sum(len(leavers[spot]) for spot in left.spots)
+        plain = gone == len(left.goings) and all(going.way == "migrate" for going in left.goings)
+        return chosen, left if plain else None
 
     def _leavers(self, hosts: Sequence[str]) -> dict[Spot, Sequence[Stand]]:
         return {Spot(host): list(self.scene.on(host)) for host in hosts}
@@ -144,25 +150,26 @@ class Rolling(Rounds):
     def _rounds_left(self) -> int:
         return -(-len(self.pending) // (self.request.at_once or len(self.request.hosts)))
 
-    def _round(self, chosen: Sequence[str], clock: int, end: int) -> Round | str:
-        """One round with these hosts, or why there is none."""
+    def _round(self, chosen: Sequence[str], left: Left | None, end: int) -> Round | str:
+        """One round with these hosts, or why there is none. Who goes how may be known (`left`)."""
         later = frozenset(self.pending) - set(chosen)
         try:
             found = self.attempt(
                 self._leavers(chosen),
                 self.options,
                 self._care,
-                (clock, end),
+                end,
                 later,
                 wholly=self.request.in_order,
                 rounds_left=self._rounds_left(),
+                left=left,
             )
         except NoSeat as why:
             return str(why)
         if isinstance(found, str):
             return found
-        left, played = found
-        self.done += [spot.host for spot in left.spots]
+        gone, played = found
+        self.done += [spot.host for spot in gone.spots]
         if self.progress is not None:
             self.progress("named-freed", len(self.done), len(self._possible))
         return played
@@ -177,6 +184,7 @@ class Rolling(Rounds):
                 Stage("leave", "leave-maintenance", care_seconds(self.request), 0, "is done"),
             ),
             in_order=self.request.in_order,
+            at_once=self.request.at_once,
             frees=True,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from placer.judge.timed import TimedReplay
 from placer.rounds.care import Care
+from placer.rounds.flow import Flow, shifted
 from placer.rounds.options import in_maintenance, options_of, without
 from placer.rounds.play import Means, NoSeat, NotPlayed, Round, play
 from placer.rounds.write import write
@@ -60,6 +62,8 @@ class Rounds:
         if not any(isinstance(rule, HostState) for rule in self.rules):  # the judge adds it likewise
             self.always.append(HostState())
         self._rounds, self._moves = 0, 0
+        self._before, self._found = self.steps, list[tuple[str, Round]]()
+        self.flow, self._ends = Flow(0, self.scene), 0
         self.too_large = False
         self._options: dict[int, dict[str, Options | str]] = {}
 
@@ -67,7 +71,15 @@ class Rounds:
         """So many rounds and migrations there were before these."""
         self._rounds, self._moves = rounds, moves
 
+    def open_window(self, begin: int) -> None:
+        """Rounds are planned from a window's beginning on."""
+        self._before, self._found = self.steps, []
+        self.flow, self._ends = Flow(begin, self.scene), begin
+
     # what each kind of request says
+
+    overlap: ClassVar[bool] = False
+    """Whether a round may begin while the hosts of the one before are still cared for."""
 
     def window(self, begin: int, end: int) -> None:
         """Plan what fits into one window."""
@@ -142,19 +154,20 @@ class Rounds:
         leavers: Mapping[Spot, Sequence[Stand]],
         options: Mapping[str, Options | str],
         care: Callable[[Sequence[Spot]], Care],
-        span: tuple[int, int],
+        end: int,
         later: frozenset[str] = frozenset(),
         *,
         wholly: bool = False,
         rounds_left: int = 1,
+        left: Left | None = None,
     ) -> tuple[Left, Round] | str:
         """One round in which these spots are left (`wholly`: all, or none), planned, judged and kept; or why there is
-        none. Raises NoSeat. `care` says what is done to the hosts of the spots that are left, `span` from when until
-        when there is time; who comes to hosts in `later` has to go on another time.
+        none. Raises NoSeat. `care` says what is done to the hosts of the spots that are left, `end` until when there is
+        time; who comes to hosts in `later` has to go on another time. Who goes how may be known (`left`).
         """
         scene = in_maintenance(self.scene, [spot.host for spot in leavers if spot.gpu is None])
         able = able_of(leavers, options)
-        left = self.solve(scene, leavers, able, len(leavers), later, rounds_left)
+        left = left or self.solve(scene, leavers, able, len(leavers), later, rounds_left)
         if len(left.spots) < len(leavers):  # others may make room; they do not wait, their hosts stay
             others = {
                 stand.vm: Options(may.live, stun_ms=may.stun_ms)
@@ -164,25 +177,42 @@ class Rounds:
             left = self.solve(scene, leavers, {**others, **able}, len(leavers), later, rounds_left)
         if not left.spots or (wholly and len(left.spots) < len(leavers)):
             return TOO_LARGE if self.too_large else NO_WAY
-        begin, end = span
+        if self.overlap and self.flow.overlaps:
+            try:
+                if isinstance(found := self._kept(self.flow, options, care(left.spots), left, end), Round):
+                    return left, found
+            except NoSeat:
+                pass
+        flow = Flow(self._ends, self.scene, legs=self.flow.legs)
+        found = self._kept(flow, options, care(left.spots), left, end)
+        return found if isinstance(found, str) else (left, found)
+
+    def _kept(self, flow: Flow, options: Mapping[str, Options | str], care: Care, left: Left, end: int) -> Round | str:
+        """A round that begins in this flow, played, judged and kept; or why there is none. Raises NoSeat."""
         try:
-            means = Means(self.always, self.request, self.first, self.budget, self._detours(left, options))
-            found = play(self.scene, means, care(left.spots), left)
+            means = Means(self.always, self.request, self.first, self.budget, self._detours(left, options, flow))
+            found = play(self.scene, flow, means, care, left)
         except NoSeat:
             raise
         except NotPlayed as why:
             return str(why)
-        if begin + found.seconds > end:
+        if found.ends > end:
             return TOO_LONG
-        trial = Steps(self.steps.cluster, self.steps.clock, [*self.steps.steps], [*self.steps.freed])
-        write(trial, found, begin, f"r{self._rounds + 1}")
+        again = {one.action.key: shifted(one, flow.at) for one in found.again}
+        rounds = [(mark, one.told_anew(again)) for mark, one in self._found]
+        rounds.append((f"r{self._rounds + 1}", found))
+        before = self._before
+        trial = Steps(before.cluster, before.clock, [*before.steps], [*before.freed])
+        for mark, one in rounds:
+            write(trial, one, mark)
         faults = self._judged(trial)
         if faults:
             return faults[0]
-        self.steps, self.scene = trial, found.after
+        self.steps, self.scene, self._found = trial, found.after, rounds
+        self.flow, self._ends = found.flow, max(self._ends, found.ends)
         self._rounds += 1
         self._moves += sum(one.action.kind == "migrate" for one in (*found.outward, *found.back))
-        return left, found
+        return found
 
     def solve(
         self,
@@ -201,6 +231,7 @@ class Rounds:
             most=most,
             barred=frozenset(spot.host for spot in leavers if spot.gpu is not None),
             later=later,
+            shut=frozenset(host for host, until in self.flow.shut.items() if until > 0),
             trips=self.trips,
             most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
             store_mib=limits.store_mib,
@@ -212,11 +243,12 @@ class Rounds:
                 self.too_large = True
                 return Left()
 
-    def _detours(self, left: Left, options: Mapping[str, Options | str]) -> Detours:
-        """Ways round knots of moves: over hosts that are not left, or taken down meanwhile."""
+    def _detours(self, left: Left, options: Mapping[str, Options | str], flow: Flow) -> Detours:
+        """Ways round knots of moves: over hosts that are not left or shut, or taken down meanwhile."""
         limits, cluster = self.request.limits, self.scene.cluster
         ways = {vm: Ways(may.live, may.elsewhere) for vm, may in options.items() if isinstance(may, Options)}
-        hosts = sorted(cluster.hosts.keys() - {spot.host for spot in left.spots})
+        shut = {host for host, until in flow.shut.items() if until > 0}
+        hosts = sorted(cluster.hosts.keys() - shut - {spot.host for spot in left.spots})
         moves_left = None
         if limits.most_moves is not None:
             migrating = sum(one.way == "migrate" for one in left.goings)

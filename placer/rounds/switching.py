@@ -121,11 +121,10 @@ class Switching(Rounds):
         return empty + self._seconds(self._flashed) if known and self.done else None
 
     def window(self, begin: int, end: int) -> None:
-        clock, self.later = begin, {}
+        self.open_window(begin)
+        self.later = {}
         while self._pending() and not self.over:
-            found = self._next(clock, end)
-            if found is not None:
-                clock += found.seconds
+            self._next(end)
 
     def _meant(self, gpu: Gpu) -> bool:
         return self.request.gpus is None or gpu.id in self.request.gpus
@@ -138,22 +137,22 @@ class Switching(Rounds):
         """Whether the next round has a flash."""
         return any(self._flashes(self._host.gpu[gpu_id]) for gpu_id in self._pending())
 
-    def _next(self, clock: int, end: int) -> Round | None:
+    def _next(self, end: int) -> None:
         """The next round: with a flash everything at once; else as many GPUs as can be, then half as many, and so on.
-        What cannot be changed even alone is left out (None).
+        What cannot be changed even alone is left out.
         """
         flash = self._needs_flash()
         spots = list(self._leavers(flash))
         while True:
-            why = self._round(spots, flash, clock, end)
+            why = self._round(spots, flash, end)
             if isinstance(why, Round) or self.over:
-                return why if isinstance(why, Round) else None
+                return
             if len(spots) == 1:
                 self._leave_out(spots, flash, why)
-                return None
+                return
             spots = spots[: len(spots) // 2]
 
-    def _round(self, spots: Sequence[Spot], flash: bool, clock: int, end: int) -> Round | str:
+    def _round(self, spots: Sequence[Spot], flash: bool, end: int) -> Round | str:
         """One round with these spots, or why there is none. Who turns out to find no place on the host afterwards goes
         elsewhere, if it can.
         """
@@ -161,7 +160,7 @@ class Switching(Rounds):
         options, stands = self._may(flash), [stand for its in leavers.values() for stand in its]
         while True:
             try:
-                found = self.attempt(leavers, options, self._care, (clock, end))
+                found = self.attempt(leavers, options, self._care, end)
             except NoSeat as who:
                 self._send_away(options, who.vm)
                 continue

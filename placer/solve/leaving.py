@@ -58,8 +58,8 @@ class LeavingAsk:
     """What is asked: of the spots in `leavers` as many as can be are left by those VMs, `most` of them at once.
 
     `options` says what may be done to each VM that may be touched at all; only leavers have ways to wait. Nobody comes
-    to a host in `barred`; who comes to one in `later` has to go on another time. `trips`: how often a VM that goes
-    elsewhere travels in all (twice where it returns).
+    to a host in `barred`; who comes to one in `later` has to go on another time, who comes to one that is `shut` has
+    to wait until it can be had. `trips`: how often a VM that goes elsewhere travels in all (twice where it returns).
     """
 
     leavers: Mapping[Spot, frozenset[str]]
@@ -67,6 +67,7 @@ class LeavingAsk:
     most: int
     barred: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
+    shut: frozenset[str] = frozenset()
     trips: int = 1
     most_moves: int | None = None
     store_mib: int | None = None
@@ -90,13 +91,14 @@ class Left:
 
 
 class Arrival(NamedTuple):
-    """How many of a class come to one place: by which way, how long each is down, how often it travels in all."""
+    """How many of a class come to one place, on a host: by which way, how long each is down, how often it travels."""
 
     options: Options
     count: Var
     way: Way
     seconds: int
     often: int
+    host: str
 
 
 class LeavingBoard(CountBoard):
@@ -145,7 +147,7 @@ class LeavingBoard(CountBoard):
             way = self._way(stand, place.host.name)
             assert way is not None, f"{stand.vm} does not travel to {place.host.name}"
             often = self._ask.trips * (2 if place.host.name in self._ask.later else 1)
-            yield Arrival(self._of(movers), count, *way, often)
+            yield Arrival(self._of(movers), count, *way, often, place.host.name)
 
     def _of(self, movers: Movers) -> Options:
         return self._ask.options[movers.travel.names[0]]
@@ -180,7 +182,9 @@ class LeavingBoard(CountBoard):
             self.at_most(states, ask.store_mib, eased=False)
 
     def aim(self, kind: str) -> tuple[list[Term], int]:
-        """One of a night's goals on this board (`soonest` is a matter of the schedule: nothing here)."""
+        """One of a night's goals on this board (`soonest` is a matter of the schedule; here, as few as can be wait for
+        a host that is shut).
+        """
         live = [one for one in self._arrivals if one.way == "migrate"]
         match kind:
             case "named-freed" | "hosts-freed" | "modes-set":
@@ -194,6 +198,8 @@ class LeavingBoard(CountBoard):
                 return [(one.often * one.options.stun_ms, one.count) for one in live], 0
             case "moves":
                 return [(one.often, one.count) for one in live], 0
+            case "soonest":
+                return [(1, one.count) for one in self._arrivals if one.host in self._ask.shut], 0
             case _:
                 return [], 0
 

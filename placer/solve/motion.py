@@ -89,7 +89,7 @@ def list_schedule(
     it does, or those that their stands say (`slots_as_said`). Where nothing moves any more, `detour` is asked. What was
     broken in a `first` scene may be so again. `turns` gives the order of the VMs in place of `rank` and all that.
     """
-    turns = _turns(Traffic(now.cluster, limits), actions, rank) if turns is None else turns
+    turns = turns_of(Traffic(now.cluster, limits), actions, rank) if turns is None else turns
     return _Play(now, rules, actions, limits, turns, earliest or {}, slots_as_said, detour, first).schedule
 
 
@@ -224,7 +224,7 @@ class _Play:
 _Entry = tuple[int, int, str, Action]
 
 
-def _turns(traffic: Traffic, actions: Sequence[Action], rank: Mapping[str, int]) -> dict[str, int]:
+def turns_of(traffic: Traffic, actions: Sequence[Action], rank: Mapping[str, int]) -> dict[str, int]:
     """Each VM's turn: by the rank of the host that it leaves; who makes room for others on a host that is not ranked
     has theirs. Then the busiest hosts first, then the longest way.
     """

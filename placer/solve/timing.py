@@ -41,19 +41,29 @@ def sooner(
     budget: Budget,
     hosts: Collection[str] | None = None,
     first: Scene | None = None,
+    *,
+    earliest: Mapping[tuple[str, int], int] | None = None,
+    kept: Collection[tuple[str, int]] = (),
 ) -> Schedule:
     """A schedule of the same steps in which these hosts are empty sooner (None: all is done sooner); the same one where
-    none is found. What was broken in a `first` scene may be so again.
+    none is found. What was broken in a `first` scene may be so again. `earliest` says before when a step (by its key)
+    does not start; those that are `kept` start as they do.
     """
+    started = {one.action.key: one.start for one in schedule.timed if one.action.key in kept}
+    given = {**(earliest or {}), **started}
     least = busiest(now, schedule.actions, limits, hosts)
     if len(schedule.timed) > MOST_STEPS or done_at(schedule, hosts) <= least:
         return schedule
-    starts = Times(now, schedule.actions, limits, schedule.seconds).soonest(schedule, hosts, least, budget)
+    times = Times(now, schedule.actions, limits, schedule.seconds)
+    times.begin(given, started)
+    starts = times.soonest(schedule, hosts, least, budget)
     if starts is None:
         return schedule
-    turns = {vm: number for number, (vm, leg) in enumerate(sorted(starts, key=lambda key: starts[key])) if leg == 0}
-    for earliest in (starts, None):
-        other = list_schedule(now, rules, schedule.actions, limits, {}, earliest=earliest, turns=turns, first=first)
+    turns: dict[str, int] = {}
+    for vm, _ in sorted(starts, key=lambda key: starts[key]):
+        turns.setdefault(vm, len(turns))
+    for begins in (starts, given):
+        other = list_schedule(now, rules, schedule.actions, limits, {}, earliest=begins, turns=turns, first=first)
         if not other.stuck and done_at(other, hosts) < done_at(schedule, hosts):
             schedule = other
     return schedule
@@ -104,6 +114,13 @@ class Times:
             if len(intervals) > bears[key]:
                 self._model.add_cumulative(intervals, [1] * len(intervals), bears[key])
         self._rooms()
+
+    def begin(self, earliest: Mapping[tuple[str, int], int], kept: Collection[tuple[str, int]]) -> None:
+        """No step starts before it may; those that are `kept` start just then."""
+        for key, start in earliest.items():
+            self._model.add(self._starts[key] >= start)
+            if key in kept:
+                self._model.add(self._starts[key] == start)
 
     def allow(self, starts: Mapping[tuple[str, int], int]) -> bool:
         """Whether the steps may start so."""

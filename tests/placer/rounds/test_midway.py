@@ -159,7 +159,7 @@ def test_in_the_midst_of_an_upgrade_its_moves_are_proven_and_when_it_can_be_over
     )
     assert isinstance(night.asked, Evacuate)
     plan = evacuate(night.snapshot, night.asked)
-    first = next(step for step in plan.steps if step.kind == "leave-maintenance")
+    first = next(step for step in plan.steps if step.kind == "enter-maintenance")
     found = onward(night, plan, first.end + timedelta(seconds=1))
     assert (found.bound["named-freed"], found.bound["moves"]) == (2, found.score["moves"])
     since = round((first.end - plan.window[0].from_).total_seconds())
