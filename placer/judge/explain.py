@@ -25,7 +25,8 @@ def explain(
     decision = decision or shipped_decision("power_on")
     cluster, rules = snapshot.content, decision.rules_of(snapshot.rules)
     if vm not in cluster.vms:
-        raise Faults("VM", [unknown("VM", vm, cluster.vms)])
+        also = "; it is a host: why it is not freed a plan tells (--plan), who is on it `show`" * (vm in cluster.hosts)
+        raise Faults("VM", [unknown("VM", vm, cluster.vms) + also])
     before = scene = Scene.now(cluster)
     if answer is not None:
         replay = Replay(cluster, rules, answer)

@@ -172,6 +172,12 @@ def test_an_unknown_vm_is_refused_with_the_nearest_name() -> None:
         explain(story(), "desks")
 
 
+def test_for_a_host_it_is_said_who_tells_of_hosts() -> None:
+    asked = story()
+    with pytest.raises(Faults, match=r"expected a VM of this snapshot.*it is a host: .*--plan"):
+        explain(asked, next(iter(asked.content.hosts)))
+
+
 def test_an_answer_that_the_judge_refuses_is_not_looked_at() -> None:
     answer = Placements(status="feasible", placed=(Placed(vm="cad", host="nowhere"),))
     with pytest.raises(Faults, match="nowhere"):
