@@ -37,6 +37,12 @@ def read(path: str) -> tuple[bytes, str]:
         raise Faults(source, [f"cannot be read: {_why(error)}"]) from None
 
 
+def spare(path: str, output: str | None) -> None:
+    """Raise :class:`Faults` where what is written to `output` would take the place of a file that was read."""
+    if output not in (None, "-") and path != "-" and os.path.exists(output) and os.path.samefile(path, output):
+        raise Faults(output, ["is read by this command, expected another file to write to"])
+
+
 def write(path: str | None, text: str) -> None:
     """Writes the text to a file, or to standard output (``None`` or ``-``).
 

@@ -101,12 +101,13 @@ def read(path: str) -> tuple[bytes, str]:
 def snapshot_of(path: str, gpu_models: str | None = None, beside: str | None = None) -> Snapshot:
     """The snapshot in a file, read with a site's GPU models where they are given.
 
-    `beside` is the file that the answer will go to.
+    `beside` is the file that the answer will go to: another than the snapshot.
     """
     from placer_models.snapshot import Snapshot
 
     catalogue = _catalogue_of(gpu_models)
     data, source = read(path)
+    files.spare(path, beside)
     case = click.get_current_context().find_object(Case)
     if case is not None:
         case.snapshot, case.source = data, source

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from placer.cli import files
+from placer.cli import files, main
 from placer.cli.files import read, write
 from placer_models.document import Faults
 
+STORY = Path(__file__).resolve().parents[3] / "fixtures" / "place" / "not-all-can-start-on-monday-morning"
 OLD, NEW = "what was there\n", "Zürich\n"
 
 
@@ -42,6 +44,18 @@ def test_a_file_is_read_whole_under_its_own_name(tmp_path: Path) -> None:
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff{}")))
     assert read("-") == (b"\xff{}", "<stdin>")
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    snapshot, link = tmp_path / "s.json", tmp_path / "link.json"
+    snapshot.write_bytes((STORY / "snapshot.json").read_bytes())
+    link.symlink_to(snapshot)
+    for output in (snapshot, link):
+        found = CliRunner().invoke(main, ["show", str(snapshot), "-o", str(output)])
+        assert found.exit_code == 2
+        assert f"{output}: is read by this command, expected another file to write to" in found.output
+    assert snapshot.read_bytes() == (STORY / "snapshot.json").read_bytes()
+    assert CliRunner().invoke(main, ["show", str(snapshot), "-o", str(tmp_path / "view.txt")]).exit_code == 0
 
 
 def test_closed_standard_streams_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
