@@ -23,7 +23,7 @@ DOING: Mapping[StepKind, str] = {
     "resume": "resumptions",
     "power-off": "power-offs",
     "power-on": "power-ons",
-    "enter-maintenance": "hosts put in maintenance",
+    "enter-maintenance": "spells of maintenance",
     "set-mode": "GPU changes",
     "restart-host": "restarts of hosts",
 }
@@ -207,6 +207,6 @@ def counted(steps: Sequence[Step]) -> str:
 
 
 def _one(plural: str) -> str:
-    """`migrations` -> `migration`, `hosts put in maintenance` -> `host put in maintenance`."""
+    """`migrations` -> `migration`, `restarts of hosts` -> `restart of hosts`."""
     first, blank, rest = plural.partition(" ")
     return first.removesuffix("s") + blank + rest if first != "GPU" else plural.removesuffix("s")
