@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from placer.rest import rest_of
@@ -45,26 +45,8 @@ def _vms(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
 
 def _hosts(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]:
     hosts = snapshot.content.hosts
-    wanted: dict[str, dict[str, None]] = {}
-    inside: set[str | None] = set()
-    """The hosts that the plan itself has in maintenance by then."""
-    for step in sorted(plan.steps, key=lambda step: step.start):
-        if at is not None and step.end <= at:
-            if step.kind == "enter-maintenance":
-                inside.add(step.host)
-            elif step.kind == "leave-maintenance":
-                inside.discard(step.host)
-            continue
-        for name in (step.leaves, step.reaches, step.host):
-            if name is not None:
-                wanted.setdefault(name, {})
-        if step.reaches is not None:
-            wanted[step.reaches].update({gpu.gpu: None for gpu in step.gpus})
-    for run in plan.jobs:
-        if at is not None and run.end <= at:
-            continue
-        wanted.setdefault(run.host, {}).update({gpu.gpu: None for gpu in run.gpus})
-    for name, gpus in wanted.items():
+    inside = _inside(plan, at)
+    for name, gpus in _wanted(plan, at).items():
         host = hosts.get(name)
         if host is None:
             yield f"host {quote(name)} is gone"
@@ -74,6 +56,35 @@ def _hosts(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]
         for gpu in gpus:
             if gpu not in host.gpu:
                 yield f"{name}: GPU {quote(gpu)} is gone"
+
+
+def _wanted(plan: Plan, at: datetime | None) -> Mapping[str, Mapping[str, None]]:
+    """The hosts that the rest of a plan needs, and which of their GPUs."""
+    wanted: dict[str, dict[str, None]] = {}
+    for step in sorted(plan.steps, key=lambda step: step.start):
+        if at is not None and step.end <= at:
+            continue
+        for name in (step.leaves, step.reaches, step.host):
+            if name is not None:
+                wanted.setdefault(name, {})
+        if step.reaches is not None:
+            wanted[step.reaches].update({gpu.gpu: None for gpu in step.gpus})
+    for run in plan.jobs:
+        if at is None or run.end > at:
+            wanted.setdefault(run.host, {}).update({gpu.gpu: None for gpu in run.gpus})
+    return wanted
+
+
+def _inside(plan: Plan, at: datetime | None) -> set[str | None]:
+    """The hosts that the plan itself has in maintenance by then."""
+    inside: set[str | None] = set()
+    for step in sorted(plan.steps, key=lambda step: step.start):
+        if at is not None and step.end <= at:
+            if step.kind == "enter-maintenance":
+                inside.add(step.host)
+            elif step.kind == "leave-maintenance":
+                inside.discard(step.host)
+    return inside
 
 
 def _strangers(snapshot: Snapshot, plan: Plan, at: datetime | None) -> Iterator[str]:

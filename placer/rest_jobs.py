@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from placer.judge.timeline import CLOCK, JOB_STEPS, told
-from placer_models.cluster import Cluster
+from placer_models.cluster import Cluster, Host
 from placer_models.document import quote
 from placer_models.night import Job
 from placer_models.plan import Freed, JobRun, Plan, Step
@@ -36,10 +36,10 @@ class Runs:
             return None
         if run.start >= self.at:
             return run
-        now = {one.instance: one.until for one in job.running} if job.running is not None else None
-        mine = now is not None and run.instance in now and self._is_last(run)
-        if now is not None and mine:
-            end = max(now[run.instance], run.start)
+        until = {one.instance: one.until for one in job.running or ()}
+        goes_on = run.instance in until and self._is_last(run)
+        if goes_on:
+            end = max(until[run.instance], run.start)
             if end > run.end:
                 self.overran.append(run)
             if end != run.end:
@@ -47,15 +47,7 @@ class Runs:
             run = run.model_copy(update={"end": CLOCK.instant(CLOCK.seconds(end))})
         if run.end <= self.at:
             return run
-        why = None
-        if now is None and any(one.host == run.host and one.end <= run.start for one in self.overran):
-            why = "is taken not to have begun: what ran before it takes longer"
-        elif now is not None and not mine:
-            why = "runs no more"
-        elif host.state != "up":
-            why = f"has lost its host, {host.name}, which is {host.state_said}"
-        elif others := self._there(host.name):
-            why = f"has to stop: {others[0]} stands on {host.name}"
+        why = self._why_ended(run, host, None if job.running is None else goes_on)
         if why is None:
             return run
         self.said.append(f"{name} {why}")
@@ -65,6 +57,19 @@ class Runs:
         if job.checkpointed and why.startswith("has"):
             return run.model_copy(update={"end": self.at})
         return None
+
+    def _why_ended(self, run: JobRun, host: Host, goes_on: bool | None) -> str | None:
+        """Why a run that should be under way comes to an end; None: it goes on. `goes_on` is what is said of it (None:
+        nothing is).
+        """
+        if goes_on is None and any(one.host == run.host and one.end <= run.start for one in self.overran):
+            return "is taken not to have begun: what ran before it takes longer"
+        if goes_on is False:
+            return "runs no more"
+        if host.state != "up":
+            return f"has lost its host, {host.name}, which is {host.state_said}"
+        others = self._there(host.name)
+        return f"has to stop: {others[0]} stands on {host.name}" if others else None
 
     def _is_last(self, run: JobRun) -> bool:
         """Whether no later run of the same instance has begun."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from placer_models.cluster import Ask, Cluster, Host, Needs, Vm
+from placer_models.gpus import GpuModel, Profile
+from placer_models.platform import Platform
 from placer_models.scene import items
 
 
@@ -48,32 +50,44 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
     most, whole = cluster.platform.most_passed_through, sum(ask.count for ask in vm.wants if ask.whole)
     if most is not None and whole > most:
         return f"{whole} whole GPUs are more than the {most} PCI devices that one VM can have on vSphere"
-    asked = [ask for ask in items(vm) if ask.profile is not None]
-    found = []
-    for ask in asked:
-        models = cluster.catalogue.profile_models(str(ask.profile))
-        profile = models[0].profile(str(ask.profile)) if models else None
-        if profile is not None and profile.series:
-            found.append((ask.profile, models[0], profile))
-    if len(found) < 2:
+    vgpus = _vgpus(cluster, vm)
+    if len(vgpus) < 2:
         return None
-    if len(found) > cluster.platform.vgpus_per_vm:
+    if len(vgpus) > cluster.platform.vgpus_per_vm:
         most = cluster.platform.vgpus_per_vm
-        return f"{len(found)} vGPUs are more than the {most} that one VM can have on {cluster.platform}"
-    first = found[0]
-    for name, model, profile in found:
-        if not cluster.platform.has_fractional_multi_vgpu and profile.max_per_gpu != 1:
-            return f"{name} is no whole frame buffer, and before vSphere 8 one VM has several only of those"
-        if model.name != first[1].name:
-            return f"{first[0]} and {name} are of different boards and cannot be in one VM"
-        if profile.series != first[2].series:
-            return f"{first[0]} and {name} are of different series and cannot be in one VM"
-        if not profile.multi_vgpu:
-            return f"{name} cannot be beside another vGPU in one VM"
-        if profile.name != first[2].name and (profile.multi_vgpu_exclusive or first[2].multi_vgpu_exclusive):
-            return f"{first[0]} and {name} are of different types, of which one is exclusive"
-        if profile.name != first[2].name and not model.fractional_multi_vgpu and not model.mig:
-            return f"{first[0]} and {name} are of different types, which this board does not allow in one VM"
+        return f"{len(vgpus)} vGPUs are more than the {most} that one VM can have on {cluster.platform}"
+    return next((why for one in vgpus if (why := _unlike(cluster.platform, vgpus[0], one)) is not None), None)
+
+
+Vgpu = tuple[str, GpuModel, Profile]
+"""A vGPU as a VM asks for it: the type's name, the GPU model that has it, and what it is."""
+
+
+def _vgpus(cluster: Cluster, vm: Vm) -> list[Vgpu]:
+    found = []
+    for name in (ask.profile for ask in items(vm) if ask.profile is not None):
+        models = cluster.catalogue.profile_models(name)
+        profile = models[0].profile(name) if models else None
+        if profile is not None and profile.series:
+            found.append((name, models[0], profile))
+    return found
+
+
+def _unlike(platform: Platform, first: Vgpu, other: Vgpu) -> str | None:
+    """Why a vGPU cannot be in one VM with another, or with any; None: it can."""
+    (one, board, its), (name, model, profile) = first, other
+    if not platform.has_fractional_multi_vgpu and profile.max_per_gpu != 1:
+        return f"{name} is no whole frame buffer, and before vSphere 8 one VM has several only of those"
+    if model.name != board.name:
+        return f"{one} and {name} are of different boards and cannot be in one VM"
+    if profile.series != its.series:
+        return f"{one} and {name} are of different series and cannot be in one VM"
+    if not profile.multi_vgpu:
+        return f"{name} cannot be beside another vGPU in one VM"
+    if profile.name != its.name and (profile.multi_vgpu_exclusive or its.multi_vgpu_exclusive):
+        return f"{one} and {name} are of different types, of which one is exclusive"
+    if profile.name != its.name and not model.fractional_multi_vgpu and not model.mig:
+        return f"{one} and {name} are of different types, which this board does not allow in one VM"
     return None
 
 

@@ -6,15 +6,15 @@ Each function yields sentences. What all of it means is said in `placer.judge.ti
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 from placer.judge.stage import Presence, Spell, Stage
 from placer.judge.timeline import CLOCK, EVER, JOB_STEPS, NEVER, Act, Interval, Run, spans, told
-from placer_models.cluster import Vm
+from placer_models.cluster import Host, Vm
 from placer_models.motion import state_mib
-from placer_models.night import Consolidate, Evacuate, Job
+from placer_models.night import Consolidate, Evacuate, Job, LinkLimit
 
 Load = tuple[int, int, int, str]
 """From an instant until just before another, so much, by whom."""
@@ -63,44 +63,49 @@ def _crowded(loads: Iterable[Load], most: float) -> Iterator[tuple[int, int, str
 
 
 def _traffic(stage: Stage) -> Iterator[str]:
-    limits, hosts = stage.request.limits, stage.first.hosts
+    limits = stage.request.limits
     moves = [act for act in stage.begun if act.step.kind == "migrate"]
     count = len(moves)
     count += sum(act.step.kind == "migrate" and stage.midway.is_told(act) for act in stage.timeline.acts)
     if limits.most_moves is not None and count > limits.most_moves:
         yield f"{count} migrations, at most {limits.most_moves} are allowed"
     at_once: dict[str, list[Load]] = defaultdict(list)
-    links: dict[tuple[str, str], list[Load]] = defaultdict(list)
     for act in moves:
-        load = (act.start, act.end, 1, act.path)
-        ends = (str(act.step.leaves), str(act.step.reaches))
-        for host in ends:
-            at_once[host].append(load)
-        for label in dict.fromkeys(link.label for link in limits.links):
-            values = [hosts[host].labels.get(label) for host in ends]
-            if values[0] != values[1]:
-                for value in (value for value in values if value is not None):
-                    links[label, value].append(load)
+        for host in (str(act.step.leaves), str(act.step.reaches)):
+            at_once[host].append(_load(act))
     for host, loads in at_once.items():
         for instant, count, who in _crowded(loads, limits.moves_at_once_per_host):
             most = limits.moves_at_once_per_host
             yield f"{who}: {host} has {count} migrations under way at {told(instant)}, at most {most} are allowed"
     if limits.moves_at_once is not None:
-        for instant, count, who in _crowded(((act.start, act.end, 1, act.path) for act in moves), limits.moves_at_once):
+        for instant, count, who in _crowded(map(_load, moves), limits.moves_at_once):
             yield f"{who}: {count} migrations are under way at {told(instant)}, at most {limits.moves_at_once} may be"
     for link in limits.links:
-        for (label, value), loads in links.items():
-            if label != link.label:
-                continue
-            where = f"the link of {label} {value}"
-            if link.moves_at_once is not None:
-                for instant, count, who in _crowded(loads, link.moves_at_once):
-                    most = link.moves_at_once
-                    yield f"{who}: {where} has {count} migrations at {told(instant)}, at most {most} may be"
-            if link.mib_per_second is not None:
-                for instant, count, who in _crowded(loads, link.mib_per_second / limits.mib_per_second + 1e-9):
-                    rate = count * limits.mib_per_second
-                    yield f"{who}: {where} carries {rate:g} MiB/s at {told(instant)}, at most {link.mib_per_second:g}"
+        yield from _links(link, limits.mib_per_second, moves, stage.first.hosts)
+
+
+def _load(move: Act) -> Load:
+    return move.start, move.end, 1, move.path
+
+
+def _links(link: LinkLimit, rate: float, moves: Sequence[Act], hosts: Mapping[str, Host]) -> Iterator[str]:
+    """What links of one label bear too much, where each migration is given so many MiB per second."""
+    by_value: dict[str, list[Load]] = defaultdict(list)
+    for act in moves:
+        values = [hosts[str(host)].labels.get(link.label) for host in (act.step.leaves, act.step.reaches)]
+        if values[0] != values[1]:
+            for value in (value for value in values if value is not None):
+                by_value[value].append(_load(act))
+    for value, loads in by_value.items():
+        where = f"the link of {link.label} {value}"
+        if link.moves_at_once is not None:
+            for instant, count, who in _crowded(loads, link.moves_at_once):
+                most = link.moves_at_once
+                yield f"{who}: {where} has {count} migrations at {told(instant)}, at most {most} may be"
+        if link.mib_per_second is not None:
+            for instant, count, who in _crowded(loads, link.mib_per_second / rate + 1e-9):
+                most_mib = f"{count * rate:g} MiB/s at {told(instant)}, at most {link.mib_per_second:g}"
+                yield f"{who}: {where} carries {most_mib}"
 
 
 def _store(stage: Stage) -> Iterator[str]:

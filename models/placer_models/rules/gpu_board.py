@@ -16,11 +16,10 @@ can be listed (it takes new items of one kind only), and a GPU with very many VM
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 
-from placer_models.gpus import Layout, Pick, Sharing, Use, free_slots, layouts
-from placer_models.gpus_row import units_at
+from placer_models.gpus import Layout, Pick, Sharing, Use, layouts
+from placer_models.gpus_orders import in_any_order
 from placer_models.gpus_together import misfit, zones
 from placer_models.gpus_use import POSITIONAL, Held, use_for
 from placer_models.rules.gpu_dealing import Dealer
@@ -67,13 +66,25 @@ class Seats:
             self.exact = self._listable()
             if not self.exact:
                 self.board.rough(self.place)
+        supply, staying = self._offer()
+        self._serve(supply)
+        here = {id(vms): count for vms, count in self.board.here(self.place)}
+        for vms, terms in staying:
+            self.board.equal([*terms, (-1, here[id(vms)])], 0)
+        cluster, host = self.board.scene.cluster, self.place.host
+        dealer = Dealer(cluster, host, self.pick, self.rows, self.choices, self.demands, self.arriving)
+        self.board.reader(self.place, dealer.read)
+
+    def _offer(self) -> tuple[Mapping[Kind, list[Term]], Collection[tuple[VmClass, list[Term]]]]:
+        """Let the GPUs of each row take layouts: the seats of each kind that they offer, and how many of each class of
+        residents stay, hold by hold.
+        """
         offered: dict[tuple[int, int], list[Term]] = defaultdict(list)  # kinds by their tuple: hashing them takes long
-        staying: dict[tuple[int, int], list[Term]] = defaultdict(list)
-        classes: dict[tuple[int, int], VmClass] = {}
+        staying: dict[tuple[int, int], tuple[VmClass, list[Term]]] = {}
         for number, row in enumerate(self.rows):
             taken: list[Term] = []
             for resident in row.residents:
-                classes[(id(resident.vms), resident.hold)] = resident.vms
+                staying.setdefault((id(resident.vms), resident.hold), (resident.vms, []))
             for choice in self._choices(number, row):
                 self.choices.append(choice)
                 taken.append((1, choice.count))
@@ -81,7 +92,7 @@ class Seats:
                     if copies:
                         offered[id(choice.kinds), index].append((copies, choice.count))
                 for resident in choice.staying:
-                    staying[(id(resident.vms), resident.hold)].append((1, choice.count))
+                    staying[id(resident.vms), resident.hold][1].append((1, choice.count))
             if self.exact:
                 self.board.equal([*taken, (-1, row.size)], 0)
             elif any(count is not row.size for _, count in taken):
@@ -90,13 +101,7 @@ class Seats:
         supply: dict[Kind, list[Term]] = defaultdict(list)
         for (several, index), terms in offered.items():
             supply[kinds[several][index]] += terms
-        self._serve(supply)
-        here = {id(vms): count for vms, count in self.board.here(self.place)}
-        for key, vms in classes.items():
-            self.board.equal([*staying[key], (-1, here[id(vms)])], 0)
-        cluster, host = self.board.scene.cluster, self.place.host
-        dealer = Dealer(cluster, host, self.pick, self.rows, self.choices, self.demands, self.arriving)
-        self.board.reader(self.place, dealer.read)
+        return supply, staying.values()
 
     def _must_be_exact(self) -> bool:
         """Whether seats may not be left empty: where a rule looks at what is left, where shares of one ask are dealt by
@@ -143,27 +148,33 @@ class Seats:
         self, number: int, row: Row
     ) -> Iterator[tuple[Sharing, tuple[Resident, ...], Layout, tuple[Kind, ...], Held]]:
         model = self.board.scene.cluster.catalogue.find(row.gpu.model)
-        for stay in row.leavings(self.board.narrowed):
+        for sharing, stay, kinds, holds in self._ways(number, row, self.board.narrowed):
+            if not (kinds or stay or self.exact):
+                continue
+            for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
+                if any(layout.counts) or (sharing == row.sharings[0] and (self.exact or row.residents)):
+                    yield sharing, stay, layout, kinds, holds
+
+    def _ways(
+        self, number: int, row: Row, narrowed: Callable[[], None]
+    ) -> Iterator[tuple[Sharing, tuple[Resident, ...], tuple[Kind, ...], Held]]:
+        """In which sharing a row's GPUs may be and who may stay on them, with the kinds of seats wanted there, and what
+        those who stay hold.
+        """
+        for stay in row.leavings(narrowed):
             holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
             for sharing in row.sharings[:1] if holds else row.sharings:
-                kinds = self._kinds(number, row, sharing)
-                if not (kinds or stay or self.exact):
-                    continue
-                for layout in self._layouts(kinds, sharing, model.row_units(sharing), holds):
-                    if any(layout.counts) or (sharing == row.sharings[0] and (self.exact or row.residents)):
-                        yield sharing, stay, layout, kinds, holds
+                yield sharing, stay, self._kinds(number, row, sharing), holds
 
     def _listable(self) -> bool:
         """Whether there are few enough layouts to list them all for a goal."""
         catalogue = self.board.scene.cluster.catalogue
         for number, row in enumerate(self.rows):
             model = catalogue.find(row.gpu.model)
-            for stay in row.leavings(lambda: None):
-                holds = (*row.fixed, *((resident.use, resident.slot) for resident in stay))
-                for sharing in row.sharings[:1] if holds else row.sharings:
-                    uses = [kind.use for kind in self._kinds(number, row, sharing)]
-                    if layouts(uses, model.row_units(sharing), holds, maximal=False, limit=MOST_FOR_GOALS) is None:
-                        return False
+            for sharing, _, kinds, holds in self._ways(number, row, lambda: None):
+                uses = [kind.use for kind in kinds]
+                if layouts(uses, model.row_units(sharing), holds, maximal=False, limit=MOST_FOR_GOALS) is None:
+                    return False
         return True
 
     def _layouts(self, kinds: tuple[Kind, ...], sharing: Sharing, units: int, holds: Held) -> list[Layout]:
@@ -255,35 +266,6 @@ def one_kind_each(uses: list[Use], units: int, holds: Held, pick: Pick) -> list[
                 counts = tuple(len(layout.seats) if j == i else 0 for j in range(len(uses)))
                 found.append(Layout(counts, tuple((i, slot) for _, slot in layout.seats)))
     return found
-
-
-def in_any_order(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> bool:
-    """Whether these items all find room in whatever order they come; where the manager takes the first legal slots,
-    also on the same units.
-    """
-    ends = _ends(uses, units, holds, pick)
-    return ends is not None and (pick != "first" or len(ends) == 1)
-
-
-@lru_cache(maxsize=65536)
-def _ends(uses: tuple[Use, ...], units: int, holds: Held, pick: Pick) -> frozenset[int] | None:
-    """The units that may be taken in the end, as bit masks; None: some order leaves an item without a slot."""
-    if not uses:
-        return frozenset([sum(units_at(slot or 0, use.units) for use, slot in holds)])
-    found: set[int] = set()
-    for i, use in enumerate(uses):
-        if use in uses[:i]:
-            continue
-        slots = free_slots(use, units, holds)
-        if not slots:
-            return None
-        for slot in slots[:1] if pick == "first" else slots:
-            after = tuple(sorted((*holds, (use, slot)), key=repr))
-            ends = _ends(uses[:i] + uses[i + 1 :], units, after, pick)
-            if ends is None:
-                return None
-            found |= ends
-    return frozenset(found)
 
 
 def _minus(terms: list[Term]) -> list[Term]:
