@@ -74,7 +74,7 @@ def _merged(anew: Question, question: Question, survey: Survey, budget: Budget) 
         return Anew()
     figures = figures_of(anew.scene, anew.rules)
     try:
-        merged = Merged(anew.scene, survey, anew.rules, [goal], anew.search, budget, figures)
+        merged = Merged(replace(anew, goals=[goal]), survey, budget, figures)
     except TooLarge:
         return Anew()
     bound, prices = merged.bound(0, []), merged.prices([1.0])

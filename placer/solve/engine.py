@@ -4,7 +4,6 @@ better: by columns where many hosts are alike, by prices where far too much is a
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,16 +12,14 @@ from placer.memory import affordable
 from placer.solve.alike import Alike
 from placer.solve.anew import dealt_anew
 from placer.solve.answer import Answer
-from placer.solve.board import TooLarge
-from placer.solve.bound import Relaxation
 from placer.solve.budget import Budget
 from placer.solve.exchange import Exchanger
 from placer.solve.improve import Improver
 from placer.solve.known import Known
 from placer.solve.market import Market
-from placer.solve.merged import Merged
 from placer.solve.moving import Summed, rearranged
 from placer.solve.question import Question
+from placer.solve.relaxed import Relaxed
 from placer.solve.run import Outcome
 from placer.solve.start import aligned, lopsided, tight
 from placer.solve.survey import Survey
@@ -44,17 +41,11 @@ SHARE = 0.6
 ANEW_SHARE = 0.3
 """The part of the time that a bound for any number of moves takes at most: it is had before all others."""
 
-UNKNOWNS_PER_SECOND = 2_000
-"""How fast a relaxation is sure to be built and solved."""
-
 MANY_ASKED, FEW_STARTS = 5_000, 3
 """So many requests take fewer first answers: neighbourhoods do more with the time."""
 
 FAR = 0.001
 """By what part of its bound a score is lower, at least, for hosts to choose at prices."""
-
-SHARPENED_PER_SECOND = 3_000
-"""How fast a bound in whole numbers is found, in unknowns."""
 
 PATIENCE = 10
 """Neighbourhoods in a row without a gain after which the search ends."""
@@ -103,11 +94,10 @@ class _Large:
         self.groups = survey.alike(
             self.scene, [host.name for host in self.cluster.hosts.values() if host.state == "up"]
         )
-        self.merged: Merged | None = None
         self.firsts: list[list[Stand]] = []
         self.moves: list[Stand] = []
         self._plain = plain(self.goals)
-        self._bound_seconds = 0.0
+        self.relaxed = Relaxed(question, self._plain, survey, self.known, budget)
 
     @property
     def alike(self) -> bool:
@@ -133,6 +123,10 @@ class _Large:
             for kind, count in kinds.items()
             if self.survey.admits(names[0], one[kind])
         )
+
+    def _relaxed_size(self) -> int:
+        """How many pairs of a class of VMs that wait and a group of hosts alike there are."""
+        return sum(self.survey.admits(names[0], hosts[0]) for names in self.orders.waiting for hosts in self.groups)
 
     def outcome(self) -> Outcome:
         """What is known at the end."""
@@ -164,26 +158,20 @@ class _Large:
         """Whether the goals that need no exact layouts are closed, by merging hosts."""
         with self.budget.spending.part("bounds"):
             if len(self.firsts) == 1:
-                self._merge()
-            if self.merged is not None:
-                self._bounds(self.merged)
+                self.relaxed.merge()
+            self.relaxed.bound()
         return self.known.closed(self._plain)
-
-    def _merge(self) -> None:
-        goals, figures = self.goals[: self._plain], self.answer.first_figures
-        try:
-            self.merged = Merged(self.scene, self.survey, self.rules, goals, self.settings, self.budget, figures)
-        except TooLarge:
-            return
 
     def _dealt(self) -> bool:
         """Whether hosts that choose at prices have made a better answer: asked where much more might be had."""
         number = self._first_open()
-        bound, score, goals = self.known.bounds[number], self.answer.counted()[number], self.goals[: number + 1]
-        if self.merged is None or self.alike or bound is None or bound - score <= FAR * bound:
+        bound, score = self.known.bounds[number], self.answer.counted()[number]
+        merged = self.relaxed.merged
+        if merged is None or self.alike or bound is None or bound - score <= FAR * bound:
             return False
         with self.budget.spending.part("prices"):
-            market = Market(self.scene, self.survey, self.rules, goals, self.settings, self.budget, self.merged)
+            question = replace(self.question, goals=self.goals[: number + 1])
+            market = Market(question, self.survey, self.budget, merged)
             stands = market.deal(self.answer.counted(), SHARE * self.budget.left)
             if market.left:  # no time for all: they keep what they have
                 others = (stand for stand in self.answer.stands.values() if stand.host in market.left)
@@ -192,8 +180,8 @@ class _Large:
             if better:
                 self.improver.fill()
         with self.budget.spending.part("bounds"):
-            self._bounds(self.merged)
-            self._sharpen()
+            self.relaxed.bound()
+            self.relaxed.sharpen()
         return better
 
     def _first_open(self) -> int:
@@ -208,19 +196,18 @@ class _Large:
             self.improver.fill()
             return self.outcome()
         columns = None if movable else Alike.of(self.question, self.budget)
-        relaxation: Merged | Relaxation | None = None if movable else self.merged
         if columns is not None:
             for stands in self.firsts:
                 columns.columns.take(stands)
             with self.budget.spending.part("columns"):
                 columns.choose(self.known, self.improver)
-        elif not movable and relaxation is None:
-            relaxation = self._relaxation()
+        elif not movable and self.relaxed.merged is None:
+            self.relaxed.relax(self._relaxed_size())
         if movable and self.cluster.platform.slot_choice != "worst-case":
             self._exchange(movable)
             return self.outcome()
         end = self.budget.deadline
-        self.budget.deadline -= 0 if relaxation is None else self._for_bounds()
+        self.budget.deadline -= 0 if movable else self.relaxed.seconds()
         if not movable:
             self._sweep()
         self._run(self._plain, movable)
@@ -228,10 +215,10 @@ class _Large:
             with self.budget.spending.part("bounds"):
                 columns.bound(self.known)
         self.budget.deadline = end
-        if relaxation is not None:
+        if not movable:
             with self.budget.spending.part("bounds"):
-                self._bounds(relaxation, further=True)
-                self._sharpen()
+                self.relaxed.bound(further=True)
+                self.relaxed.sharpen()
         if self._plain < len(self.goals):
             self._run(len(self.goals), movable)
         if self.budget.over():
@@ -274,43 +261,3 @@ class _Large:
                 break
         self.moves = exchanger.moves
         self.improver.fill()
-
-    # bounds
-
-    def _for_bounds(self) -> float:
-        """The seconds that are kept for bounds once the search has ended."""
-        open_ = sum(map(self.known.open, range(self._plain)))
-        whole = 0.0 if self.merged is None else self.merged.size / SHARPENED_PER_SECOND
-        return min((1 - SHARE) / 2 * self.budget.left, open_ * self._bound_seconds + whole)
-
-    def _sharpen(self) -> None:
-        """The bound of the first goal that is open, in whole numbers; where that closes it, of the next."""
-        for number in range(self._plain):
-            if self.merged is not None and self.known.open(number) and not self.budget.over():
-                self.known.keep(number, self.merged.sharper(number, self.answer.counted()))
-            if self.known.open(number):
-                return
-
-    def _relaxation(self) -> Relaxation | None:
-        size = sum(self.survey.admits(names[0], hosts[0]) for names in self.orders.waiting for hosts in self.groups)
-        most = int(UNKNOWNS_PER_SECOND * SHARE * self.settings.time_limit_seconds)
-        if size > affordable(self.settings.memory_limit_mib, most):
-            return None
-        try:
-            relaxation = Relaxation(self.scene, self.survey, self.rules, self.goals[: self._plain], self.budget)
-        except TooLarge:
-            return None
-        self._bounds(relaxation)
-        return relaxation
-
-    def _bounds(self, relaxation: Merged | Relaxation, *, further: bool = False) -> None:
-        """The bounds of the first goals, up to the first one that is open; the `further` ones, too, once the scores of
-        those before them are final.
-        """
-        for number in range(self._plain):
-            if self.known.open(number) and not self.budget.over():
-                begun = time.monotonic()
-                self.known.keep(number, relaxation.bound(number, self.answer.counted()))
-                self._bound_seconds = max(self._bound_seconds, time.monotonic() - begun)
-            if self.known.open(number) and not further:
-                return

@@ -25,13 +25,11 @@ from placer.solve.conditions import reading
 from placer.solve.figures import free
 from placer.solve.merged import Merged, MergedBoard
 from placer.solve.patch import sort_of
+from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.cluster import Vm
-from placer_models.decision import Search
-from placer_models.goals.goal import Goal
 from placer_models.rules.gpu import GpuRule
-from placer_models.rules.rule import Rule
-from placer_models.scene import Scene, Stand
+from placer_models.scene import Stand
 
 TOGETHER = 4
 """Hosts that choose together: more make no better answer, and take longer."""
@@ -50,20 +48,12 @@ MOST_UNKNOWNS, WORK = 5_000, 0.1
 
 
 class Market:
-    """Hosts and VMs, for the last of some goals, of which more is better; `merged` is the relaxation of the whole."""
+    """Hosts and VMs, for the last of a question's goals, of which more is better; `merged` is its relaxation."""
 
-    def __init__(
-        self,
-        scene: Scene,
-        survey: Survey,
-        rules: Sequence[Rule],
-        goals: Sequence[Goal],
-        search: Search,
-        budget: Budget,
-        merged: Merged,
-    ) -> None:
-        self._scene, self._survey, self._rules, self._goals = scene.copy(), survey, rules, goals
-        self._search, self._budget, self._merged, self._alone = search, budget, merged, merged.alone
+    def __init__(self, question: Question, survey: Survey, budget: Budget, merged: Merged) -> None:
+        self._scene, self._survey, self._rules = question.scene.copy(), survey, question.rules
+        self._goals, self._search = question.goals, question.search
+        self._budget, self._merged, self._alone = budget, merged, merged.alone
         self._stands: list[Stand] = []
         self.left: set[str] = set()
         """The hosts that had no turn."""

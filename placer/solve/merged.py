@@ -25,12 +25,11 @@ from placer.solve.bound import Linear
 from placer.solve.budget import Budget
 from placer.solve.figures import most_alone
 from placer.solve.pieces import pieces
+from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer.warm.columns import Columns
 from placer.warm.states import Ints
 from placer_models.cluster import Vm
-from placer_models.decision import Search
-from placer_models.goals.goal import Goal
 from placer_models.gpus_together import zones
 from placer_models.gpus_use import held
 from placer_models.rules.gpu import GpuRule
@@ -127,22 +126,14 @@ class Alone:
 
 
 class Merged:
-    """The merged relaxation of a whole cluster for some goals, nobody moving. Raises TooLarge."""
+    """The merged relaxation of a question, nobody moving; `figures` are those of its scene. Raises TooLarge."""
 
-    def __init__(
-        self,
-        scene: Scene,
-        survey: Survey,
-        rules: Sequence[Rule],
-        goals: Sequence[Goal],
-        search: Search,
-        budget: Budget,
-        figures: Columns,
-    ) -> None:
+    def __init__(self, question: Question, survey: Survey, budget: Budget, figures: Columns) -> None:
+        scene, goals, search = question.scene, question.goals, question.search
         self._goals, self._search, self._budget = goals, search, budget
-        kept = [rule for rule in rules if not rule.soft and rule.by_host and _mergeable(rule, scene)]
+        local = [rule for rule in question.rules if not rule.soft and rule.by_host]
+        kept = [rule for rule in local if _mergeable(rule, scene)]
         self.alone = Alone(scene, survey, figures)
-        local = [rule for rule in rules if not rule.soft and rule.by_host]
         groups = merged_groups(scene, survey, local, self.alone)
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
         self._made = scene, kept, goals, scene.cluster.asked

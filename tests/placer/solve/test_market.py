@@ -14,6 +14,7 @@ from placer.solve.budget import Budget
 from placer.solve.figures import figures_of
 from placer.solve.market import Market
 from placer.solve.merged import Merged
+from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
 from placer_models.scene import Scene, Stand
@@ -27,9 +28,8 @@ def market_of(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1) -> M
     rules, all_goals = decision.rules_of(made.rules), decision.goals_of(cluster)[:goals]
     scene, survey = Scene.now(cluster), Survey(cluster, rules, all_goals)
     budget = Budget(time.monotonic() + 60)
-    figures = figures_of(scene, rules)
-    merged = Merged(scene, survey, rules, all_goals, decision.search, budget, figures)
-    return Market(scene, survey, rules, all_goals, decision.search, budget, merged)
+    question = Question(scene, rules, all_goals, decision.search, budget.deadline)
+    return Market(question, survey, budget, Merged(question, survey, budget, figures_of(scene, rules)))
 
 
 def dealt(made: Snapshot, kind: str = "gpu_allocation", goals: int = 1, wanted: tuple[int, ...] = ()) -> list[Stand]:

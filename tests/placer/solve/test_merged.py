@@ -12,6 +12,7 @@ from placer import place
 from placer.solve.budget import Budget
 from placer.solve.figures import figures_of
 from placer.solve.merged import Alone, Merged, merged_groups
+from placer.solve.question import Question
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
 from placer_models.rules.rule import Rule
@@ -31,7 +32,9 @@ def merged(snapshot: Snapshot) -> Merged:
     survey = Survey(cluster, rules, goals)
     scene = Scene.now(cluster)
     figures = figures_of(scene, rules)
-    return Merged(scene, survey, rules, goals, decision.search, Budget(time.monotonic() + 60), figures)
+    budget = Budget(time.monotonic() + 60)
+    question = Question(scene, rules, goals, decision.search, budget.deadline)
+    return Merged(question, survey, budget, figures)
 
 
 def alone(scene: Scene, survey: Survey, rules: Sequence[Rule]) -> Alone:
