@@ -111,7 +111,9 @@ class _Look:
         """The steps of a VM that are done or still to come, if it is where some of them have brought it."""
         past = [step for step in steps if step.start < self.at]
         now: Place = (vm.power, vm.host if vm.power == "on" else None)
-        done = next((k for k in range(len(past), -1, -1) if place_after(past[:k], home) == now), None)
+        fitting = [k for k in range(len(past), -1, -1) if place_after(past[:k], home) == now]
+        ended = (k for k in fitting if k == 0 or self._has_ended(past[k - 1], vm))
+        done = next(ended, fitting[0] if fitting else None)
         if done is None:
             self._say(f"{vm.name} was {_said(place_after(past, home))}, and is {_said(now)}")
             if vm.power != "on":  # nobody who was stopped by others is started
@@ -133,6 +135,10 @@ class _Look:
                 yield step
             else:
                 self._say(f"step {step.id} names a host that is gone")
+
+    def _has_ended(self, step: Step, vm: Vm) -> bool:
+        """Whether a step of a VM is over, be it before its time: it has the GPUs then that the step was to give it."""
+        return step.end <= self.at or {one.gpu for one in step.gpus} == {at.gpu for ask in vm.gpus for at in ask.at}
 
     def _fail(self, vm: Vm, now: Place, steps: Sequence[Step]) -> None:
         for step in steps:

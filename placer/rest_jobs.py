@@ -106,8 +106,11 @@ class Runs:
             return None if freed.from_ >= self.at else freed.model_copy(update={"until": self.at})
         mine = [run for run in runs if run.host == freed.host and freed.from_ <= run.start < freed.until]
         until = max([freed.until, *(run.end for run in mine)])
-        if freed.from_ < self.at and self._there(freed.host):
+        if freed.from_ < self.at and (there := self._there(freed.host)):
             until = self.at
+            if not mine:  # of a run it is said that it has to stop
+                free = f"was to be free until {told(CLOCK.seconds(freed.until))}"
+                self.said.append(f"{there[0]} stands on {host.name}, which {free}")
             if not any(run.start < self.at for run in mine):
                 return None
         return freed.model_copy(update={"until": until})

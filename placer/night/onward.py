@@ -152,9 +152,10 @@ class _Onward:
             first[freed.host] = min(since, first.get(freed.host, since))
         last = max(first.values(), default=0)
         freed_in_all = before.get("hosts-freed", 0)
-        if freed_in_all > self._freed_before():
-            spare = before.get("downtime", 10**9)
-            seconds = emptying(self._night, spare, None).soonest(freed_in_all)
+        if freed_in_all > self._freed_before():  # those that were free before need not be so for the first time
+            found = emptying(self._night, before.get("downtime", 10**9), None)
+            found = replace(found, leavers={host: its for host, its in found.leavers.items() if host not in first})
+            seconds = found.soonest(freed_in_all - len(first))
             last = max(last, clock.seconds(self._rest.at) + within(self._hours, seconds) if seconds else 0)
         return last
 

@@ -341,3 +341,23 @@ def test_a_bound_reckons_with_a_rule_that_was_broken_as_the_night_began() -> Non
     found = go_on(fresh, plan)
     assert verify(fresh, found) == []
     assert (found.score["hosts-freed"], found.bound["hosts-freed"]) == (1, 1)
+
+
+def test_no_bound_asks_a_host_that_was_free_in_the_first_night_to_be_so_for_the_first_time_in_the_second() -> None:
+    nights = [
+        {"from": f"2026-11-{day}T22:00:00+01:00", "until": f"2026-11-{day + 1}T06:30:00+01:00"} for day in (20, 21)
+    ]
+    slow = {"measured": {"migrate_seconds": 3600}}
+    vms = [desk("slow", "esx01") | slow, desk("desk", "esx02"), desk("stays", "esx03", live_migrate=False)]
+    hosts, limits = [host("esx01"), host("esx02"), host("esx03")], {"moves_at_once_per_host": 2}
+    snapshot, plan = night(hosts, vms, [], windows=nights, limits=limits)
+    assert plan.score["hosts-freed"] == 2
+    fresh = seen(snapshot, plan, clock("05:29:30"))
+    stranger = {**desk("stranger", "esx02", suspend=True), "gpus": []}
+    values = fresh.model_dump(mode="json", by_alias=True, exclude_none=True)
+    fresh = Snapshot.of({**values, "vms": [*values["vms"], stranger]})
+    found = go_on(fresh, plan)
+    assert verify(fresh, found) == []
+    assert found.score["hosts-freed"] == 2
+    assert found.continued is not None
+    assert found.continued.said == ("stranger stands on esx02, which was to be free until 2026-11-21T05:29:41Z",)

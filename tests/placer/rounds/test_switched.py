@@ -137,6 +137,17 @@ def test_a_host_that_is_lost_leaves_its_gpus_as_they_are_and_who_is_down_runs_el
     assert [step.host for step in found.steps if step.vm == "cad"][-1] == "h2"
 
 
+def test_who_was_to_sleep_and_to_wake_on_another_gpu_and_has_its_own_was_not_suspended() -> None:
+    both = [gpu("A40", "same-size", "mixed-size") for _ in range(2)]
+    vms = [quick("a", want("A40-24Q", "g0/0"), on="h1", may="suspend")]
+    night, plan = switched([host("h1", *both)], vms, sharing="mixed-size", gpus=["g0"])
+    down, up = (step for step in plan.steps if step.vm == "a")
+    found = onward(night, plan, up.start + timedelta(seconds=1), [down.id])
+    assert found.continued is not None
+    assert any(said.endswith(f"(step {down.id}), and is on h1") for said in found.continued.said)
+    assert found.score["modes-set"] == 0
+
+
 def test_what_a_host_has_been_changed_to_counts_though_it_is_lost_then() -> None:
     night, plan = shared()
     step = [step for step in plan.steps if step.kind == "set-mode"][-1]
