@@ -13,6 +13,10 @@ NOT_ALL_PROVEN = "the search ended by itself; some goals are not at their bound"
 """Likewise, where they are all known."""
 
 
+PROVEN_IN_PART = "proven; the time limit ended a part of the search"
+"""Likewise, where every goal is at its bound, but another such answer may be found on another day."""
+
+
 def closing(
     scores: Mapping[str, int], bounds: Mapping[str, int | None], status: str, stopped: str
 ) -> dict[str, object]:
@@ -31,5 +35,5 @@ def closing(
 
 def _why(proven: bool, unbounded: bool, stopped: str) -> str:
     if proven and stopped != "interrupted":
-        return "proven"
+        return PROVEN_IN_PART if stopped == "time limit" else "proven"
     return (NOT_ALL_BOUNDED if unbounded else NOT_ALL_PROVEN) if stopped == "proven" else stopped
