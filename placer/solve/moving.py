@@ -56,7 +56,7 @@ def rearranged(
     if worth:
         columns.bounded_at(inventory.by_kind(worth))
     prices = columns.generate((1 - SHARE) * budget.left)
-    bound = math.floor(columns.bound + 1e-6) if inventory.exact and math.isfinite(columns.bound) else None
+    bound = int(columns.bound) if inventory.exact and math.isfinite(columns.bound) else None
     if prices is None or any(rule.exact and not rule.soft for rule in question.rules):
         return Rearranged(bound, settled=columns.settled)  # such rules take too long to be asked about every step
     chosen = columns.whole(prices, WHOLE_SHARE * budget.left, MOST_CHANGES)

@@ -94,7 +94,12 @@ class MovingColumns:
         kinds, move, least = np.round(kinds / PART) * PART, 0.0, math.inf
         while (bound := self._round(Prices(kinds, move, np.zeros(0)), learning=False)[0]) < least:
             least, move = bound, max(LEAST_MOVE, STEP * move)
-        self.bound = min(self.bound, least)
+        self._keep(least)
+
+    def _keep(self, bound: float) -> None:
+        """Keep what nobody beats, in whole numbers."""
+        if math.isfinite(bound):
+            self.bound = min(self.bound, math.floor(bound + 1e-6))
 
     def generate(self, until: float) -> Prices | None:
         """Add changes until none helps any more, or the budget's `left` has come down to `until`; the last prices."""
@@ -113,7 +118,8 @@ class MovingColumns:
         rounds, slow = STEADY_ALL if self._every == 1 else STEADY
         bound, best, totals = math.inf, asked, [-math.inf] * rounds
         while prices is not None and not self._budget.short(until):
-            if prices.total < (1 + slow) * totals[-rounds]:
+            reached = not prices.bought and prices.total >= self._part() * self.bound
+            if reached or prices.total < (1 + slow) * totals[-rounds]:
                 self.settled = self._every == 1
                 break
             totals.append(prices.total)
@@ -133,7 +139,7 @@ class MovingColumns:
                 near = bound - prices.total <= NEAR * prices.total
                 asked = self._kept(_between(best if near else asked, prices))
         if self._every == 1:
-            self.bound = min(self.bound, bound)
+            self._keep(bound)
         return asked, prices
 
     def _kept(self, asked: Prices) -> Prices:

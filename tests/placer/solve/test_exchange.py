@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from placer import place, verify
+from placer_models.document import dump
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import deciding, gpu_hosts, never_whole, shares, snapshot
@@ -56,3 +58,20 @@ def test_bound_holds_however_many_moves_there_are(monkeypatch: pytest.MonkeyPatc
     running = [on(f"r{i}", f"h{i}", 1, 400) for i in range(4)]
     answer = answered(snapshot(gpu_hosts(4, 1), [*running, *shares(1000, 1000, 1000)]), 2, monkeypatch)
     assert answer.score["gpu-milli"] <= (answer.bound["gpu-milli"] or 0) == 2000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moves_that_end_by_themselves_are_the_same_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = Random(seed)
+    hosts = gpu_hosts(8, 2)
+    running = [
+        {**on(f"r{h}{g}{i}", f"h{h}", 1, 0), "gpus": [{"milli": milli, "at": [{"gpu": str(g)}]}]}
+        for h in range(8)
+        for g in range(2)
+        for i, milli in enumerate(chance.choice([(300, 400), (550,), (250, 250), (700,)]))
+    ]
+    made = snapshot(hosts, [*running, *shares(*(chance.choice([450, 600, 1000]) for _ in range(8)))])
+    one, other = answered(made, 6, monkeypatch), answered(made, 6, monkeypatch)
+    assert one.stopped in ("proven", "no neighbourhood of hosts could be improved")
+    assert dump(one) == dump(other)
+    assert one.score["gpu-milli"] <= (one.bound["gpu-milli"] or 0)

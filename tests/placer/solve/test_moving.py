@@ -6,15 +6,19 @@ import time
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from placer.power_on import _movable
 from placer.solve import moving_columns
 from placer.solve.budget import Budget
+from placer.solve.inventory import Inventory
 from placer.solve.moving import rearranged
+from placer.solve.moving_columns import MovingColumns
 from placer.solve.question import Question
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
+from placer_models.goals.gpu_milli import GpuMilli
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import deciding, gpu_hosts, shares, snapshot
@@ -84,6 +88,17 @@ def test_nobody_beats_the_bound_and_every_move_is_carried_out(seed: int) -> None
     assert moves <= question.most_moves
     assert given <= most
     assert bound is None or bound >= most
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nobody_beats_the_bound_at_any_prices(seed: int) -> None:
+    chance = Random(300 + seed)
+    question = asked(some(chance), chance.randint(1, 4))
+    survey = Survey(question.cluster, question.rules, question.goals)
+    inventory = Inventory(question.scene, survey, question.rules, GpuMilli(), question.movable)
+    columns = MovingColumns(inventory, question.most_moves, Budget(question.deadline))
+    columns.bounded_at(np.array([chance.randint(0, 1200) for _ in inventory.kinds], dtype=np.float64))
+    assert columns.bound >= best(question)
 
 
 def test_chain_of_moves_is_found_and_carried_out_in_order() -> None:
