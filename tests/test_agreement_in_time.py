@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -281,7 +282,7 @@ EITHER, TURNS = WORLDS[1], next(world for world in WORLDS if world.reaches == 0)
 
 
 def test_a_bound_that_forgets_about_turns_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placer.consolidate.for_every_plan", lambda night, outcome: outcome)
+    monkeypatch.setattr(import_module("placer.consolidate"), "for_every_plan", lambda night, outcome: outcome)
     assert any("is bounded by 1" in said for said in disagreements(TURNS))
 
 

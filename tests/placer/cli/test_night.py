@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-import placer.consolidate
 from placer.cli import main
 from placer.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NO_ANSWER, SOME_NOT
 from placer.cli.night_options import request_of
@@ -138,5 +138,5 @@ def test_how_the_search_ended_is_the_exit_code(
     desk: Path, monkeypatch: pytest.MonkeyPatch, update: dict[str, Any], code: int
 ) -> None:
     plan = Plan(status="feasible").model_copy(update=update)
-    monkeypatch.setattr(placer.consolidate, "consolidate", lambda *words, **more: plan)
+    monkeypatch.setattr(import_module("placer.consolidate"), "consolidate", lambda *words, **more: plan)
     assert consolidate("asks.json").exit_code == code
