@@ -162,10 +162,7 @@ def _proxlb(snapshot: Snapshot, row: Row, peer: Path | None, balanciness: int) -
         said = "not installed: python -m bench peers --install-proxlb DIR, then --proxlb DIR"
         return {"peer": name, "status": "absent", "said": said}
     with tempfile.TemporaryDirectory() as folder:
-        scenarios, report = Path(folder) / "scenarios", Path(folder) / "report.md"
-        scenarios.mkdir()
-        (scenarios / "scenario.yaml").write_text(scenario(snapshot, row.hosts, balanciness), encoding="utf-8")
-        command = [str(program), "--scenarios", str(scenarios), "--markdown", str(report), "--quiet"]
+        command, report = proxlb.call(program, scenario(snapshot, row.hosts, balanciness), Path(folder))
         ended = watch(
             command,
             Path(folder) / "errors",

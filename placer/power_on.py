@@ -28,6 +28,7 @@ from placer_models.snapshot import Snapshot
 from placer_models.words import few
 
 if TYPE_CHECKING:
+    from placer.solve.question import Question
     from placer.solve.run import Outcome
 
 Progress = Callable[[str, int, "int | None"], None]
@@ -68,13 +69,27 @@ def _placed(
     with spending.part("looking"), limit.look:
         before = Scene.now(cluster)
         now = broken(before, rules)
+    from placer.solve.question import Question  # here, because ortools takes most of a second to load
+
     standing = sum(1 for _ in before.stands())
 
     def kept(started: Collection[str]) -> float:
         off = {tuple(rule.vm_key(cluster.vms[vm]) for rule in rules) for vm in cluster.asked if vm not in started}
         return limit.kept(len(off), len(cluster.hosts), standing)
 
-    outcome, order = _search(before, rules, goals, decision, limit, kept, moves, progress, spending)
+    question = Question(
+        before,
+        rules,
+        goals,
+        decision.search,
+        limit.deadline,
+        kept=kept,
+        movable=_movable(before, rules) if moves else frozenset(),
+        most_moves=moves,
+        progress=progress,
+        spending=spending,
+    )
+    outcome, order = _search(question, limit)
     if spending.cut and outcome.stopped != "interrupted":
         outcome = replace(outcome, stopped="time limit")  # if only of some part
     if limit.interrupted and outcome.stopped == "time limit":
@@ -90,40 +105,15 @@ def _placed(
         return _scored(answer, goals, counted, outcome, Explainer(replay.scene, rules, before), limit)
 
 
-def _search(
-    before: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[Goal],
-    decision: Decision,
-    limit: Limit,
-    kept: Callable[[Collection[str]], float],
-    moves: int,
-    progress: Progress | None,
-    spending: Spending,
-) -> tuple[Outcome, Order]:
+def _search(question: Question, limit: Limit) -> tuple[Outcome, Order]:
     """Targets that an order reaches: a set of moves that none does is forbidden, and the search goes on."""
-    from placer.solve.guarded import solve  # here, because ortools takes most of a second to load
-    from placer.solve.question import Question
+    from placer.solve.guarded import solve
 
-    movable = _movable(before, rules) if moves else frozenset()
+    before, rules = question.scene, question.rules
     forbidden: list[list[Stand]] = []
     free: Outcome | None = None
     while True:
-        outcome = solve(
-            Question(
-                before,
-                rules,
-                goals,
-                decision.search,
-                limit.deadline,
-                kept=kept,
-                movable=movable,
-                most_moves=moves,
-                forbidden=forbidden,
-                progress=progress,
-                spending=spending,
-            )
-        )
+        outcome = solve(replace(question, deadline=limit.deadline, forbidden=forbidden))
         free = free or outcome
         targets = [stand for stand in outcome.stands if before.of(stand.vm)]
         starts = [stand for stand in outcome.stands if not before.of(stand.vm)]
@@ -134,7 +124,7 @@ def _search(
             return _bounded(outcome, free), order
         forbidden.append(order.stuck)
         if len(forbidden) > MOST_DETOURS:
-            movable, forbidden = frozenset(), [[]]
+            question, forbidden = replace(question, movable=frozenset()), [[]]
 
 
 def _bounded(outcome: Outcome, free: Outcome) -> Outcome:

@@ -71,13 +71,6 @@ class World:
         return Snapshot.of(values, self.name)
 
 
-@dataclass
-class Verdict:
-    """What one side says of a distribution of VMs over hosts: the best score of each goal; None: it is refused."""
-
-    best: tuple[int, ...] | None = None
-
-
 class Agreement:
     """One world, looked at from both sides."""
 

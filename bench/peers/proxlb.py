@@ -74,6 +74,14 @@ def choices(report: str, instance: Instance) -> dict[str, Choice]:
     return {instance.pods[int(vm)].name: (int(node), ()) for vm, node in rows}
 
 
+def call(program: Path, scenario: str, folder: Path) -> tuple[list[str], Path]:
+    """The command by which it solves a scenario, which is left in a folder, and where its report will be."""
+    scenarios, report = folder / "scenarios", folder / "report.md"
+    scenarios.mkdir()
+    (scenarios / "scenario.yaml").write_text(scenario, encoding="utf-8")
+    return [str(program), "--scenarios", str(scenarios), "--markdown", str(report), "--quiet"], report
+
+
 def status(report: str) -> str:
     """What it says of its search: OPTIMAL, FEASIBLE, INFEASIBLE ..."""
     found = re.search(r"Status: \*\*(\w+)\*\*", report)

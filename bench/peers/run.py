@@ -135,19 +135,10 @@ class Race:
         return Told(answer, bound, answer.status == "optimal", trace, answer.stopped)
 
     def _proxlb(self, folder: Path) -> tuple[Ended, Told]:
-        assert self.proxlb is not None, "run() looks first whether it is there"
-        instance, report = Instance.of(self.snapshot), folder / "report.md"
-        scenarios = folder / "scenarios"
-        scenarios.mkdir()
-        (scenarios / "scenario.yaml").write_text(proxlb.scenario(instance), encoding="utf-8")
-        command = [
-            str(proxlb.program(self.proxlb)),
-            "--scenarios",
-            str(scenarios),
-            "--markdown",
-            str(report),
-            "--quiet",
-        ]
+        program = self.proxlb and proxlb.program(self.proxlb)
+        assert program is not None, "run() looks first whether it is there"
+        instance = Instance.of(self.snapshot)
+        command, report = proxlb.call(program, proxlb.scenario(instance), folder)
         ended = self._watch(command, folder, proxlb.environment(os.environ))
         if not report.exists():
             return ended, Told(None)

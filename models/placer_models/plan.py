@@ -96,6 +96,9 @@ class Unplaced(Document):
     change: str | None = None
 
 
+# Placements and plans close with the same keys, said in both: those of a common base would come first in a document.
+
+
 class Placements(Document):
     """The answer to power-on requests (`placer.placements/1`).
 

@@ -28,9 +28,6 @@ MOST_TRIES_IN_ALL = 8_000
 MOST_TRIES_EXACT = 40
 """How many for all VMs of an answer are asked of rules that look at every host for each."""
 
-MOST_TARGETS = 50
-"""To how many hosts one VM's move is tried."""
-
 
 class Changes:
     """Looks for changes in one scene, the least trouble first: a GPU's sharing or mode, a host's return, one VM's

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from placer.report.cards import pictures, touched
 from placer.report.chart import chart
 from placer.report.clock import WallClock, lasting
-from placer.report.placements import goal_rows, gpus_text
+from placer.report.placements import ended, goal_rows, gpus_text
 from placer.report.plan import FIGURES, continued_sentences, counted, dropped_rows, figure_rows, jobs_text, together
 from placer.undone import undone
 from placer_models.faults import clean
@@ -38,7 +38,7 @@ def page(plan: Plan, snapshot: Snapshot | None = None, faults: Sequence[str] = (
     return _template().render(
         title=f"{snapshot.cluster}: {plan.request}" if snapshot else f"Plan: {plan.request}",
         windows=[f"{clock.day(one.from_)} to {clock.day(one.until)} ({clock.name})" for one in plan.window],
-        ended=f"{plan.status} ({plan.stopped})" if plan.stopped else plan.status,
+        ended=ended(plan),
         sums=_sums(plan),
         judged=snapshot is not None,
         faults=faults,

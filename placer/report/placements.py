@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer_models.goals import GOALS
 from placer_models.goals.night import NIGHT_GOALS
-from placer_models.plan import PlacedGpu, Placements
+from placer_models.plan import PlacedGpu, Placements, Plan
 from placer_models.snapshot import Snapshot
 from placer_models.words import and_more
 
@@ -47,8 +47,12 @@ def print_placements(snapshot: Snapshot, answer: Placements, seconds: float) -> 
     if answer.score:
         console.print(goals_table(answer.score, answer.bound, answer.gap))
     asked = len(snapshot.requests)
-    ended = f"{answer.status} ({answer.stopped})" if answer.stopped else answer.status
-    console.print(plain(f"{len(answer.placed)} of {asked} requests can start; {ended}, {seconds:.1f} s"))
+    console.print(plain(f"{len(answer.placed)} of {asked} requests can start; {ended(answer)}, {seconds:.1f} s"))
+
+
+def ended(answer: Placements | Plan) -> str:
+    """`feasible (time limit)`."""
+    return f"{answer.status} ({answer.stopped})" if answer.stopped else answer.status
 
 
 def gpus_text(gpus: Iterable[PlacedGpu]) -> str:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from placer.report.clock import WallClock, lasting
 from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
-from placer.report.placements import goals_table, gpus_text
+from placer.report.placements import ended, goals_table, gpus_text
 from placer.undone import undone
 from placer_models.plan import JobRun, Plan, Step, StepKind
 from placer_models.words import and_more
@@ -43,8 +43,7 @@ def print_plan(plan: Plan, seconds: float) -> None:
     console = stderr()
     for part in plan_tables(plan):
         console.print(part)
-    ended = f"{plan.status} ({plan.stopped})" if plan.stopped else plan.status
-    console.print(plain(f"{counted(plan.steps)}; {ended}, {seconds:.1f} s"))
+    console.print(plain(f"{counted(plan.steps)}; {ended(plan)}, {seconds:.1f} s"))
 
 
 def plan_tables(plan: Plan) -> Iterator[RenderableType]:
