@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,11 @@ Wanted = Mapping[tuple[str, str], int]
 MOST_CHOICES = 3_000
 """Pairs of a job and a slot up to which their hours are searched for."""
 
+PATIENCE = 1.0
+"""For how many seconds runs are dealt out although the time of the search is over: they take milliseconds, but where a
+reserve is asked about each.
+"""
+
 Way = Callable[[Errand, int], Sequence[Run]]
 """Runs for an instance of an errand; nothing: there is no such way."""
 
@@ -34,13 +40,13 @@ def taken(
 ) -> list[Run]:
     """Run what the target wants on each host, then whatever is left on any host, the most valuable first; where that is
     worth less than what is promised (default: by the target), other ways are tried, and the hours searched for. An
-    instance runs as a whole, or not at all.
+    instance runs as a whole, or not at all; none is begun when the time is over.
     """
     budget = budget or Budget(math.inf)
-    deal = _Deal(freed, errands, wanted)
+    deal = _Deal(freed, errands, wanted, budget)
     promised = deal.promised() if promised is None else promised
     runs = deal.in_turn()
-    if value_of(runs) < promised and any(errand.least for errand in errands):
+    if value_of(runs) < promised and any(errand.least for errand in errands) and not budget.over():
         runs = max(runs, deal.packed(), key=value_of)
     if value_of(runs) < promised and len(freed.slots) * len(errands) <= MOST_CHOICES and not budget.over():
         runs = max(runs, deal.searched(runs, promised, budget), key=value_of)
@@ -50,8 +56,9 @@ def taken(
 class _Deal:
     """One round of dealing out what freed hosts have; each way of it begins anew."""
 
-    def __init__(self, freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted) -> None:
-        self._freed = freed
+    def __init__(self, freed: FreedHosts, errands: Sequence[Errand], wanted: Wanted, budget: Budget) -> None:
+        self._freed, self._budget = freed, budget
+        self._until = time.monotonic() + PATIENCE
         self._every = range(len(freed.slots))
         self._by_end = sorted(errands, key=lambda one: (one.latest, -one.value / one.seconds, one.name))
         self._by_worth = sorted(errands, key=lambda one: (-one.value / one.seconds, one.latest, one.name))
@@ -104,7 +111,8 @@ class _Deal:
     def _next(self, errand: Errand, *ways: Way) -> Sequence[Run]:
         """The runs of an errand's next instance in the first of some ways that there is; nothing: there is none."""
         done = self._done[errand.name]
-        for way in ways if done < errand.instances else ():
+        over = time.monotonic() > self._until and self._budget.over()
+        for way in ways if done < errand.instances and not over else ():
             if runs := way(errand, errand.numbers[done]):
                 self._done[errand.name] += 1
                 return runs

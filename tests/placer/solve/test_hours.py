@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
+from placer.solve import jobs
+from placer.solve.budget import Budget
 from placer.solve.choices import Begun, Choice
 from placer.solve.errands import Errand, slots_of
 from placer.solve.freed import FreedHosts
@@ -14,6 +18,7 @@ from placer.solve.jobs import taken
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
 from placer_models.snapshot import Snapshot
+from tests.nights import Night
 
 ROOM = [(4,)]
 
@@ -78,6 +83,15 @@ def test_of_many_hosts_some_at_a_time_exchange_their_jobs() -> None:
     assert value_of(found, value) == 10 * len(slots)
     enough = best_hours(choices, ROOM * len(slots), dict.fromkeys(value, 99), value, known, promised=8 * len(slots))
     assert 8 * len(slots) <= value_of(enough, value) < 10 * len(slots)
+
+
+def test_when_the_time_is_over_runs_are_dealt_out_for_a_moment_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = Night([{"name": "h", "cpus": 4, "memory_mib": 4096}], [])
+    errand = Errand("small", Vm(name="small", power="off", cpus=1, memory_mib=1), range(4), 5, 4, 0, 10, False)
+    freed = FreedHosts(night.cluster, night.holding, slots_of(night.cluster, {"h": (0, 10)}))
+    assert len(taken(freed, [errand], {}, budget=Budget(0))) == 4
+    monkeypatch.setattr(jobs, "PATIENCE", -1)
+    assert taken(freed, [errand], {}, budget=Budget(0)) == []
 
 
 def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> None:
