@@ -27,10 +27,11 @@ def evacuate(
 
     VMs are live-migrated where they may be and find room; others are suspended or powered off, and run again on
     another host or on their own as soon as it is back, whichever is sooner. A host that cannot be emptied is left out,
-    with the reason; the others are still done. Where VMs would be down because several hosts are empty together, one
-    host at a time is tried, too. `decision` (default: the shipped `evacuate`) names rules, goals in their
-    order, and the budget. The plan is replayed by the judge before it is returned; Disagreement is raised where the
-    judge refuses it (a bug). Raises Faults where the snapshot has not what the request names.
+    with the reason; the others are still done. The next hosts are left while others are in maintenance: one after the
+    other, because VMs then find room on hosts whose turn is over; and as many together as may be at once, where that
+    gives a better plan. `decision` (default: the shipped `evacuate`) names rules, goals in their order, and the budget.
+    The plan is replayed by the judge before it is returned; Disagreement is raised where the judge refuses it (a bug).
+    Raises Faults where the snapshot has not what the request names.
 
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
@@ -39,14 +40,14 @@ def evacuate(
     from placer.rounds.rolling import OneByOne, Rolling
 
     decision, since = decision or shipped_decision("evacuate"), time.monotonic() if since is None else since
-    plan = planned(Rolling, snapshot, request, decision, progress, since, spending)
-    down = plan.score.get("downtime", 0)
-    several = len(set(request.hosts)) > 1 and request.at_once != 1 and plan.stopped != "interrupted"
-    if down == 0 or down == plan.bound.get("downtime") or not several:
-        return plan
-    other = planned(OneByOne, snapshot, request, decision, progress, since, spending)
+    several = len(set(request.hosts)) > 1 and request.at_once != 1
+    plans: list[Plan] = []
+    for kind in (OneByOne, Rolling) if several else (Rolling,):
+        plans.append(planned(kind, snapshot, request, decision, progress, since, spending))
+        if plans[-1].status == "optimal" or plans[-1].stopped == "interrupted":
+            break
 
     def worth(plan: Plan) -> list[int]:
         return [(1 if goal.sense == "most" else -1) * plan.score[goal.label] for goal in decision.night_goals()]
 
-    return max(plan, other, key=worth)
+    return max(plans, key=worth)

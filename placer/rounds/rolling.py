@@ -11,10 +11,13 @@ from placer.rounds.options import nowhere_to_go
 from placer.rounds.play import NoSeat, Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
 from placer.solve.leaving import Left, Options, Spot
-from placer.solve.soonest import Emptying, within
+from placer.solve.soonest import Emptying, together, within
 from placer_models.night import Evacuate
 from placer_models.plan import LeftOut
 from placer_models.scene import Stand
+
+SHORT = 4
+"""So many hosts more than twice as many as are next are looked at."""
 
 
 def care_seconds(request: Evacuate) -> int:
@@ -79,10 +82,15 @@ class Rolling(Rounds):
         return {host: list(self.first.on(host)) for host in self._possible}
 
     def soonest(self, emptying: Emptying, spans: Sequence[tuple[int, int]], *, known: bool) -> int | None:
-        many = len(self.done)
-        turns = -(-many // (self.request.at_once or many or 1)) - 1
-        last = within(spans, emptying.soonest(1)) + turns * care_seconds(self.request)  # the last enters then
-        return max(within(spans, emptying.soonest(many)), last) if many else None
+        many, at_once = len(self.done), self.request.at_once or len(self.done)
+        if known and not emptying.spare and {"capacity", "gpu"} <= {rule.kind for rule in self.rules}:
+            least = self.leaving()  # who is down at all
+            at_once = min(at_once, max(1, together(self.first, self._possible, lambda vm: not least.get(vm))))
+        care = care_seconds(self.request)  # of those that are empty when `first` are, the last enters so much later
+        entered = (
+            within(spans, emptying.soonest(first)) + (many - first) // at_once * care for first in range(1, many + 1)
+        )
+        return max(entered, default=None)
 
     def window(self, begin: int, end: int) -> None:
         self.open_window(begin)
@@ -105,7 +113,9 @@ class Rolling(Rounds):
         alone is left out (False).
         """
         pending = self.pending
-        size = min(self.at_a_time or self.request.at_once or len(pending), len(pending))
+        waits = {vm for vm, may in self.options.items() if isinstance(may, Options) and may.wait}
+        most = max(1, together(self.scene, pending, lambda vm: vm not in waits))
+        size = min(self.at_a_time or self.request.at_once or most, most, len(pending))
         while True:
             chosen, left = self._chosen(pending, size)
             why = self._round(chosen, left, end)
@@ -134,9 +144,9 @@ class Rolling(Rounds):
         """
         if self.request.in_order or size == len(pending):
             return list(pending[:size]), None
-        leavers = self._leavers(pending)
+        leavers = self._leavers(sorted(pending, key=self._weight)[: SHORT + 2 * size])
         able = able_of(leavers, self.options)
-        left = self.solve(self.scene, leavers, able, size, frozenset(pending), self._rounds_left())
+        left = self.solve(self.scene, leavers, able, size, frozenset(pending), self._rounds_left(size))
         if not left.spots:
             return list(pending[:size]), None
         chosen = [spot.host for spot in left.spots]
@@ -144,11 +154,17 @@ class Rolling(Rounds):
         plain = gone == len(left.goings) and all(going.way == "migrate" for going in left.goings)
         return chosen, left if plain else None
 
+    def _weight(self, host: str) -> tuple[int, int]:
+        """How much it takes to leave a host, roughly: how long VMs are down, and how many have to go."""
+        ways = [may for stand in self.scene.on(host) if isinstance(may := self.options[stand.vm], Options)]
+        downs = (min((seconds for _, seconds in may.wait), default=0) for may in ways if not may.live)
+        return sum(downs), len(ways)
+
     def _leavers(self, hosts: Sequence[str]) -> dict[Spot, Sequence[Stand]]:
         return {Spot(host): list(self.scene.on(host)) for host in hosts}
 
-    def _rounds_left(self) -> int:
-        return -(-len(self.pending) // (self.request.at_once or len(self.request.hosts)))
+    def _rounds_left(self, size: int) -> int:
+        return -(-len(self.pending) // size)
 
     def _round(self, chosen: Sequence[str], left: Left | None, end: int) -> Round | str:
         """One round with these hosts, or why there is none. Who goes how may be known (`left`)."""
@@ -161,7 +177,7 @@ class Rolling(Rounds):
                 end,
                 later,
                 wholly=self.request.in_order,
-                rounds_left=self._rounds_left(),
+                rounds_left=self._rounds_left(len(chosen)),
                 left=left,
             )
         except NoSeat as why:
@@ -191,6 +207,8 @@ class Rolling(Rounds):
 
 @dataclass
 class OneByOne(Rolling):
-    """A host at a time, where more would be allowed: VMs find room on hosts whose turn is over or still to come."""
+    """A host at a time is left, where more would be allowed: VMs find room on hosts whose turn is over, or still to
+    come.
+    """
 
     at_a_time: ClassVar[int | None] = 1

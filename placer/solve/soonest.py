@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
+from placer.solve.least import resources_of
 from placer.solve.traffic import bears
 from placer_models.cluster import Cluster, Vm
 from placer_models.motion import step_seconds
 from placer_models.night import Limits
+from placer_models.scene import Scene
 
 
 class Leaver(NamedTuple):
@@ -104,6 +107,24 @@ class Emptying:
                 if value is not None and sharing[value] == 1:
                     most[host] = min(most[host], max(1, bears(link, self.limits)))
         return most
+
+
+def together(scene: Scene, hosts: Iterable[str], awake: Callable[[str], bool]) -> int:
+    """How many of these hosts are empty at once, at most, while the VMs that are `awake` run: so much room there is on
+    the others. Who stands on a host that is overfull may stay there.
+    """
+    cluster = scene.cluster
+    up = [name for name, host in cluster.hosts.items() if host.state == "up"]
+    found = len(names := sorted({*hosts} & {*up}))
+    for resource in resources_of(cluster):
+        used = {name: sum(resource.amount(cluster.vms[one.vm]) for one in scene.on(name)) for name in up}
+        room = {name: max(used[name], resource.room(cluster.hosts[name])) for name in up}
+        needed = sum(resource.amount(cluster.vms[one.vm]) for name in up for one in scene.on(name) if awake(one.vm))
+        left = list(
+            accumulate((-room[name] for name in sorted(names, key=room.__getitem__)), initial=sum(room.values()))
+        )
+        found = min(found, sum(one >= needed for one in left) - 1)
+    return max(0, found)
 
 
 def within(spans: Sequence[tuple[int, int]], seconds: int) -> int:
