@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def consolidate(
     snapshot: Snapshot,
     request: Consolidate,
-    jobs: Sequence[Job] = (),
+    jobs: Sequence[Job] | None = None,
     decision: Decision | None = None,
     *,
     progress: Progress | None = None,
@@ -46,8 +46,9 @@ def consolidate(
 ) -> Plan:
     """A plan for the night that `request` asks for, from its beginning on (`placer.go_on` goes on with one).
 
-    `decision` (default: the shipped `consolidate`) names rules, goals in their order, and the budget. The plan is
-    replayed by the judge before it is returned; Disagreement is raised where the judge refuses it (a bug).
+    `jobs` are for the freed hosts (default: the snapshot's). `decision` (default: the shipped `consolidate`) names
+    rules, goals in their order, and the budget. The plan is replayed by the judge before it is returned; Disagreement
+    is raised where the judge refuses it (a bug).
 
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
@@ -56,7 +57,7 @@ def consolidate(
     from placer.solve.budget import Budget
 
     decision = decision or shipped_decision("consolidate")
-    jobs = tuple(job.model_copy(update={"running": None}) for job in jobs)
+    jobs = tuple(job.model_copy(update={"running": None}) for job in (snapshot.jobs if jobs is None else jobs))
     begun = time.monotonic() if since is None else since
     cluster = snapshot.content
     rules, goals = decision.rules_of(snapshot.rules), decision.night_goals()
@@ -78,7 +79,7 @@ def consolidate(
     plan = steps.plan(
         snapshot,
         decision,
-        Asked(request=request, jobs=tuple(jobs)),
+        Asked(request=request, jobs=jobs),
         spans,
         unmoved,
         [breach for breaches in broken(Scene.now(cluster), rules) for breach in breaches],
