@@ -44,12 +44,15 @@ class GpuCard:
 
 @dataclass(frozen=True)
 class HostCard:
-    """One host: `state` is a word about it where there is something to say; `others` hold no GPU."""
+    """One host: `state` is a word about it where there is something to say; `others` hold no GPU; `alone`: a job has
+    the whole host.
+    """
 
     name: str
     state: str
     gpus: Sequence[GpuCard]
     others: Sequence[Holding]
+    alone: bool
     count: int
 
 
@@ -121,8 +124,10 @@ def _picture(
     for stand in stands:
         if stand.vm in cluster.vms:
             scene.put(stand)
+    whole = {job.name for job in (plan.asked.jobs if plan.asked else ()) if job.whole_host}
+    alone = {f"job/{run.job}/{run.instance}" for run in plan.jobs if run.job in whole}
     cards = [
-        _host(scene, host, [stand for stand in stands if stand.host == host.name], homes, _state(plan, host, instant))
+        _host(scene, host, [one for one in stands if one.host == host.name], homes, alone, _state(plan, host, instant))
         for host in hosts
     ]
     return Picture(title, cards, len(cluster.hosts) - len(hosts), sorted({vm for vm, _ in homes} - there))
@@ -137,10 +142,12 @@ def _state(plan: Plan, host: Host, instant: datetime | None) -> str:
     return "" if host.state == "up" else host.state
 
 
-def _host(scene: Scene, host: Host, stands: Sequence[Stand], homes: set[tuple[str, str]], state: str) -> HostCard:
+def _host(
+    scene: Scene, host: Host, stands: Sequence[Stand], homes: set[tuple[str, str]], alone: set[str], state: str
+) -> HostCard:
     gpus = tuple(_gpu(scene, host, gpu, stands, homes) for gpu in host.gpus)
     others = tuple(_holding(stand, homes, "", 0, 0) for stand in stands if not stand.holds)
-    return HostCard(host.name, state, gpus, others, len(stands))
+    return HostCard(host.name, state, gpus, others, any(stand.vm in alone for stand in stands), len(stands))
 
 
 def _gpu(scene: Scene, host: Host, gpu: Gpu, stands: Iterable[Stand], homes: set[tuple[str, str]]) -> GpuCard:

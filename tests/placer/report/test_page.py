@@ -20,6 +20,7 @@ from placer_models.document import dump, parse
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
 from tests.good_nights import GOOD, desktops
+from tests.night_stories import told
 from tests.nights import Night
 
 VOID = {"meta", "rect", "line", "path"}
@@ -140,6 +141,13 @@ def test_a_desktop_that_moved_is_drawn_as_a_guest_and_the_job_as_a_job() -> None
     assert kinds["job"] == 2  # one run, on two GPUs
     assert kinds["home"] == 3 + 1 + 3  # everybody, then c alone, then everybody
     assert kinds["card freed"] == 1
+
+
+def test_a_job_with_a_host_to_itself_is_said_to_have_it() -> None:
+    story, plan = told("a-render-farm-leaves-a-host-on-which-the-desktops-would-start-again")
+    words = Page(page(plan, story.snapshot)).text
+    assert words.count("has the whole host") == 1
+    assert words.count("empty") == 1  # the GPU of the host that is freed for nobody
 
 
 def test_the_same_plan_gives_the_same_page() -> None:
