@@ -73,6 +73,7 @@ def test_1_when_some_of_it_could_not_be_and_the_reason_is_on_both_sides(desk: Pa
         (["place"], "Missing argument 'SNAPSHOT'"),
         (["place", "fits.json", "--moove", "1"], "No such option '--moove'"),
         (["place", "fits.json", "--time-limit", "0"], "--time-limit"),
+        (["place", "fits.json", "--time-limit", "nan"], "'nan' is not a number"),
         (["place", "none.json"], "none.json: no such file"),
         (["place", "."], "found a directory"),
         (["place", "fits.json", "--decision", "power-on"], "power_on"),

@@ -103,8 +103,10 @@ class Decision(Document):
 def read_decision(data: bytes, source: str) -> Decision:
     """The decision that a TOML file holds. Raises Faults."""
     try:
-        values = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        values = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Faults(source, [f"found the byte 0x{data[error.start]:02x}, expected TOML in UTF-8"]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Faults(source, [f"found what is no TOML: {error}"]) from None
     return parse(Decision, values, source)
 

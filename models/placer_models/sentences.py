@@ -160,7 +160,7 @@ def _expected(error: Mapping[str, Any]) -> str:
 def _one_of(options: Sequence[str], found: object) -> str:
     listed = [quote(option) for option in options]
     text = " or ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
-    return text + _did_you_mean(_nearest(found, options))
+    return text + _did_you_mean(_nearest(found, options) if len(listed) > 1 else ())
 
 
 def _nearest(found: object, options: Sequence[str]) -> list[str]:

@@ -39,8 +39,11 @@ def read(path: str) -> tuple[bytes, str]:
 
 def spare(path: str, output: str | None) -> None:
     """Raise :class:`Faults` where what is written to `output` would take the place of a file that was read."""
-    if output not in (None, "-") and path != "-" and os.path.exists(output) and os.path.samefile(path, output):
-        raise Faults(output, ["is read by this command, expected another file to write to"])
+    if output is None or "-" in (path, output):
+        return
+    with contextlib.suppress(OSError):  # what is not there is not written over
+        if Path(output).samefile(path):
+            raise Faults(output, ["is read by this command, expected another file to write to"])
 
 
 def write(path: str | None, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,16 @@ def decision_option(default: str) -> Callable[[Command], Command]:
     )
 
 
+class _Seconds(click.FloatRange):
+    """A number of seconds, which "nan" is not: no comparison with it holds, and so no range keeps it out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return seconds
+
+
 def search_options(command: Command, default: str = "power_on") -> Command:
     """Add --decision, --time-limit, --seed and --workers to a command."""
     options = (
@@ -51,7 +62,7 @@ def search_options(command: Command, default: str = "power_on") -> Command:
         click.option(
             "--time-limit",
             metavar="SECONDS",
-            type=click.FloatRange(0, 10**6, min_open=True),
+            type=_Seconds(0, 10**6, min_open=True),
             help="How long to think at most (default: the decision's).",
         ),
         click.option(
