@@ -7,22 +7,16 @@ something, whoever picks the slots.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
-from placer_models.gpus_row import Items, Use, free_slots, units_at, units_taken, within_limits
+from placer_models.gpus_picked import first_slots, worst_slots
+from placer_models.gpus_row import Items, Use, free_slots, units_at
+from placer_models.gpus_search import Counts, Row, Seats, TooMany
 
 Pick = Literal["any", "first", "worst"]
-Counts = tuple[int, ...]
-Seats = tuple[tuple[int, int | None], ...]
-
-STATES_PER_LAYOUT = 2
-"""The search gives up (as if there were too many layouts) after this many intermediate states for each layout of the
-limit.
-"""
 
 
 @dataclass(frozen=True)
@@ -76,51 +70,24 @@ def _layouts(
             groups.setdefault(use.lock, []).append(index)
     found: list[Layout] = []
     for lock, group in groups.items():
-        row = _Row([uses[index] for index in group], row_units, held, limit)
+        row = _Search([uses[index] for index in group], row_units, held, limit)
         try:
             if lock is not None or row.uses[0].starts is None:
                 ways: Iterable[Seats] = row.amounts(maximal)
             elif any(slot is None for _, slot in held):
                 ways = [()]
             else:
-                ways = _BY_PICK[pick](row, maximal)
+                ways = _seats(row, maximal, pick)
             found += [_layout(len(uses), tuple((group[i], slot) for i, slot in seats)) for seats in ways if seats]
-        except _TooMany:
+        except TooMany:
             return None
         if len(found) > limit:
             return None
     return found if maximal and found else [_layout(len(uses), ()), *found]
 
 
-class _TooMany(Exception):
-    """More layouts, or more states of the search, than the caller wants."""
-
-
-class _Row:
-    """The search over one GPU's row for items of one lock."""
-
-    def __init__(self, uses: list[Use], row_units: int, held: Items, limit: int) -> None:
-        self.uses, self.units, self.held, self.limit = uses, row_units, held, limit
-        self.taken = units_taken(held)
-        self.capped = [bool(use.caps) for use in uses]
-        self.none: Counts = (0,) * len(uses)
-        self.starts = [
-            tuple(
-                start
-                for start in use.starts or ()
-                if start + use.units <= row_units and not self.taken & units_at(start, use.units)
-            )
-            for use in uses
-        ]
-
-    def one_more(self, counts: Counts, index: int) -> Counts | None:
-        """The counts with one more of a use; None: a named limit forbids it."""
-        more = (*counts[:index], counts[index] + 1, *counts[index + 1 :])
-        if self.capped[index]:
-            standing = [(use, None) for use, number in zip(self.uses, counts, strict=True) for _ in range(number)]
-            if not within_limits(self.uses[index], [*self.held, *standing]):
-                return None
-        return more
+class _Search(Row):
+    """The ways to add items where we seat them."""
 
     # Items that differ only in how much they take: fractions, and items with a lock.
 
@@ -135,7 +102,7 @@ class _Row:
         order = sorted(range(len(weights)), key=lambda i: (-weights[i], self.capped[i] is False, i))
         for number, counts in enumerate(self._sums(order, weights, room, self.none, maximal)):
             if number >= self.limit:
-                raise _TooMany
+                raise TooMany
             items = [i for i, count in enumerate(counts) for _ in range(count)]
             yield tuple((i, slots[at] if positions else None) for at, i in enumerate(items))
 
@@ -178,7 +145,7 @@ class _Row:
             seen.add((counts, mask))
             found.append(seats)
             if len(found) > self.limit:
-                raise _TooMany
+                raise TooMany
             for start, i in reversed(at):
                 if start < frontier:
                     break
@@ -208,11 +175,11 @@ class _Row:
                     if more is not None and fresh.get(more, -1) < number + (i == filler):
                         fresh[more] = number + (i == filler)
             ahead[unit] = ahead[unit + 1] if fresh is None else fresh
-            self._bounded(len(ahead[unit]))
+            self.bounded(len(ahead[unit]))
         others = [i for i in range(len(self.uses)) if i != filler]
         for number, (counts, fill) in enumerate(_tops(ahead[0], others)):
             if number >= self.limit:
-                raise _TooMany
+                raise TooMany
             yield self._lowest(ahead, filler, counts, fill)
 
     def _lowest(self, ahead: list[dict[Counts, int]], filler: int, counts: Counts, fill: int) -> Seats:
@@ -230,67 +197,15 @@ class _Row:
                 unit += 1
         return tuple(seats)
 
-    def first_slots(self, maximal: bool) -> Iterable[Seats]:
-        """What comes about when the manager gives each arriving item its first legal slot."""
-        reached: dict[tuple[Counts, int], Seats] = {(self.none, self.taken): ()}
-        queue = list(reached)
-        for counts, mask in queue:
-            for i in range(len(self.uses)):
-                slot = next(self._free(i, mask), None)
-                if slot is None or (more := self.one_more(counts, i)) is None:
-                    continue
-                state = more, mask | units_at(slot, self.uses[i].units)
-                if state not in reached:
-                    reached[state] = (*reached[counts, mask], (i, slot))
-                    queue.append(state)
-            self._bounded(len(queue), maximal)
-        return _picked(((counts, seats) for (counts, _), seats in reached.items()), maximal)
 
-    def worst_slots(self, maximal: bool) -> Iterable[Seats]:
-        """What finds room in some order of arrival, whatever legal slots the manager takes: every row that can come
-        about is kept.
-        """
-        if len(self.uses) == 1 and all(b - a >= self.uses[0].units for a, b in pairwise(self.starts[0])):
-            return self.first_slots(maximal)  # whichever it takes, one slot is gone
-        start = (self.none, frozenset([self.taken]))
-        reached: dict[tuple[Counts, frozenset[int]], Seats] = {start: ()}
-        queue, rows = [start], 1
-        for counts, masks in queue:
-            for i, use in enumerate(self.uses):
-                if (more := self.one_more(counts, i)) is None:
-                    continue
-                after: set[int] = set()
-                for mask in masks:
-                    slots = list(self._free(i, mask))
-                    if not slots:
-                        break
-                    after.update(mask | units_at(slot, use.units) for slot in slots)
-                else:
-                    state = more, frozenset(after)
-                    if state not in reached:
-                        seats = reached[counts, masks]
-                        mask = self.taken | sum(units_at(s or 0, self.uses[j].units) for j, s in seats)
-                        reached[state] = (*seats, (i, next(self._free(i, mask))))
-                        queue.append(state)
-                        rows += len(after)
-                        self._bounded(rows)
-        once = {counts: seats for (counts, _), seats in reversed(reached.items())}
-        return _picked(reversed(once.items()), maximal)
-
-    def _free(self, index: int, mask: int) -> Iterator[int]:
-        units = self.uses[index].units
-        return (start for start in self.starts[index] if not mask & units_at(start, units))
-
-    def _bounded(self, states: int, maximal: bool = True) -> None:
-        if states > self.limit * (STATES_PER_LAYOUT if maximal else 1):
-            raise _TooMany
-
-
-_BY_PICK: dict[Pick, Callable[[_Row, bool], Iterable[Seats]]] = {
-    "any": _Row.any_slots,
-    "first": _Row.first_slots,
-    "worst": _Row.worst_slots,
-}
+def _seats(row: _Search, maximal: bool, pick: Pick) -> Iterable[Seats]:
+    match pick:
+        case "any":
+            return row.any_slots(maximal)
+        case "first":
+            return first_slots(row, maximal)
+        case "worst":
+            return worst_slots(row, maximal)
 
 
 def _layout(width: int, seats: Seats) -> Layout:
@@ -303,18 +218,3 @@ def _tops(most: dict[Counts, int], others: list[int]) -> Iterator[tuple[Counts, 
     for counts, fill in most.items():
         if all(most.get((*counts[:i], counts[i] + 1, *counts[i + 1 :]), -1) < fill for i in others):
             yield counts, fill
-
-
-def _picked(reached: Iterable[tuple[Counts, Seats]], maximal: bool) -> list[Seats]:
-    """All, or one for each maximal count vector (of a set that need not hold all that is below)."""
-    if not maximal:
-        return [seats for _, seats in reached]
-    one: dict[Counts, Seats] = {}
-    for counts, seats in reached:
-        one.setdefault(counts, seats)
-    below = {(*counts[:i], number - 1, *counts[i + 1 :]) for counts in one for i, number in enumerate(counts) if number}
-    kept: list[Counts] = []
-    for counts in sorted(one.keys() - below, key=lambda counts: (-sum(counts), counts)):
-        if not any(all(a <= b for a, b in zip(counts, other, strict=True)) for other in kept):
-            kept.append(counts)
-    return [one[counts] for counts in kept]
