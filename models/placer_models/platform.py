@@ -14,7 +14,6 @@ from typing import Literal
 from placer_models.document import Document, Positive
 from placer_models.gpus import Catalogue
 
-
 SPELT = {
     "vsphere": "vSphere",
     "ahv": "AHV",
