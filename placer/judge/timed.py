@@ -153,12 +153,21 @@ class TimedReplay(Stage):
 
     def _judge(self, path: str, touched: Collection[str], *, at_rest: bool) -> None:
         if touched:
-            self._say(path, worse(self._always, self._first_always, self._broken(self._always, sorted(touched))))
+            found = worse(self._always, self._first_always, self._broken(self._always, sorted(touched)))
+            self._say(path, (breach for breach in found if not self._beside_a_whole_host(breach)))
         if at_rest and self._changed:
             self._say(
                 path, worse(self._resting, self._first_resting, self._broken(self._resting, sorted(self._changed)))
             )
             self._changed = set()
+
+    def _beside_a_whole_host(self, breach: Breach) -> bool:
+        """Whether a host is over-full because one stands beside a run that fills it: `night_limits` says who."""
+        if breach.rule != "capacity":
+            return False
+        host = breach.subject[0]
+        filled = any(run.job.whole_host and run.run.host == host for run in self._running)
+        return filled and len(list(self.scene.on(host))) > 1
 
     def _say(self, path: str, breaches: Iterable[Breach]) -> None:
         """Say breaches, each once for as long as it is the same."""

@@ -740,10 +740,7 @@ CASES = {
     "a_whole_host_is_a_jobs_alone": Case(
         pair(jobs=[{**JOB, "whole_host": True}, {**JOB, "name": "other"}]),
         [],
-        [
-            f"{at(29)}, job/other/0 on h2: h2: 10 CPUs are given, 8 can be",
-            f"job/film/0 on h2: wants the whole host, and job/other/0 stands there from {at(29)} until {at(60)}",
-        ],
+        [f"job/film/0 on h2: wants the whole host, and job/other/0 stands there from {at(29)} until {at(60)}"],
         [freed("h2", 0, 70)],
         [run("film", "h2", 0, 30), run("other", "h2", 29, 60)],
     ),
