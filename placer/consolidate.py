@@ -5,7 +5,8 @@ one plan, judged.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from placer.closing import closing
@@ -13,11 +14,12 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
+from placer.night.down import down_at_least
 from placer.night.soonest import soonest
 from placer.night.staying import staying
 from placer.night.turns import for_every_plan
 from placer.night.window import Night
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.spending import Spending
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
@@ -95,7 +97,9 @@ def consolidate(
     most |= most_of
     seconds = [(steps.clock.seconds(begin), steps.clock.seconds(end)) for begin, end in spans]
     most["soonest"] = soonest(nights[0][0], goals, replay.score, seconds)
-    return with_figures(_scored(plan, goals, replay.score, outcomes, most), replay)
+    return with_figures(
+        _scored(plan, goals, replay.score, outcomes, most, partial(down_at_least, nights[0][0])), replay
+    )
 
 
 def write(steps: Steps, night: Night, result: Result, offset: int, mark: str) -> None:
@@ -115,12 +119,14 @@ def _scored(
     score: Mapping[str, int],
     outcomes: Sequence[Outcome],
     most: Mapping[str, int | None],
+    down: Callable[[int], int],
 ) -> Plan:
     """The plan with the judge's scores and the search's bounds.
 
     A bound holds given the scores of the goals before it: so the first goal of which the plan has less than its
-    target promised is the last one with a bound. Of several nights, and of what only the clock tells (downtime beyond
-    none, soonest), the search proves nothing: there is what no plan beats (`most`), and no less than nothing.
+    target promised is the last one with a bound. Of several nights, and of what only the clock tells (soonest), the
+    search proves nothing: there is what no plan beats (`most`), and no less than nothing. Of downtime it is known how
+    long it lasts at least (`down`) where no target promises less.
     """
     tiers = {tier.goal.kind: tier for tier in outcomes[0].tiers} if len(outcomes) == 1 else {}
     bounds: dict[str, int | None] = {}
@@ -129,6 +135,8 @@ def _scored(
         tier = tiers.get(goal.kind)
         told = goal.kind not in ("downtime", "soonest") or (tier is not None and tier.score == score[goal.kind] == 0)
         found = tier.bound if holds and told and tier is not None else None
+        if goal.kind == "downtime" and holds and not told and tier is not None and tier.bound is not None:
+            found = down(tier.bound)
         if found is None:
             found = 0 if goal.sense == "least" and score[goal.kind] == 0 else most.get(goal.kind)
         bounds[goal.label] = found

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
 from placer_models.night import Evacuate

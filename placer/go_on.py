@@ -15,7 +15,7 @@ from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, told
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.rest import Rest, rest_of
 from placer.spending import Spending
 from placer_models.decision import Decision

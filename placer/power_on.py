@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from placer.judge.obstacles import Explainer
 from placer.judge.replay import Replay
 from placer.legs import in_sequence
 from placer.limit import Limit
+from placer.progress import Progress
 from placer.spending import Spending
 from placer.steps import placed_gpus
 from placer.waits import Order, in_order
@@ -30,9 +31,6 @@ from placer_models.words import few
 if TYPE_CHECKING:
     from placer.solve.question import Question
     from placer.solve.run import Outcome
-
-Progress = Callable[[str, int, "int | None"], None]
-"""Told of every better score while the search runs: the goal's label, the score, the bound."""
 
 MOST_DETOURS = 8
 """How many unreachable sets of targets are forbidden, one after the other, before moves are given up."""

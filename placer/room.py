@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from placer.power_on import Progress, place
+from placer.power_on import place
+from placer.progress import Progress
 from placer_models.cluster import Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Faults, parse, read_json

@@ -4,7 +4,7 @@ Planned round by round, written as one plan, judged.
 
 from __future__ import annotations
 
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
 from placer_models.night import SetMode

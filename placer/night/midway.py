@@ -15,10 +15,10 @@ from placer.night.search import Result, plan_night
 from placer.night.several import ahead, what_is_left
 from placer.night.staying import staying
 from placer.night.window import Night
+from placer.progress import Progress
 from placer.rest import Rest
 from placer.rest_jobs import job_steps
 from placer.solve.budget import Budget
-from placer.solve.run import Progress
 from placer.steps import Steps
 from placer_models.clock import Clock, merged
 from placer_models.decision import Decision

@@ -13,12 +13,12 @@ from placer.night.flash import Flash, Flashing
 from placer.night.quiet import breaking
 from placer.night.window import THERE_AND_BACK, Night
 from placer.night.work import work_of
+from placer.progress import Progress
 from placer.solve.budget import Budget
 from placer.solve.detours import Detours
 from placer.solve.errands import Run, gains_of, value_of
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import NightOutcome, solve_target
-from placer.solve.run import Progress
 from placer.solve.target import NightAsk, Target, Ways
 from placer.solve.timing import sooner
 from placer.solve.traffic import Action

@@ -10,8 +10,8 @@ from placer.night.dealing import Dealing, Nights
 from placer.night.left import Ahead, Left
 from placer.night.search import plan_night
 from placer.night.window import Night
+from placer.progress import Progress
 from placer.solve.budget import Budget
-from placer.solve.run import Progress
 from placer_models.clock import Clock
 from placer_models.decision import Search
 from placer_models.goals.night import NightGoal

@@ -15,7 +15,7 @@ from placer.night.homeward import brought_home
 from placer.night.midway import excusing, left_of, named_as_before, unused_mark
 from placer.night.present import Present
 from placer.night.window import Night
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.rest import Rest
 from placer.rounds.rounds import Rounds
 from placer.solve.budget import Budget

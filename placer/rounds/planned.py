@@ -11,7 +11,7 @@ from placer.disagreement import Disagreement
 from placer.judge.check import broken
 from placer.judge.figures import with_figures
 from placer.judge.timed import TimedReplay
-from placer.power_on import Progress
+from placer.progress import Progress
 from placer.rounds.bounds import bounds_of
 from placer.rounds.rounds import Rounds
 from placer.solve.budget import Budget

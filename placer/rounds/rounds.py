@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from placer.judge.timed import TimedReplay
+from placer.progress import Progress
 from placer.rounds.care import Care
 from placer.rounds.flow import Flow, shifted
 from placer.rounds.options import in_maintenance, options_of, without
@@ -17,7 +18,6 @@ from placer.solve.budget import Budget
 from placer.solve.detours import Detours
 from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
 from placer.solve.night import TOO_LARGE
-from placer.solve.run import Progress
 from placer.solve.soonest import Emptying
 from placer.solve.target import Ways
 from placer.steps import Steps

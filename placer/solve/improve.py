@@ -14,6 +14,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from placer.memory import affordable
+from placer.progress import Progress
 from placer.solve.answer import Answer
 from placer.solve.board import CountBoard, TooLarge
 from placer.solve.budget import Budget
@@ -21,7 +22,7 @@ from placer.solve.figures import free, most_alone
 from placer.solve.neighbours import neighbourhood
 from placer.solve.orders import Orders
 from placer.solve.patch import MOST_SIZE, Patch, Turns
-from placer.solve.run import Outcome, Progress, solve_board
+from placer.solve.run import Outcome, solve_board
 from placer.solve.start import Fit, Start, tight
 from placer.solve.survey import Survey
 from placer_models.decision import Search

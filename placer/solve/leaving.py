@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from placer.memory import affordable
+from placer.progress import Progress
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.movers import Movers
-from placer.solve.run import Progress, solve_board
+from placer.solve.run import solve_board
 from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
 from placer_models.rules.rule import Rule, Term, Var

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.memory import affordable
+from placer.progress import Progress
 from placer.solve.blocks import in_blocks
 from placer.solve.board import TooLarge
 from placer.solve.bound import Linear
@@ -13,7 +14,7 @@ from placer.solve.budget import Budget
 from placer.solve.by_hand import by_hand, with_jobs
 from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
-from placer.solve.run import Outcome, Progress, Tier, solve_board
+from placer.solve.run import Outcome, Tier, solve_board
 from placer.solve.target import NightAsk, Target
 from placer.solve.value import Supply, most_value
 from placer_models.decision import Search

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from placer.memory import affordable
+from placer.progress import Progress
 from placer.solve.board import CountBoard
-from placer.solve.run import Progress
 from placer.spending import Spending
 from placer_models.cluster import Cluster
 from placer_models.decision import Search

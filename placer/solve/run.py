@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ortools.sat.python import cp_model
 
+from placer.progress import Progress
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.conditions import reading
@@ -52,10 +53,6 @@ class Outcome:
     def without_bounds(self) -> Outcome:
         """The same stands, claiming nothing about what else there could be."""
         return replace(self, status="feasible", tiers=[replace(tier, bound=None) for tier in self.tiers])
-
-
-Progress = Callable[[str, int, int | None], None]
-"""Told of every better score: the goal's label, the score, the bound."""
 
 
 class Watch(cp_model.CpSolverSolutionCallback):
