@@ -16,6 +16,7 @@ from placer.memory import affordable
 from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
 from placer.solve.by_hand import by_hand
+from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
@@ -54,12 +55,16 @@ def in_blocks(
         try:
             board = NightBoard(scene, rules, part, block, survey=survey, most=most)
         except TooLarge:
-            target = by_hand(scene, rules, goals, part, block)
+            target = by_hand(scene, rules, goals, part, block, budget)
         else:
             board.aims = [board.aim(goal.kind) for goal in goals]
             with budget.share(1 / (len(blocks) - number)):
+                target = Target()
+                if len(board.model.proto.variables) > FEW_UNKNOWNS:  # too many to be sure of more than by hand
+                    target = by_hand(scene, rules, goals, part, block, budget)
+                    board.hint_target(target)
                 solve_board(board, goals, search, 0.0, budget=budget, work=WORK, lns=False)
-            target = board.target
+            target = max(board.target, target, key=lambda one: one.scores(goals, part))
         left = (part.most_freed or 0) - len(target.emptied)
         _carry_out(scene, target)
         whole = whole.with_(target)

@@ -33,20 +33,40 @@ class FreedHosts:
         self.runs: list[list[Run]] = [[] for _ in slots]
         self._resting = [rule for rule in rules if not rule.always]
         self._broken_now: dict[int, list[list[Breach]]] = {}
+        self._since: dict[tuple[str, int], int] = {}
+        """Before when a slot has no room for one more run of an errand."""
         self._stretched: dict[tuple[str, int], tuple[int, list[Stretch]]] = {}
 
-    def fit(self, errand: Errand, number: int, instance: int) -> Run | None:
-        """The earliest run of an instance in a slot, added to it; None: there is none."""
+    def fit(self, errand: Errand, number: int, instances: Sequence[int]) -> list[Run]:
+        """The earliest runs of instances in a slot, added to it: as many as fit at the earliest instant at which one
+        does. Nothing: there is none.
+        """
         opens, closes = errand.within(self.slots[number].hours)
         latest = closes - errand.seconds
-        starts = sorted({opens, *(run.end for run in self.runs[number])})
-        for start in starts:
+        since = self._since.get((errand.name, number), opens)  # before that there was no room, and there is none now
+        for start in sorted({since, *(run.end for run in self.runs[number] if since < run.end)}):
             if opens <= start <= latest:
-                run = self._at(errand, number, instance, start, start + errand.seconds)
-                if run is not None:
-                    self.runs[number].append(run)
-                    return run
-        return None
+                self._since[errand.name, number] = start
+                found = self._together(errand, number, instances, start, start + errand.seconds)
+                if found:
+                    self.runs[number] += found
+                    return found
+        self._since[errand.name, number] = closes
+        return []
+
+    def _together(self, errand: Errand, number: int, instances: Sequence[int], start: int, end: int) -> list[Run]:
+        """As many runs of instances as fit from `start` to `end`."""
+        slot = self.slots[number]
+        first = self._at(errand, number, instances[0], start, end)
+        if first is None or errand.whole_host or (slot.night is not None and self._resting):
+            return [] if first is None else [first]
+        beside = [run for run in self.runs[number] if run.start < end and start < run.end]
+        scene = self._scene(slot, {run.name: run.vm for run in beside}, beside)
+        every = self._seats(scene, errand, slot, len(instances))
+        return [
+            Run(errand, instance, slot.host.name, start, end, holds, number)
+            for instance, holds in zip(instances, every, strict=False)
+        ]
 
     def _at(self, errand: Errand, number: int, instance: int, start: int, end: int) -> Run | None:
         slot = self.slots[number]
@@ -93,16 +113,38 @@ class FreedHosts:
             return None
         return stand.holds
 
+    def _seats(self, scene: Scene, errand: Errand, slot: Slot, most: int) -> list[tuple[Hold, ...]]:
+        """The GPUs of as many instances more as there is room for in a scene of a slot's host: twice as many at a time
+        as long as that goes well, then half as many.
+        """
+        found: list[tuple[Hold, ...]] = []
+        many, grows = 1, True
+        while many and len(found) < most:
+            stands: list[Stand] = []
+            while len(stands) < min(many, most - len(found)):
+                vm = errand.vm.model_copy(update={"name": f"{len(found) + len(stands)}"})
+                scene.cluster.vms[vm.name] = vm  # type: ignore[index]
+                stand = stand_on(scene, vm, slot.host)
+                if stand is None:
+                    break
+                scene.put(stand)
+                stands.append(stand)
+            fits = not worse(self._always, [[] for _ in self._always], broken(scene, self._always))
+            grows = grows and fits and len(stands) == many
+            if fits:
+                found += [stand.holds for stand in stands]
+            else:
+                for stand in stands:
+                    scene.remove(stand)
+            many = 2 * many if grows else many // 2
+        return found
+
     def at_once(self, errand: Errand, number: int = 0) -> int:
         """How many instances of a job could run at the same time on an empty host; more than are counted: all."""
         slot = self.slots[number]
         most = 1 if errand.whole_host else errand.instances
-        scene, found = self._scene(slot, {}, ()), 0
-        while found < most and self._seated(scene, errand.vm.model_copy(update={"name": f"{found}"}), slot) is not None:
-            found += 1
-            if found == MOST_COUNTED:
-                return most
-        return found
+        found = len(self._seats(self._scene(slot, {}, ()), errand, slot, min(most, MOST_COUNTED)))
+        return most if found == MOST_COUNTED else found
 
     def stretches(self, errand: Errand, number: int) -> list[Stretch]:
         """When a slot has room for one more run of an errand, from when until when at the longest."""
@@ -144,3 +186,4 @@ class FreedHosts:
         for runs in self.runs:
             runs.clear()
         self._stretched.clear()
+        self._since.clear()

@@ -96,31 +96,40 @@ class _Deal:
         self._done.clear()
         for number, slot in enumerate(self._freed.slots):
             for errand in self._by_end:
-                for _ in range(self._wanted.get((errand.name, slot.host.name), 0) if not errand.least else 0):
-                    yield from self._next(errand, self._on(number))
+                if not errand.least:
+                    yield from self._several(errand, number, self._wanted.get((errand.name, slot.host.name), 0))
 
     def _fill(self) -> Iterator[Run]:
         """Whatever is left to do and still fits, the most valuable first."""
         for errand in self._by_worth:
             for number in self._every:
-                while runs := self._next(errand, self._on(number)):
-                    yield from runs
+                yield from self._several(errand, number, errand.instances)
             while errand.least and (runs := self._next(errand, self._in_pieces)):
                 yield from runs
 
     def _next(self, errand: Errand, *ways: Way) -> Sequence[Run]:
         """The runs of an errand's next instance in the first of some ways that there is; nothing: there is none."""
         done = self._done[errand.name]
-        over = time.monotonic() > self._until and self._budget.over()
-        for way in ways if done < errand.instances and not over else ():
+        for way in ways if done < errand.instances and not self._over() else ():
             if runs := way(errand, errand.numbers[done]):
                 self._done[errand.name] += 1
                 return runs
         return ()
 
-    def _on(self, number: int) -> Way:
-        """In one run, in this slot."""
-        return lambda errand, instance: self._first_fit(errand, instance, (number,))
+    def _several(self, errand: Errand, number: int, most: int) -> Iterator[Run]:
+        """So many instances more at most in a slot, each in one run."""
+        while not self._over():
+            done = self._done[errand.name]
+            left = errand.numbers[done : done + most]
+            runs = self._freed.fit(errand, number, left) if left else []
+            if not runs:
+                return
+            self._done[errand.name] += len(runs)
+            most -= len(runs)
+            yield from runs
+
+    def _over(self) -> bool:
+        return time.monotonic() > self._until and self._budget.over()
 
     def _whole(self, errand: Errand, instance: int) -> Sequence[Run]:
         """In one run, in the first slot that has room."""
@@ -134,9 +143,7 @@ class _Deal:
         return [number for number in self._every if self._freed.runs[number]]
 
     def _first_fit(self, errand: Errand, instance: int, slots: Sequence[int]) -> Sequence[Run]:
-        found = (self._freed.fit(errand, number, instance) for number in slots)
-        run = next((run for run in found if run is not None), None)
-        return () if run is None else (run,)
+        return next((runs for number in slots if (runs := self._freed.fit(errand, number, (instance,)))), ())
 
     def _paired(self, errand: Errand, instance: int) -> Sequence[Run]:
         """At the end of a slot that has runs already, and before that at the beginning of another."""
@@ -158,8 +165,9 @@ class _Deal:
         """The most valuable hours, if they are better than these, then whatever else fits. Of an instance that is left
         without a part none runs.
         """
+        place = {errand.name: {number: i for i, number in enumerate(errand.numbers)} for errand in self._by_end}
         known = [
-            Begun(run.start, run.errand.name, run.slot, run.end, run.errand.numbers.index(run.instance)) for run in runs
+            Begun(run.start, run.errand.name, run.slot, run.end, place[run.errand.name][run.instance]) for run in runs
         ]
         begun = best_hours(
             list(self._choices()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from placer.memory import affordable
 from placer.progress import Progress
+from placer.solve.at_most import most_empty_at_most
 from placer.solve.blocks import in_blocks
 from placer.solve.board import TooLarge
 from placer.solve.bound import Linear
@@ -15,6 +16,7 @@ from placer.solve.by_hand import by_hand, with_jobs
 from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Tier, solve_board
+from placer.solve.survey import Survey
 from placer.solve.target import NightAsk, Target
 from placer.solve.value import Supply, most_value
 from placer_models.decision import Search
@@ -75,7 +77,7 @@ def solve_target(
     outcome, target = _searched(scene, rules, goals, ask, search, budget, progress)
     if target.emptied or outcome.status == "optimal":
         return outcome, target
-    return _better(outcome, target, by_hand(scene, rules, goals, ask), goals, ask)
+    return _better(outcome, target, by_hand(scene, rules, goals, ask, budget=budget), goals, ask)
 
 
 def _better(
@@ -105,8 +107,9 @@ def _searched(
     if board is None:
         with budget.share(MOST):
             target = in_blocks(scene, rules, goals, ask, search, budget)
-        tiers = [Tier(goal, target.score(goal.kind, ask), None) for goal in goals]
-        return NightOutcome("feasible", tiers=tiers, stopped=TOO_LARGE), target
+        always = _worth(most_empty_at_most(scene, ask), Survey(scene.cluster, rules, ()), ask, budget)
+        tiers = [Tier(goal, target.score(goal.kind, ask), always.get(goal.kind)) for goal in goals]
+        return NightOutcome("feasible", tiers=tiers, stopped=TOO_LARGE, always=always), target
     size = len(board.model.proto.variables)
     always = _always(board, ask, search, budget) if ask.work.spots else {}
     gpus = any(host.gpus for host in scene.cluster.hosts.values())
@@ -168,7 +171,12 @@ def _always(board: NightBoard, ask: NightAsk, search: Search, budget: Budget) ->
     if most is None:
         return {}
     board.at_most(board.aim("hosts-freed")[0], most, eased=False)
-    kinds = {name: board.survey.host(name) for name in ask.work.rooms}
+    return _worth(most, board.survey, ask, budget)
+
+
+def _worth(most: int, survey: Survey, ask: NightAsk, budget: Budget) -> dict[str, int]:
+    """No more hosts can be empty at once than so many, and no jobs bring more than on those."""
+    kinds = {name: survey.host(name) for name in ask.work.rooms}
     with budget.spending.part("bounds"):
         value = most_value([Supply(ask.work, kinds, most)], budget)
     return {"hosts-freed": most, "job-value": value}

@@ -27,7 +27,7 @@ class _May(NamedTuple):
 
     choice: Choice
     start: int
-    count: cp_model.IntVar
+    many: cp_model.IntVar
 
 
 def best_starts(
@@ -56,15 +56,15 @@ def best_starts(
         for start in _starts(choice, origins[choice.slot], tick):
             may = _May(choice, start, model.new_int_var(0, most, ""))
             mays.append(may)
-            model.add_hint(may.count, min(most, before.get((choice.job, choice.slot, start), 0)))
+            model.add_hint(may.many, min(most, before.get((choice.job, choice.slot, start), 0)))
     for slot, room in rooms.items():
         _fit(model, [may for may in mays if may.choice.slot == slot], room, tick)
     by_job: dict[str, list[cp_model.IntVar]] = defaultdict(list)
     for may in mays:
-        by_job[may.choice.job].append(may.count)
+        by_job[may.choice.job].append(may.many)
     for job, counts in by_job.items():
         model.add(sum(counts) <= instances[job])
-    aim = sum(value[may.choice.job] * may.count for may in mays)
+    aim = sum(value[may.choice.job] * may.many for may in mays)
     model.add(aim > sum(value[one.job] for one in known))
     model.maximize(aim)
     solver = cp_model.CpSolver()
@@ -75,7 +75,7 @@ def best_starts(
     return [
         Begun(may.start, may.choice.job, may.choice.slot, may.start + may.choice.seconds, 0)
         for may in mays
-        for _ in range(solver.value(may.count))
+        for _ in range(solver.value(may.many))
     ]
 
 
@@ -107,7 +107,7 @@ def _fit(model: cp_model.CpModel, mays: Collection[_May], room: Sequence[int], t
     for instant in sorted({may.start for may in mays}):
         under_way = [may for may in mays if may.start <= instant < may.start - (-may.choice.seconds // tick) * tick]
         for what, has in enumerate(room):
-            takes = [(may.count, may.choice.takes[what]) for may in under_way if may.choice.takes[what]]
+            takes = [(may.many, may.choice.takes[what]) for may in under_way if may.choice.takes[what]]
             unit = math.gcd(*(amount for _, amount in takes)) or 1
             if takes:
                 model.add(sum(amount // unit * count for count, amount in takes) <= has // unit)

@@ -11,6 +11,7 @@ from placer.solve import jobs
 from placer.solve.budget import Budget
 from placer.solve.choices import Begun, Choice
 from placer.solve.errands import Errand, slots_of
+from placer.solve.errands import value_of as value_of_runs
 from placer.solve.freed import FreedHosts
 from placer.solve.hours import FEW_SLOTS, best_hours
 from placer.solve.intervals import MOST_INTERVALS
@@ -132,3 +133,23 @@ def test_no_instance_is_in_two_places_at_once() -> None:
     found = best_hours([in_parts(9, latest=6), in_parts(9, 1)], [(4,), (4,)], {"x": 1}, {"x": 5}, [])
     assert found is not None
     assert sum(one.end - one.start for one in found) >= 9
+
+
+def test_instances_that_fit_side_by_side_are_seated_at_once_and_the_others_after_them() -> None:
+    document = {
+        "format": "placer.snapshot/1",
+        "cluster": "hours",
+        "taken_at": "2026-11-20T18:00:00Z",
+        "hosts": [{"name": "h", "cpus": 7, "memory_mib": 4096}],
+        "vms": [],
+    }
+    cluster = Snapshot.of(document, "hours").content
+    tiny = Errand("tiny", Vm(name="tiny", power="off", cpus=1, memory_mib=1), range(40), 2, 4, 0, 10, False)
+    broad = Errand("broad", Vm(name="broad", power="off", cpus=3, memory_mib=1), (0,), 3, 50, 0, 10, False)
+    freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), slots_of(cluster, {"h": (0, 10)}))
+    assert freed.at_once(tiny) == 7
+    runs = taken(freed, [tiny, broad], {("tiny", "h"): 30, ("broad", "h"): 1})
+    assert value_of_runs(runs) == 29 * 4 + 50
+    under_way = [sum(run.errand.vm.cpus for run in runs if run.start <= now < run.end) for now in range(10)]
+    assert max(under_way) == 7
+    assert len({run.name for run in runs}) == len(runs)
