@@ -24,8 +24,8 @@ from placer_models.scene import Scene, Stand
 
 @dataclass(frozen=True)
 class Anew:
-    """A bound of the first goal (None: not known), and what a place for a VM is worth, by the VM's name: of each kind
-    at least one is named, or none at all.
+    """A bound of the first goal (None: not known), and what a place for a VM is worth, about: by the VM's name, of each
+    kind that counts at least one, or none at all.
     """
 
     bound: int | None = None
