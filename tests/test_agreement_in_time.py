@@ -315,6 +315,12 @@ def test_a_bound_that_plans_beat_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     assert any("moves is bounded by 3" in one for one in disagreements(EITHER))
 
 
+def test_a_bound_on_downtime_that_plans_beat_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("placer.consolidate"), "down_at_least", lambda night, promised: promised)
+    sleepy = next(world for world in WORLDS if world.name == "the store has room for one of two")
+    assert any("downtime is bounded by" in said for said in disagreements(sleepy))
+
+
 def test_a_bound_of_several_nights_that_plans_beat_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placer.night.several.most_of", lambda *given: {"job-value": 0, "hosts-freed": 0})
     nights = next(world for world in WORLDS if world.name == "a job in two nights")
