@@ -180,6 +180,7 @@ class _Deal:
         )
         if begun is None:
             return []
+        self._until = time.monotonic() + PATIENCE  # what took time to find is carried out
         self._freed.clear()
         self._done.clear()
         by_name = {errand.name: errand for errand in self._by_end}
