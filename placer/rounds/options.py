@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from placer.judge.obstacles import Explainer
-from placer.solve.leaving import Down, Options
+from placer.solve.leaving import Down, Options, Spot
 from placer.solve.traffic import UNDONE
 from placer_models.cluster import Cluster
 from placer_models.motion import state_mib, step_seconds, stun_seconds
@@ -47,6 +47,12 @@ def options_of(
         stun_ms=math.ceil(stun * 1000) if refused is None else 0,
         state_mib=state_mib(cluster, vm),
     )
+
+
+def able_of(leavers: Mapping[Spot, Sequence[Stand]], options: Mapping[str, Options | str]) -> dict[str, Options]:
+    """The options of those who are to leave, where they have any."""
+    stands = (stand for its in leavers.values() for stand in its)
+    return {stand.vm: may for stand in stands if isinstance(may := options[stand.vm], Options)}
 
 
 def without(options: Options | str, failed: Collection[str]) -> Options | str:

@@ -9,31 +9,15 @@ from dataclasses import dataclass, replace
 from placer.rounds.actions import homeward, outward
 from placer.rounds.care import Care
 from placer.rounds.flow import Flow, Key, pass_by, shifted
+from placer.rounds.homes import NoSeat, NotPlayed, homes_of, near
 from placer.solve.budget import Budget
 from placer.solve.leaving import Going, Left
 from placer.solve.motion import Detour, Schedule, Timed, list_schedule, turns_of
 from placer.solve.timing import sooner
 from placer.solve.traffic import Action, Traffic
-from placer_models.gpus_use import use_of
 from placer_models.night import Evacuate, SetMode
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
-from placer_models.seating import stand_on
-
-
-class NotPlayed(Exception):
-    """A round that cannot be carried out because of a VM; why, in words."""
-
-    def __init__(self, vm: str, why: str) -> None:
-        super().__init__(f"{vm} {why}")
-        self.vm = vm
-
-
-class NoSeat(NotPlayed):
-    """A VM finds no place on its host as that is afterwards."""
-
-    def __init__(self, vm: str) -> None:
-        super().__init__(vm, "finds no place on its host afterwards")
 
 
 @dataclass(frozen=True)
@@ -85,37 +69,13 @@ def play(scene: Scene, flow: Flow, means: Means, care: Care, left: Left) -> Roun
     Who waits for its host leaves as late as it can: when the last of those who move has left. Where the host stays up
     nobody waits that finds a place among its other GPUs.
     """
-    near = _near(scene, care, left)
-    if near is not None:
+    beside = near(scene, care, left)
+    if beside is not None:
         try:
-            return _Playing(scene, flow, means, care, near).round()
+            return _Playing(scene, flow, means, care, beside).round()
         except NotPlayed:
             pass  # there is no room yet for who would start at once
     return _Playing(scene, flow, means, care, left).round()
-
-
-def _near(scene: Scene, care: Care, left: Left) -> Left | None:
-    """The same with those who would wait started at once on GPUs of their host that are not changed; None: nobody can
-    be.
-    """
-    waiting = [going for going in left.goings if going.to is None and _had(scene.of(going.vm)[0], care)]
-    if not waiting or care.empties:
-        return None
-    goings = {going.vm: going for going in left.goings}
-    then = Scene(scene.cluster, (stand for stand in scene.stands() if stand.vm not in goings))
-    for going in left.goings:
-        if going.to is not None:
-            then.put(going.to)
-    for going in waiting:
-        (home,) = scene.of(going.vm)
-        host, gpus = scene.cluster.hosts[home.host], care.changed[home.host][1]
-        others = host.model_copy(update={"gpus": tuple(gpu for gpu in host.gpus if gpu.id not in gpus)})
-        stand = stand_on(then, scene.cluster.vms[going.vm], others)
-        if stand is not None:
-            then.put(stand)
-            goings[going.vm] = replace(going, to=stand)
-    near = Left(left.spots, list(goings.values()))
-    return near if near != left else None
 
 
 class _Playing:
@@ -227,7 +187,7 @@ class _Playing:
         then = care.after(then)
         returning = [self._here[vm] for vm, one in self._goings.items() if _returns(one, self._here[vm], request)]
         coming, begins = list[Action](), dict[Key, int]()
-        for home in _homes(then, care, returning):
+        for home in homes_of(then, care, returning):
             leave = hours[home.host][1] if home.host in hours else last
             for action in homeward(then, request, self._goings[home.vm], home, legs[home.vm]):
                 down = action.source is None and action.leg == legs[home.vm]
@@ -304,33 +264,3 @@ class _Playing:
 def _returns(going: Going, home: Stand, request: Evacuate | SetMode) -> bool:
     """Whether a VM that went so comes back to its host."""
     return going.to is None or (request.way_back == "same-host" and going.to.host != home.host)
-
-
-def _homes(then: Scene, care: Care, returning: Sequence[Stand]) -> list[Stand]:
-    """Where each of these returns: to the GPUs that it had, but who had one that was changed is seated anew, the
-    biggest first. Raises NoSeat.
-    """
-    cluster = then.cluster
-    anew = [home for home in returning if _had(home, care)]
-    homes = [home for home in returning if home not in anew]
-    if not anew:
-        return homes
-    scene = Scene(cluster, (*then.stands(), *homes))
-
-    def size(home: Stand) -> int:
-        gpus = cluster.hosts[home.host].gpu
-        return sum(use.share_milli for hold in home.holds if (use := use_of(cluster, gpus[hold.gpu], hold)) is not None)
-
-    for home in sorted(anew, key=lambda home: (-size(home), home.vm)):
-        stand = stand_on(scene, cluster.vms[home.vm], cluster.hosts[home.host])
-        if stand is None:
-            raise NoSeat(home.vm)
-        scene.put(stand)
-        homes.append(stand)
-    return homes
-
-
-def _had(home: Stand, care: Care) -> bool:
-    """Whether a stand holds a GPU that is changed."""
-    _, gpus = care.changed.get(home.host, (None, frozenset()))
-    return any(hold.gpu in gpus for hold in home.holds)

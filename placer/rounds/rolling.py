@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from placer.rounds.care import Care, Stage
-from placer.rounds.options import nowhere_to_go
-from placer.rounds.play import NoSeat, Round
-from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds, able_of
+from placer.rounds.downtimes import downtimes
+from placer.rounds.homes import NoSeat
+from placer.rounds.options import able_of, nowhere_to_go
+from placer.rounds.play import Round
+from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Left, Options, Spot
 from placer.solve.soonest import Emptying, together, within
 from placer_models.night import Evacuate
@@ -34,7 +36,6 @@ class Rolling(Rounds):
     request: Evacuate
     done: list[str] = field(default_factory=list)
     never: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    later: dict[str, str] = field(default_factory=dict)
     overlap: ClassVar[bool] = True
     at_a_time: ClassVar[int | None] = None
     """How many hosts have a round together at most, where fewer are tried than the request allows."""
@@ -48,6 +49,7 @@ class Rolling(Rounds):
                 self.never[name] = (f"is {host.state} already",)
             elif any(isinstance(self.options[stand.vm], str) for stand in self.scene.on(name)):
                 self._keep(name)
+        self._tried: list[str] = []
         self._possible = [host for host in self._asked if host not in self.never]
 
     @property
@@ -76,7 +78,7 @@ class Rolling(Rounds):
 
     def leaving(self) -> Mapping[str, int]:
         left = [stand for stand in self.first.stands() if stand.host in self.done]
-        return self.downtimes(left, self.options, lambda name: None)
+        return downtimes(self.first, self.trips, left, self.options, lambda name: None)
 
     def leavers(self) -> Mapping[str, Sequence[Stand]]:
         return {host: list(self.first.on(host)) for host in self._possible}
@@ -92,43 +94,29 @@ class Rolling(Rounds):
         )
         return max(entered, default=None)
 
-    def window(self, begin: int, end: int) -> None:
-        self.open_window(begin)
-        self.later, done = {}, len(self.done)
-        while self.pending and not self.over:
-            if not self._next(end) and self.request.in_order and self.later:
-                if len(self.done) > done:  # nobody goes before it
-                    self.later |= dict.fromkeys(self.pending, TOO_LONG)
-                else:
-                    self.never |= {host: (why,) for host, why in self.later.items()}
-
     @property
     def pending(self) -> list[str]:
         """The hosts whose turn may still come."""
         known = {*self.done, *self.never, *self.later}
         return [host for host in self._asked if host not in known]
 
-    def _next(self, end: int) -> bool:
-        """The next round: as many hosts as may be at once, else half as many, and so on. One that cannot even be done
-        alone is left out (False).
-        """
+    def many(self) -> int:
         pending = self.pending
         waits = {vm for vm, may in self.options.items() if isinstance(may, Options) and may.wait}
         most = max(1, together(self.scene, pending, lambda vm: vm not in waits))
-        size = min(self.at_a_time or self.request.at_once or most, most, len(pending))
-        while True:
-            chosen, left = self._chosen(pending, size)
-            why = self._round(chosen, left, end)
-            if isinstance(why, Round) or self.over:
-                return isinstance(why, Round)
-            if size == 1:
-                (host,) = chosen
-                if why == TOO_LONG:
-                    self.later[host] = why
-                elif not self._keep(host):
-                    self.never[host] = (why,)
-                return False
-            size //= 2
+        return min(self.at_a_time or self.request.at_once or most, most, len(pending))
+
+    def leave_out(self, why: str) -> None:
+        (host,) = self._tried
+        if why == TOO_LONG:
+            self.later[host] = why
+        elif not self._keep(host):
+            self.never[host] = (why,)
+        if self.request.in_order and self.later:
+            if self.begun:  # nobody goes before it
+                self.later |= dict.fromkeys(self.pending, TOO_LONG)
+            else:
+                self.never |= {host: (why,) for host, why in self.later.items()}
 
     def _keep(self, host: str) -> bool:
         """Leave a host out for its VMs that can go nowhere, if there are any."""
@@ -166,8 +154,9 @@ class Rolling(Rounds):
     def _rounds_left(self, size: int) -> int:
         return -(-len(self.pending) // size)
 
-    def _round(self, chosen: Sequence[str], left: Left | None, end: int) -> Round | str:
-        """One round with these hosts, or why there is none. Who goes how may be known (`left`)."""
+    def round(self, many: int, end: int) -> Round | str:
+        chosen, left = self._chosen(self.pending, many)
+        self._tried = chosen
         later = frozenset(self.pending) - set(chosen)
         try:
             found = self.attempt(

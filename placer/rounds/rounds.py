@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,8 +10,9 @@ from placer.judge.timed import TimedReplay
 from placer.progress import Progress
 from placer.rounds.care import Care
 from placer.rounds.flow import Flow, shifted
-from placer.rounds.options import in_maintenance, options_of, without
-from placer.rounds.play import Means, NoSeat, NotPlayed, Round, play
+from placer.rounds.homes import NoSeat, NotPlayed
+from placer.rounds.options import able_of, in_maintenance, options_of, without
+from placer.rounds.play import Means, Round, play
 from placer.rounds.write import write
 from placer.solve.board import TooLarge
 from placer.solve.budget import Budget
@@ -21,14 +22,11 @@ from placer.solve.night import TOO_LARGE
 from placer.solve.soonest import Emptying
 from placer.solve.target import Ways
 from placer.steps import Steps
-from placer_models.cluster import Host
 from placer_models.decision import Decision
-from placer_models.moving import unreachable
 from placer_models.night import Asked, Evacuate, SetMode
 from placer_models.plan import LeftOut, Plan, Unmoved
 from placer_models.rules.host_state import HostState
 from placer_models.scene import Scene, Stand
-from placer_models.seating import stand_on
 from placer_models.snapshot import Snapshot
 
 NO_WAY = "no arrangement of the VMs keeps every rule and limit meanwhile"
@@ -40,7 +38,7 @@ TOO_LONG = "does not fit into what is left of the windows"
 class Rounds:
     """What is planned so far: the `steps`, and the `scene` after them. `asked` is what the plan says it was asked for,
     and `start` the scene in which the rounds begin, where that is not the snapshot's. `failed` are the kinds of steps
-    that are not tried again with a VM.
+    that are not tried again with a VM, `later` is what could not be done in this window, with why.
     """
 
     snapshot: Snapshot
@@ -53,6 +51,7 @@ class Rounds:
     asked: Asked | None = None
     start: Scene | None = None
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    later: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scene = self.first = self.start or Scene.now(self.snapshot.content)
@@ -71,19 +70,46 @@ class Rounds:
         """So many rounds and migrations there were before these."""
         self._rounds, self._moves = rounds, moves
 
-    def open_window(self, begin: int) -> None:
-        """Rounds are planned from a window's beginning on."""
+    def window(self, begin: int, end: int) -> None:
+        """Plan what fits into one window: in each round as much as may be at once, else half as much, and so on. What
+        cannot even be done alone is left out.
+        """
         self._before, self._found = self.steps, []
         self.flow, self._ends = Flow(begin, self.scene), begin
+        self.later.clear()
+        while self.pending and not self.over:
+            many = self.many()
+            while isinstance(why := self.round(many, end), str) and many > 1 and not self.over:
+                many //= 2
+            if isinstance(why, str) and not self.over:
+                self.leave_out(why)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was a round in this window."""
+        return bool(self._found)
 
     # what each kind of request says
 
     overlap: ClassVar[bool] = False
     """Whether a round may begin while the hosts of the one before are still cared for."""
 
-    def window(self, begin: int, end: int) -> None:
-        """Plan what fits into one window."""
-        raise TypeError(f"{type(self).__name__} does not say what fits into a window")
+    @property
+    def pending(self) -> Sequence[str]:
+        """What is asked for and may still be done."""
+        raise TypeError(f"{type(self).__name__} does not say what may still be done")
+
+    def many(self) -> int:
+        """How much of it the next round is to do at once."""
+        raise TypeError(f"{type(self).__name__} does not say how much is next")
+
+    def round(self, many: int, end: int) -> Round | str:
+        """The next round, over by `end`, in which so much is done; or why there is none."""
+        raise TypeError(f"{type(self).__name__} has no rounds")
+
+    def leave_out(self, why: str) -> None:
+        """Leave out what was last tried alone."""
+        raise TypeError(f"{type(self).__name__} does not say what is left out")
 
     @property
     def cut_short(self) -> bool:
@@ -270,46 +296,3 @@ class Rounds:
         """Say of VMs that they keep a host, each once, with the reasons."""
         known = {one.vm for one in self.unmoved}
         self.unmoved += [Unmoved(vm=vm, host=host, reasons=why) for vm, why in kept.items() if vm not in known]
-
-    def downtimes(
-        self, stands: Iterable[Stand], options: Mapping[str, Options | str], own: Callable[[str], Host | None]
-    ) -> dict[str, int]:
-        """How long each of these VMs is down at least, once it has to leave. Nobody is seated on a host that has no
-        seat for it beside those VMs that nothing may be done to. `own`: what of its own host it could start on at once.
-        """
-        cluster = self.first.cluster
-        stuck = (stand for stand in self.first.stands() if isinstance(options[stand.vm], str))
-        kept, found = Scene(cluster, stuck), dict[str, int]()
-        for stand in stands:
-            may, vm = options[stand.vm], cluster.vms[stand.vm]
-            if not isinstance(may, Options):
-                continue
-            seats = [unreachable(cluster, stand, host) is None for host in self._seats(kept, stand, any_one=may.live)]
-            if may.live and any(seats):
-                found[vm.name] = 0
-                continue
-            here = own(stand.host)
-            near = here is not None and stand_on(kept, vm, here) is not None
-            least = [seconds for _, seconds in may.wait]
-            for down, seconds in may.elsewhere:
-                if near:
-                    least.append(seconds)
-                elif any(seats) or (down == "power-off" and seats):
-                    least.append(self.trips * seconds)
-            found[vm.name] = min(least, default=0)
-        return found
-
-    def _seats(self, kept: Scene, stand: Stand, *, any_one: bool) -> Iterator[Host]:
-        """The other hosts that have a seat for a VM in a scene, up to the first that it can be moved to (`any_one`)."""
-        cluster = kept.cluster
-        for host in cluster.hosts.values():
-            if host.name != stand.host and host.state == "up" and stand_on(kept, cluster.vms[stand.vm], host):
-                yield host
-                if any_one and unreachable(cluster, stand, host) is None:
-                    return
-
-
-def able_of(leavers: Mapping[Spot, Sequence[Stand]], options: Mapping[str, Options | str]) -> dict[str, Options]:
-    """The options of those who are to leave, where they have any."""
-    stands = (stand for its in leavers.values() for stand in its)
-    return {stand.vm: may for stand in stands if isinstance(may := options[stand.vm], Options)}

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from placer.rounds.care import Care, Stage
+from placer.rounds.downtimes import downtimes
+from placer.rounds.homes import NoSeat
 from placer.rounds.options import nowhere_to_go
-from placer.rounds.play import NoSeat, Round
+from placer.rounds.play import Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Options, Spot
 from placer.solve.soonest import Emptying, within
@@ -37,7 +39,6 @@ class Switching(Rounds):
     done: list[str] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     never: dict[str, str] = field(default_factory=dict)
-    later: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,7 +58,7 @@ class Switching(Rounds):
                 for spot, stands in self._leavers(flash).items():
                     if kept := self._hopeless(spot, stands):
                         self._leave_out([spot], flash, _told(kept))
-        self._possible = len(self.already) + len(self._pending())
+        self._possible = len(self.already) + len(self.pending)
 
     def _flashes(self, gpu: Gpu) -> bool:
         """Whether a GPU has to be flashed."""
@@ -81,7 +82,7 @@ class Switching(Rounds):
 
     @property
     def cut_short(self) -> bool:
-        return self.over and bool(self._pending())
+        return self.over and bool(self.pending)
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -108,7 +109,7 @@ class Switching(Rounds):
         rest = [gpu for gpu in self._host.gpus if gpu.id not in self.done]
         own = None if self._flashed else self._host.model_copy(update={"gpus": tuple(rest)})
         left = self.leavers()[self._host.name]
-        return self.downtimes(left, self.ways, lambda name: own)
+        return downtimes(self.first, self.trips, left, self.ways, lambda name: own)
 
     def leavers(self) -> Mapping[str, Sequence[Stand]]:
         name = self._host.name
@@ -120,37 +121,30 @@ class Switching(Rounds):
         empty = within(spans, emptying.soonest(1))
         return empty + self._seconds(self._flashed) if known and self.done else None
 
-    def window(self, begin: int, end: int) -> None:
-        self.open_window(begin)
-        self.later = {}
-        while self._pending() and not self.over:
-            self._next(end)
-
     def _meant(self, gpu: Gpu) -> bool:
         return self.request.gpus is None or gpu.id in self.request.gpus
 
-    def _pending(self) -> list[str]:
+    @property
+    def pending(self) -> list[str]:
+        """The GPUs that may still be changed."""
         known = {*self.done, *self.already, *self.never, *self.later}
         return [gpu.id for gpu in filter(self._meant, self._host.gpus) if gpu.id not in known]
 
     def _needs_flash(self) -> bool:
         """Whether the next round has a flash."""
-        return any(self._flashes(self._host.gpu[gpu_id]) for gpu_id in self._pending())
+        return any(self._flashes(self._host.gpu[gpu_id]) for gpu_id in self.pending)
 
-    def _next(self, end: int) -> None:
-        """The next round: with a flash everything at once; else as many GPUs as can be, then half as many, and so on.
-        What cannot be changed even alone is left out.
-        """
+    def many(self) -> int:
+        return len(self._leavers(self._needs_flash()))
+
+    def round(self, many: int, end: int) -> Round | str:
+        """One round: with a flash everything at once; else so many GPUs."""
         flash = self._needs_flash()
-        spots = list(self._leavers(flash))
-        while True:
-            why = self._round(spots, flash, end)
-            if isinstance(why, Round) or self.over:
-                return
-            if len(spots) == 1:
-                self._leave_out(spots, flash, why)
-                return
-            spots = spots[: len(spots) // 2]
+        return self._round(list(self._leavers(flash))[:many], flash, end)
+
+    def leave_out(self, why: str) -> None:
+        flash = self._needs_flash()
+        self._leave_out(list(self._leavers(flash))[:1], flash, why)
 
     def _round(self, spots: Sequence[Spot], flash: bool, end: int) -> Round | str:
         """One round with these spots, or why there is none. Who turns out to find no place on the host afterwards goes
@@ -185,7 +179,7 @@ class Switching(Rounds):
 
     def _leavers(self, flash: bool) -> dict[Spot, Sequence[Stand]]:
         """What has to be left, and by whom: the host, or the GPUs that need no flash."""
-        name, gpus = self._host.name, [self._host.gpu[gpu_id] for gpu_id in self._pending()]
+        name, gpus = self._host.name, [self._host.gpu[gpu_id] for gpu_id in self.pending]
         if flash:
             return {Spot(name): list(self.scene.on(name))}
         return {
@@ -196,7 +190,7 @@ class Switching(Rounds):
 
     def _gpus(self, spots: Sequence[Spot]) -> list[str]:
         """The GPUs that are changed when these spots are left."""
-        return [gpu_id for gpu_id in self._pending() if any(spot.gpu in (None, gpu_id) for spot in spots)]
+        return [gpu_id for gpu_id in self.pending if any(spot.gpu in (None, gpu_id) for spot in spots)]
 
     # --- what may be done to VMs --------------------------------------------------------------------------------------
 
