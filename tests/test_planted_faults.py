@@ -103,8 +103,8 @@ FAULTS = [
         "capacity",
         "the goal balance rounds down",
         balance,
-        "(-(-1000 * given[side] // room)",
-        "(1000 * given[side] // room",
+        "(-(-1000 * given // room)",
+        "(1000 * given // room",
     ),
     Fault("hosts alike", "m is forgotten for CPUs", capacity, "place.m * host.cpu_room_milli", "host.cpu_room_milli"),
     Fault("hosts alike", "m is forgotten for VMs apart", apart, "place.m if", "1 if"),
@@ -286,9 +286,8 @@ FAULTS = [
         "mig",
         "the solver forgets at which slot an instance stands",
         gpu_board,
-        "leavings(self.board.narrowed):\n            holds = (*row.fixed, *(",
-        "leavings(self.board.narrowed):\n"
-        "            holds = (*((use, (use.starts or (None,))[0]) for use, _ in row.fixed), *(",
+        "leavings(narrowed):\n            holds = (*row.fixed, *(",
+        "leavings(narrowed):\n            holds = (*((use, (use.starts or (None,))[0]) for use, _ in row.fixed), *(",
     ),
     Fault(
         "mig",
