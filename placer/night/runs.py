@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from placer.night.back import after
@@ -19,18 +19,32 @@ from placer_models.plan import Freed, JobRun, Plan
 from placer_models.scene import Scene
 
 
+def _at(plan: Plan) -> datetime:
+    """When a plan that goes on does so."""
+    assert plan.asked is not None
+    assert plan.asked.begun is not None
+    return plan.asked.begun.at
+
+
+def _within(run: JobRun, free: Iterable[Freed]) -> bool:
+    return any(freed.host == run.host and freed.from_ <= run.start < freed.until for freed in free)
+
+
 class Runs:
     """A plan's runs at an instant. `taken` are the free hosts that stay so as they are: all of them (`keep`), with the
     runs that were to come on them, or those on which runs go on; `to_free` the hosts that were still to be freed.
     """
 
     def __init__(self, plan: Plan, jobs: Sequence[Job], scene: Scene, begin: datetime, *, keep: bool) -> None:
-        self.begin = begin
-        self._told = [freed for freed in plan.freed if freed.until <= begin]
+        self.begin, at = begin, _at(plan)
+        self._told = [
+            freed for freed in plan.freed if freed.until <= begin and (freed.from_ <= at or not scene.on(freed.host))
+        ]
         self._open = {
             freed.host: freed for freed in plan.freed if freed.from_ <= begin < freed.until and not scene.on(freed.host)
         }
-        self.old = [run for run in plan.jobs if run.start < begin]
+        free = (*self._told, *self._open.values())  # while steps are under way, runs begin only where all have left
+        self.old = [run for run in plan.jobs if run.start < at or (run.start < begin and _within(run, free))]
         self.taken = set(self._open) if keep else {run.host for run in self.old if run.end > begin} & set(self._open)
         if keep:
             self.old += [run for run in plan.jobs if run.start >= begin and run.host in self.taken]

@@ -361,3 +361,21 @@ def test_no_bound_asks_a_host_that_was_free_in_the_first_night_to_be_so_for_the_
     assert found.score["hosts-freed"] == 2
     assert found.continued is not None
     assert found.continued.said == ("stranger stands on esx02, which was to be free until 2026-11-21T05:29:41Z",)
+
+
+def test_while_a_long_migration_goes_on_no_job_begins_on_a_host_that_a_desk_did_not_leave() -> None:
+    long = {"measured": {"migrate_seconds": 7200}}
+    vms = [
+        desk("desk-1", "esx01"),
+        desk("desk-2", "esx01", slot=1),
+        desk("long", "esx02") | long,
+        desk("stays", "esx03", live_migrate=False),
+    ]
+    render = {"name": "render", "whole_host": True, "hours": 5, "value": 5}
+    limits = {"moves_at_once_per_host": 2, "links": [{"label": "rack", "moves_at_once": 1}]}
+    hosts = [host("esx01", labels={"rack": "r1"}), host("esx02"), host("esx03")]
+    snapshot, plan = night(hosts, vms, [render], free=["esx01", "esx02"], limits=limits)
+    first, second = (step for step in plan.steps if step.leaves == "esx01")
+    assert [run.start for run in plan.jobs] == [second.end], "while the long migration goes on"
+    found = onward(snapshot, plan, f"{second.start + timedelta(seconds=5):%H:%M:%S}", failed=[first.id])
+    assert (found.score["job-value"], found.jobs) == (0, ())
