@@ -50,6 +50,12 @@ class Dealing:
     def _every(self) -> list[Run]:
         return [run for runs in self._runs for run in runs]
 
+    @property
+    def worth(self) -> int:
+        """What the instances bring that are finished."""
+        done = self._done()
+        return value_of(run for run in self._every if run.name in done)
+
     def _done(self) -> set[str]:
         """The names of the instances that are finished."""
         its: dict[str, list[Run]] = defaultdict(list)
@@ -67,7 +73,7 @@ class Dealing:
         Runs that finish nothing are left out.
         """
         done, kept = self._done(), [run for run in self._every if run.name in self._kept]
-        worth = value_of(run for run in self._every if run.name in done)
+        worth = self.worth
         fixed = value_of(run for run in kept if run.name in done)
         before = self._runs
         if worth < most:

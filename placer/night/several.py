@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from placer.night.bounds import most_of
@@ -23,6 +24,61 @@ from placer_models.scene import Scene
 Span = tuple[datetime, datetime]
 
 
+@dataclass(frozen=True)
+class _Nights:
+    """The windows to plan, and all that is asked for them."""
+
+    scene: Scene
+    spans: Sequence[Span]
+    request: Consolidate
+    rules: Sequence[Rule]
+    goals: Sequence[NightGoal]
+    jobs: Sequence[Job]
+    search: Search
+    budget: Budget
+    progress: Progress | None
+
+    def planned(self, weights: Sequence[int], *, in_parts: bool) -> Nights:
+        """A plan for each window, from what the one before leaves, with its part of the moves that are left."""
+        nights: Nights = []
+        left, scene = Left(self.jobs), self.scene
+        for number, (begin, end) in enumerate(self.spans):
+            clock, request = Clock(begin), what_is_left(self.request, nights, weights[number:])
+            night = Night(clock, clock.seconds(end), scene, self.rules, request, ())
+            night.errands = left.errands(clock, ahead(night, self.spans[number + 1 :] if in_parts else ()))
+            result = plan_night(night, self.goals, self.search, self.budget, self.progress)
+            nights.append((night, result))
+            for run in result.runs:
+                left.ran(run.job, run.instance, clock.instant(run.start), clock.instant(run.end))
+            scene = result.back.dawn
+        return nights
+
+    def dealt(self, weights: Sequence[int]) -> tuple[Nights, Dealing, Mapping[str, int]]:
+        """The same, with all jobs dealt out to all nights together; and what no plan has more of."""
+        for in_parts in (True, False):
+            nights = self.planned(weights, in_parts=in_parts)
+            most = most_of(nights, self.request, self.goals, self.jobs)
+            dealing = Dealing(nights, self.jobs)
+            dealing.again(most["job-value"])
+            if dealing.pays():
+                break
+        return nights, dealing, most
+
+    def ways(self) -> Iterator[Sequence[int]]:
+        """In what parts the moves that there may be are spent: by the first nights; if there is a limit, also the same
+        in each, or by the last ones alone.
+        """
+        many = len(self.spans)
+        yield _only(0, many)
+        if self.request.limits.most_moves is not None:
+            yield [1] * many
+            yield from (_only(number, many) for number in range(1, many))
+
+
+def _only(number: int, many: int) -> list[int]:
+    return [int(other == number) for other in range(many)]
+
+
 def plan_nights(
     scene: Scene,
     spans: Sequence[Span],
@@ -38,28 +94,20 @@ def plan_nights(
     of goal.
 
     Each night's target knows of the jobs what can be done of them that night. When all hosts that are freed are known,
-    the jobs are dealt out once more, to all nights together.
+    the jobs are dealt out once more, to all nights together. Where that brings less than it might, and only so many
+    moves may be made in all, they are spent in other nights.
     """
-    for in_parts in (True, False):
-        nights: Nights = []
-        left = Left(jobs)
-        for number, (begin, end) in enumerate(spans, 1):
-            clock = Clock(begin)
-            night = Night(clock, clock.seconds(end), scene, rules, what_is_left(request, nights), ())
-            night.errands = left.errands(clock, ahead(night, spans[number:] if in_parts else ()))
-            result = plan_night(night, goals, search, budget, progress)
-            nights.append((night, result))
-            for run in result.runs:
-                left.ran(run.job, run.instance, clock.instant(run.start), clock.instant(run.end))
-            scene = result.back.dawn
-        if len(nights) == 1:
-            return nights, {}
-        most = most_of(nights, request, goals, jobs)
-        dealing = Dealing(nights, jobs)
-        dealing.again(most["job-value"])
-        if dealing.pays():
+    asked = _Nights(scene, spans, request, rules, goals, jobs, search, budget, progress)
+    if len(spans) == 1:
+        return asked.planned((1,), in_parts=True), {}
+    first, *others = asked.ways()
+    nights, best, most = asked.dealt(first)
+    for weights in others:
+        if budget.over() or best.worth >= most["job-value"]:
             break
-        scene = nights[0][0].scene
+        other, dealing, _ = asked.dealt(weights)
+        if dealing.pays() and dealing.worth > best.worth:
+            nights, best = other, dealing
     return nights, most
 
 
@@ -73,12 +121,15 @@ def ahead(night: Night, spans: Sequence[Span]) -> Ahead | None:
     return Ahead(tonight, [(night.clock.seconds(begin), night.clock.seconds(end)) for begin, end in spans])
 
 
-def what_is_left(request: Consolidate, nights: Nights) -> Consolidate:
-    """The request with limits from which is taken off what nights before have used up for good."""
+def what_is_left(request: Consolidate, nights: Nights, weights: Sequence[int] = (1,)) -> Consolidate:
+    """The request with limits from which is taken off what nights before have used up for good, and (by `weights` of
+    this night and those to come) what is kept for later.
+    """
     limits, less = request.limits, dict[str, int]()
     if limits.most_moves is not None:
         timed = (one for _, result in nights for one in (*result.schedule.timed, *result.back.timed))
-        less["most_moves"] = max(0, limits.most_moves - sum(one.action.kind == "migrate" for one in timed))
+        moves = max(0, limits.most_moves - sum(one.action.kind == "migrate" for one in timed))
+        less["most_moves"] = moves * weights[0] // sum(weights) if any(weights[1:]) else moves
     if limits.store_mib is not None and nights:
         cluster, dawn = nights[-1][0].scene.cluster, nights[-1][1].back.dawn
         asleep = {vm for _, result in nights for vm, way in result.target.away.items() if way == "suspend"}

@@ -66,10 +66,18 @@ def test_moves_are_counted_over_all_nights() -> None:
     assert (plan.score["moves"], plan.score["job-value"]) == (2, 1)
 
 
-def test_moves_that_the_first_night_has_spent_could_have_been_spent_in_the_second() -> None:
+def test_moves_are_kept_for_the_second_night_where_they_bring_more() -> None:
     jobs = job("x", 7, value=4), job("tomorrow", 7, not_before=at(20 * HOUR), value=9)
     plan = nights(*jobs, limits={"most_moves": 2})
-    assert (plan.score["job-value"], plan.bound["job-value"]) == (4, 13)
+    assert (plan.score["job-value"], plan.bound["job-value"]) == (9, 13)
+
+
+def test_moves_are_shared_where_each_night_has_its_own_job() -> None:
+    jobs = job("tonight", 7, deadline=at(9 * HOUR)), job("tomorrow", 7, not_before=at(20 * HOUR))
+    vms = [quick("stays", on="h1", may=""), *(quick(f"goes-{number}", on=f"h{number}") for number in (2, 3))]
+    plan = nights(*jobs, vms=vms, many=3, limits={"most_moves": 4})
+    assert (plan.score["job-value"], plan.bound["job-value"]) == (2, 2)
+    assert plan.score["moves"] == 4
 
 
 def test_the_store_is_as_full_as_earlier_nights_have_left_it() -> None:
