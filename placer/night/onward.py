@@ -23,6 +23,7 @@ from placer.solve.errands import Errand
 from placer.solve.night import most_empty
 from placer.solve.soonest import within
 from placer.solve.survey import Survey
+from placer.solve.target import NightQuestion
 from placer.solve.value import Supply, most_value
 from placer_models.clock import Clock
 from placer_models.decision import Decision
@@ -105,7 +106,7 @@ class _Onward:
             left = max(0, limits.most_moves - sum(step.kind == "migrate" for step in self._now.done))
         night = replace(self._night, fixed={}, errands=())
         ask = replace(ask_of(night), most_moves=left, trips=1, least_gain=0)
-        found = most_empty(night.scene, night.rules, ask, self._search, self._budget)
+        found = most_empty(NightQuestion(night.scene, night.rules, (), ask, self._search), self._budget)
         return most if found is None else min(most, found)
 
     def _job_value(self) -> int:

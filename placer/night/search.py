@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from placer.judge.check import broken, worse
 from placer.night.back import Back, after, way_back
 from placer.night.flash import Flash, Flashing
-from placer.night.quiet import breaking
+from placer.night.quiet import breaking, undisturbed
 from placer.night.window import THERE_AND_BACK, Night
 from placer.night.work import work_of
 from placer.progress import Progress
@@ -19,7 +19,7 @@ from placer.solve.detours import Detours
 from placer.solve.errands import Run, gains_of, value_of
 from placer.solve.motion import Schedule, list_schedule
 from placer.solve.night import NightOutcome, solve_target
-from placer.solve.target import NightAsk, Target, Ways
+from placer.solve.target import NightAsk, NightQuestion, Target, Ways
 from placer.solve.timing import sooner
 from placer.solve.traffic import Action
 from placer_models.decision import Search
@@ -96,7 +96,7 @@ def _target(
     night: Night, goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget, progress: Progress | None
 ) -> tuple[NightOutcome, Target]:
     with budget.spending.part("target"), budget.share(TARGET if night.errands else 1.0):
-        return solve_target(night.scene, night.rules, goals, ask, search, budget, progress)
+        return solve_target(NightQuestion(night.scene, night.rules, goals, ask, search), budget, progress)
 
 
 def _drains(night: Night, target: Target) -> bool:
@@ -203,7 +203,8 @@ def _finished(
     lefts, comes = schedule.lefts(), back.arrivals()
     hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
     dusk = after(scene, schedule.actions)
-    runs, flashes = Flashing(night).runs(target, hours, dusk, _most_value(night, outcome))
+    quiet = undisturbed(night, schedule, back, hours)
+    runs, flashes = Flashing(night).runs(target, quiet, dusk, _most_value(night, outcome))
     return Result(target, schedule, back, hours, runs, outcome, flashes)
 
 

@@ -20,10 +20,7 @@ from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
-from placer.solve.target import NightAsk, Target
-from placer_models.decision import Search
-from placer_models.goals.night import NightGoal
-from placer_models.rules.rule import Rule
+from placer.solve.target import NightAsk, NightQuestion, Target
 from placer_models.scene import Scene
 
 HOSTS = 25
@@ -36,35 +33,35 @@ MOST_UNKNOWNS = 20_000
 """Unknowns of a block's board at most."""
 
 
-def in_blocks(
-    scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search, budget: Budget
-) -> Target:
+def in_blocks(question: NightQuestion, budget: Budget) -> Target:
     """A target in which VMs leave only hosts that are emptied, block by block. Blocks for which no time is left stay as
     they are; those whose board is too large for the memory that there is are emptied by hand.
     """
+    scene, rules, goals, search = question.scene.copy(), question.rules, question.goals, question.search
     survey = Survey(scene.cluster, rules, ())
     blocks = dealt(scene, survey)
-    asks = parted(ask, blocks)
-    scene, whole, left = scene.copy(), Target(), 0
+    asks = parted(question.ask, blocks)
+    whole, left = Target(), 0
     for number, (block, part) in enumerate(zip(blocks, asks, strict=True)):
         if budget.over():
             break
         if part.most_freed is not None:  # what others could not free
             part = replace(part, most_freed=part.most_freed + left)
+        mine = replace(question, scene=scene, ask=part)
         most = affordable(search.memory_limit_mib, MOST_UNKNOWNS)
         try:
             board = NightBoard(scene, rules, part, block, survey=survey, most=most)
         except TooLarge:
-            target = by_hand(scene, rules, goals, part, block, budget)
+            target = by_hand(mine, block, budget)
         else:
             board.aims = [board.aim(goal.kind) for goal in goals]
             with budget.share(1 / (len(blocks) - number)):
                 target = Target()
                 if len(board.model.proto.variables) > FEW_UNKNOWNS:  # too many to be sure of more than by hand
-                    target = by_hand(scene, rules, goals, part, block, budget)
+                    target = by_hand(mine, block, budget)
                     board.hint_target(target)
                 solve_board(board, goals, search, 0.0, budget=budget, work=WORK, lns=False)
-            target = max(board.target, target, key=lambda one: one.scores(goals, part))
+            target = max(board.target, target, key=mine.scores)
         left = (part.most_freed or 0) - len(target.emptied)
         _carry_out(scene, target)
         whole = whole.with_(target)

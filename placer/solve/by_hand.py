@@ -16,9 +16,8 @@ from placer.judge.check import broken, worse
 from placer.solve.budget import Budget
 from placer.solve.least import resources_of
 from placer.solve.survey import Survey
-from placer.solve.target import JobOn, NightAsk, Target, Way
+from placer.solve.target import JobOn, NightAsk, NightQuestion, Target, Way
 from placer.waits import has_room
-from placer_models.goals.night import NightGoal
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
@@ -32,29 +31,21 @@ LEAST_SECONDS = 1.0
 LAST = 10**9
 
 
-def by_hand(
-    scene: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[NightGoal],
-    ask: NightAsk,
-    hosts: Collection[str] | None = None,
-    budget: Budget | None = None,
-) -> Target:
+def by_hand(question: NightQuestion, hosts: Collection[str] | None = None, budget: Budget | None = None) -> Target:
     """A target in which VMs leave only hosts that are emptied: those named first, then those with the least on them.
 
     They go to these `hosts` (default: all). After each host every rule holds that held before, or the host is left as
     it is. Of two ways the better is taken: hosts that are empty remain so, or take VMs, too.
     """
     ends = math.inf if budget is None else time.monotonic() + max(LEAST_SECONDS, budget.left)
-    found = [_emptied(scene, rules, ask, hosts or scene.cluster.hosts, ends, keep=keep) for keep in (True, False)]
-    return max(found, key=lambda target: target.scores(goals, ask))
+    every = hosts or question.scene.cluster.hosts
+    return max((_emptied(question, every, ends, keep=keep) for keep in (True, False)), key=question.scores)
 
 
-def _emptied(
-    scene: Scene, rules: Sequence[Rule], ask: NightAsk, hosts: Collection[str], ends: float, *, keep: bool
-) -> Target:
-    must = [rule for rule in rules if not rule.soft]
-    hand = _Hand(scene.copy(), must, ask, Survey(scene.cluster, rules, ()), hosts, ends)
+def _emptied(question: NightQuestion, hosts: Collection[str], ends: float, *, keep: bool) -> Target:
+    scene, ask = question.scene, question.ask
+    must = [rule for rule in question.rules if not rule.soft]
+    hand = _Hand(scene.copy(), must, ask, Survey(scene.cluster, question.rules, ()), hosts, ends)
 
     def turn(name: str) -> tuple[bool, float, str]:
         load = hand.load(name)

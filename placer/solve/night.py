@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from placer.memory import affordable
@@ -17,12 +17,10 @@ from placer.solve.dive import FEW_UNKNOWNS
 from placer.solve.night_board import NightBoard
 from placer.solve.run import Outcome, Tier, solve_board
 from placer.solve.survey import Survey
-from placer.solve.target import NightAsk, Target
+from placer.solve.target import NightAsk, NightQuestion, Target
 from placer.solve.value import Supply, most_value
 from placer_models.decision import Search
-from placer_models.goals.night import HostsFreed, NightGoal
-from placer_models.rules.rule import Rule
-from placer_models.scene import Scene
+from placer_models.goals.night import HostsFreed
 
 SHARE = 0.5
 """The part of the time that is left which one goal takes at most."""
@@ -63,51 +61,38 @@ class NightOutcome(Outcome):
 
 
 def solve_target(
-    scene: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[NightGoal],
-    ask: NightAsk,
-    search: Search,
-    budget: Budget,
-    progress: Progress | None = None,
+    question: NightQuestion, budget: Budget, progress: Progress | None = None
 ) -> tuple[NightOutcome, Target]:
     """The best target found within `budget`, goal by goal, and what is proven of each. Where the search finds no host
     that can be emptied, one is looked for by hand.
     """
-    outcome, target = _searched(scene, rules, goals, ask, search, budget, progress)
+    outcome, target = _searched(question, budget, progress)
     if target.emptied or outcome.status == "optimal":
         return outcome, target
-    return _better(outcome, target, by_hand(scene, rules, goals, ask, budget=budget), goals, ask)
+    return _better(question, outcome, target, by_hand(question, budget=budget))
 
 
 def _better(
-    outcome: NightOutcome, target: Target, other: Target, goals: Sequence[NightGoal], ask: NightAsk
+    question: NightQuestion, outcome: NightOutcome, target: Target, other: Target
 ) -> tuple[NightOutcome, Target]:
     """The better of a search's target and another, with what is proven of it."""
-    if other.scores(goals, ask) <= target.scores(goals, ask):
+    if question.scores(other) <= question.scores(target):
         return outcome, target
     tiers, known = list[Tier](), {tier.goal.kind: tier for tier in outcome.tiers}
-    for goal in goals:
-        score, tier = other.score(goal.kind, ask), known.get(goal.kind)
+    for goal in question.goals:
+        score, tier = other.score(goal.kind, question.ask), known.get(goal.kind)
         holds = all(one.goal.kind in known and known[one.goal.kind].score == one.score for one in tiers)
         tiers.append(Tier(goal, score, tier.bound if tier is not None and holds else None))
     return replace(outcome, status="feasible", tiers=tiers), other
 
 
-def _searched(
-    scene: Scene,
-    rules: Sequence[Rule],
-    goals: Sequence[NightGoal],
-    ask: NightAsk,
-    search: Search,
-    budget: Budget,
-    progress: Progress | None,
-) -> tuple[NightOutcome, Target]:
-    board = _whole(scene, rules, goals, ask, search)
+def _searched(question: NightQuestion, budget: Budget, progress: Progress | None) -> tuple[NightOutcome, Target]:
+    scene, goals, ask, search = question.scene, question.goals, question.ask, question.search
+    board = _whole(question)
     if board is None:
         with budget.share(MOST):
-            target = in_blocks(scene, rules, goals, ask, search, budget)
-        always = _worth(most_empty_at_most(scene, ask), Survey(scene.cluster, rules, ()), ask, budget)
+            target = in_blocks(question, budget)
+        always = _worth(most_empty_at_most(scene, ask), Survey(scene.cluster, question.rules, ()), ask, budget)
         tiers = [Tier(goal, target.score(goal.kind, ask), always.get(goal.kind)) for goal in goals]
         return NightOutcome("feasible", tiers=tiers, stopped=TOO_LARGE, always=always), target
     size = len(board.model.proto.variables)
@@ -117,48 +102,48 @@ def _searched(
         first, work = with_jobs(board.target, ask), WORK_EACH * search.time_limit_seconds
         board.hint_target(first)
         outcome = solve_board(board, goals, search, 0.0, progress, budget=budget, work=work, lns=False, share=SHARE)
-        return _better(NightOutcome(**vars(outcome), always=always), board.target, first, goals, ask)
+        return _better(question, NightOutcome(**vars(outcome), always=always), board.target, first)
     linear = Linear(board, goals, budget)
     with budget.share(SHARE):
-        target = in_blocks(scene, rules, goals, ask, search, budget)
+        target = in_blocks(question, budget)
     if size <= MOST_UNKNOWNS:
         if gpus:  # too much to search in any order
-            board = NightBoard(scene, rules, replace(ask, drain=True))
+            board = NightBoard(scene, question.rules, replace(ask, drain=True))
             board.aims = [board.aim(goal.kind) for goal in goals]
         board.hint_target(target)
         with budget.share(MOST):
             solve_board(board, goals, search, 0.0, progress, budget=budget, lns=False, share=SHARE)
-        target = max(target, board.target, key=lambda one: one.scores(goals, ask))
+        target = max(target, board.target, key=question.scores)
     with budget.spending.part("bounds"):
-        tiers = _relaxed(linear, goals, ask, target)
+        tiers = _relaxed(question, linear, target)
     closed = all(tier.closed for tier in tiers)
     status, stopped = ("optimal", "proven") if closed else ("feasible", budget.why)
     return NightOutcome(status, tiers=tiers, stopped=stopped, always=always), target
 
 
-def _whole(
-    scene: Scene, rules: Sequence[Rule], goals: Sequence[NightGoal], ask: NightAsk, search: Search
-) -> NightBoard | None:
+def _whole(question: NightQuestion) -> NightBoard | None:
     """The board of all hosts; None: it is too large for the memory or the time that there is."""
-    each = BUILT_EXACT if any(rule.exact for rule in rules) else BUILT
+    search = question.search
+    each = BUILT_EXACT if any(rule.exact for rule in question.rules) else BUILT
     most = min(MOST_BUILT, int(each * search.time_limit_seconds))
     try:
-        board = NightBoard(scene, rules, ask, most=affordable(search.memory_limit_mib, most))
+        most = affordable(search.memory_limit_mib, most)
+        board = NightBoard(question.scene, question.rules, question.ask, most=most)
     except TooLarge:
         return None
-    board.aims = [board.aim(goal.kind) for goal in goals]
+    board.aims = [board.aim(goal.kind) for goal in question.goals]
     return board
 
 
-def _relaxed(linear: Linear, goals: Sequence[NightGoal], ask: NightAsk, target: Target) -> list[Tier]:
+def _relaxed(question: NightQuestion, linear: Linear, target: Target) -> list[Tier]:
     """What the linear relaxation of the whole board knows of a target: a bound for each goal, given the scores of those
     before it, up to the first that is open.
     """
     tiers: list[Tier] = []
-    for number, goal in enumerate(goals):
+    for number, goal in enumerate(question.goals):
         known = all(tier.closed for tier in tiers)
         bound = linear.bound(number, [tier.score for tier in tiers]) if known else None
-        tiers.append(Tier(goal, target.score(goal.kind, ask), bound))
+        tiers.append(Tier(goal, target.score(goal.kind, question.ask), bound))
     return tiers
 
 
@@ -182,10 +167,10 @@ def _worth(most: int, survey: Survey, ask: NightAsk, budget: Budget) -> dict[str
     return {"hosts-freed": most, "job-value": value}
 
 
-def most_empty(scene: Scene, rules: Sequence[Rule], ask: NightAsk, search: Search, budget: Budget) -> int | None:
-    """No more hosts can be empty at once; None: it is not known."""
-    board = _whole(scene, rules, (), ask, search)
-    return None if board is None else _most_empty(board, search, budget)
+def most_empty(question: NightQuestion, budget: Budget) -> int | None:
+    """No more hosts can be empty at once, whatever the goals; None: it is not known."""
+    board = _whole(question)
+    return None if board is None else _most_empty(board, question.search, budget)
 
 
 def _most_empty(board: NightBoard, search: Search, budget: Budget) -> int | None:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
-from placer_models.scene import Stand
+from placer_models.rules.rule import Rule
+from placer_models.scene import Scene, Stand
 
 Way = Literal["suspend", "power-off"]
 
@@ -133,6 +135,23 @@ class NightAsk:
     trips: int = 1
     work: Work = Work()
     drain: bool = False
+
+
+@dataclass(frozen=True)
+class NightQuestion:
+    """What a night's search is asked: the best target for a scene, by these goals one after the other. `search` says
+    how long it may take, and with what seed.
+    """
+
+    scene: Scene
+    rules: Sequence[Rule]
+    goals: Sequence[NightGoal]
+    ask: NightAsk
+    search: Search
+
+    def scores(self, target: Target) -> list[int]:
+        """What a target promises of each goal, so that more is always better."""
+        return target.scores(self.goals, self.ask)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from placer.solve import blocks
 from placer.solve.blocks import dealt, in_blocks, shares
 from placer.solve.budget import Budget
 from placer.solve.survey import Survey
-from placer.solve.target import JobOn, NightAsk, Target, Ways, Work
+from placer.solve.target import JobOn, NightAsk, NightQuestion, Target, Ways, Work
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene
@@ -46,7 +46,7 @@ def four_hosts_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(ask: NightAsk) -> Target:
     now, rules = scene(), shipped_decision("consolidate").rules_of([])
     goals = [NIGHT_GOALS[kind] for kind in ("job-value", "hosts-freed", "moves")]
-    target = in_blocks(now, rules, goals, ask, Search(workers=1, seed=0), Budget(time.monotonic() + 60))
+    target = in_blocks(NightQuestion(now, rules, goals, ask, Search(workers=1, seed=0)), Budget(time.monotonic() + 60))
     after = now.copy()
     for stand in target.stands:
         after.remove(now.of(stand.vm)[0])

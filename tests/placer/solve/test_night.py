@@ -8,7 +8,7 @@ from typing import Any
 from placer.solve.budget import Budget
 from placer.solve.night import solve_target
 from placer.solve.run import Outcome
-from placer.solve.target import NightAsk, Target, Ways
+from placer.solve.target import NightAsk, NightQuestion, Target, Ways
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene
@@ -39,11 +39,13 @@ def outcome_of(*, drain: bool) -> tuple[Outcome, Target]:
     scene, decision = Scene.now(snapshot.content), shipped_decision("consolidate")
     ways = {stand.vm: Ways(True, ()) for stand in scene.stands()}
     return solve_target(
-        scene,
-        decision.rules_of(snapshot.rules),
-        [NIGHT_GOALS["hosts-freed"], NIGHT_GOALS["moves"]],
-        NightAsk(ways, frozenset({"h1"}), drain=drain),
-        Search(time_limit_seconds=20, seed=0, workers=1),
+        NightQuestion(
+            scene,
+            decision.rules_of(snapshot.rules),
+            [NIGHT_GOALS["hosts-freed"], NIGHT_GOALS["moves"]],
+            NightAsk(ways, frozenset({"h1"}), drain=drain),
+            Search(time_limit_seconds=20, seed=0, workers=1),
+        ),
         Budget(time.monotonic() + 60),
     )
 

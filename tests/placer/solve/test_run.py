@@ -6,7 +6,7 @@ import time
 
 from placer.solve.budget import Budget
 from placer.solve.night import solve_target
-from placer.solve.target import NightAsk, Ways
+from placer.solve.target import NightAsk, NightQuestion, Ways
 from placer_models.decision import Search, shipped_decision
 from placer_models.goals.night import NIGHT_GOALS
 from placer_models.scene import Scene
@@ -30,11 +30,13 @@ def test_the_fewest_moves_are_proven_though_there_are_no_jobs_and_no_stun() -> N
     ask = NightAsk({stand.vm: Ways(True, ()) for stand in scene.stands()}, frozenset(snapshot.content.hosts))
     kinds = ("job-value", "hosts-freed", "stun", "moves", "soonest")
     outcome, target = solve_target(
-        scene,
-        decision.rules_of(snapshot.rules),
-        [NIGHT_GOALS[kind] for kind in kinds],
-        ask,
-        Search(time_limit_seconds=20, seed=0, workers=1),
+        NightQuestion(
+            scene,
+            decision.rules_of(snapshot.rules),
+            [NIGHT_GOALS[kind] for kind in kinds],
+            ask,
+            Search(time_limit_seconds=20, seed=0, workers=1),
+        ),
         Budget(time.monotonic() + 60),
     )
     assert outcome.stopped == "proven"
