@@ -49,8 +49,7 @@ class Known:
             if self.bounds[number] is None and counted[:number] == [one.score for one in self._boards[:number]]:
                 self.bounds[number] = tier.bound
         for number, goal in enumerate(self.goals):
-            if self.bounds[number] is None:
-                self.bounds[number] = goal.limit(self.answer.before)
+            self.keep(number, goal.limit(self.answer.before))
             if goal.sense == "least" and counted[number] == 0:
                 self.bounds[number] = 0  # no goal counts less than nothing
         tiers = [Tier(goal, score, bound) for goal, score, bound in zip(self.goals, counted, self.bounds, strict=True)]
