@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from placer.night.back import after
 from placer.night.left import Left
+from placer.night.quiet import undisturbed
 from placer.night.search import Result
 from placer.night.window import Night
 from placer.solve.errands import Run, Slot, gains_of, slots_of, value_of
@@ -97,9 +98,8 @@ class Dealing:
         slots, numbers = list[Slot](), list[int]()
         for number, (night, result) in enumerate(self._nights):
             later, taken_ = self._later[number], self._flashed[number] | {run.host for run in kept}
-            hours = {
-                host: (begin + later, end + later) for host, (begin, end) in result.hours.items() if host not in taken_
-            }
+            quiet = undisturbed(night, result.schedule, result.back, result.hours)
+            hours = {host: (begin + later, end + later) for host, (begin, end) in quiet.items() if host not in taken_}
             slots += slots_of(night.scene.cluster, hours, after(night.scene, result.schedule.actions))
             numbers += [number] * len(hours)
         return slots, numbers

@@ -5,12 +5,13 @@ morning, between one VM's return and the next.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from placer.judge.check import broken, larger, worse
 from placer.judge.midway import as_begun
+from placer.night.back import Back
 from placer.night.window import Night
-from placer.solve.motion import Timed
+from placer.solve.motion import Schedule, Timed
 from placer_models.plan import Breach
 
 
@@ -42,6 +43,19 @@ def breaking(night: Night, timed: Sequence[Timed]) -> dict[str, str]:
             blamed = _blamed(found[0], last, instant, {one.action.vm for one in ends[instant]})
             return dict.fromkeys(blamed, f"would leave a rule broken at {when}: {found[0].said}")
     return {}
+
+
+def undisturbed(
+    night: Night, schedule: Schedule, back: Back, hours: Mapping[str, tuple[int, int]]
+) -> Mapping[str, tuple[int, int]]:
+    """The hours of freed hosts for jobs: with a rule at rest (a reserve) those after the last VM has gone and before
+    the first comes, so that runs need leave what it keeps for the VMs in one scene only; else all.
+    """
+    if all(rule.always or rule.soft for rule in night.rules):
+        return hours
+    first, last = schedule.seconds, night.seconds if back.begin is None else back.begin
+    opens = {host: max(begin, first) for host, (begin, _) in hours.items()}
+    return {host: (opens[host], max(opens[host], min(end, last))) for host, (_, end) in hours.items()}
 
 
 def _blamed(breach: Breach, last: dict[str, int], instant: int, now: Collection[str]) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from placer.night.back import after
 from placer.night.left import Left
+from placer.night.quiet import undisturbed
 from placer.night.search import Result
 from placer.night.window import Night
 from placer.solve.errands import Run, slots_of
@@ -90,6 +91,7 @@ class Runs:
             end = night.clock.instant(seconds)
             self._open[host] = self._open[host].model_copy(update={"until": end})
         hours = {host: (busy[host], until[host]) for host in sorted(self.taken) if busy[host] < until[host]}
+        hours = {**undisturbed(night, result.schedule, result.back, hours)}
         dusk = after(night.scene, result.schedule.actions)
         cluster = night.scene.cluster
         free = FreedHosts(cluster, night.rules, slots_of(cluster, hours, dusk))
