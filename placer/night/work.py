@@ -69,11 +69,10 @@ def _tick(errands: Sequence[Errand]) -> int:
 
 def _at_any_tick(night: Night, hours: Sequence[tuple[int, int]]) -> bool:
     """Whether every run could be moved earlier until it begins when its host is free, or when another ends: none is
-    done in parts, none has to wait for its hour, and none is under way already.
+    done in parts, and none has to wait for its hour. (Runs that are under way already only take room away.)
     """
     first = min((begin for begin, _ in hours), default=0)
-    in_turn = all(errand.earliest <= first and not errand.least for errand in night.errands)
-    return in_turn and not night.carried.taken and not night.carried.homes
+    return all(errand.earliest <= first and not errand.least for errand in night.errands)
 
 
 def _room(host: Host, resources: Sequence[Resource]) -> dict[str, int]:
