@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from placer.solve.soonest import Emptying, Leaver, within
+from placer.solve.soonest import Emptying, Leaver, together, within
 from placer_models.night import Limits, LinkLimit
 from tests.placer.solve.test_timing import scene
 
@@ -64,3 +64,17 @@ def test_hosts_that_are_empty_soon_do_not_count_where_too_many_vms_would_have_to
 def test_seconds_count_within_the_windows_only() -> None:
     nights = [(0, 100), (500, 600)]
     assert [within(nights, seconds) for seconds in (0, 100, 101, 250)] == [0, 100, 501, 600]
+
+
+def test_so_many_hosts_are_empty_together_as_the_others_have_room_for_all_who_are_awake() -> None:
+    now = scene(2, {"v1": "a", "v2": "b", "v3": "c"})  # four hosts of two CPUs
+    assert together(now, "abcd", lambda vm: True) == 2
+    assert together(now, "a", lambda vm: True) == 1
+    assert together(now, "abcd", lambda vm: vm == "v1") == 3
+    assert together(now, ["a", "elsewhere"], lambda vm: False) == 1
+
+
+def test_who_stands_on_an_overfull_host_may_stay_there() -> None:
+    now = scene(1, {"v1": "a", "v2": "a", "v3": "b"})
+    assert together(now, "cd", lambda vm: True) == 2
+    assert together(now, "bcd", lambda vm: True) == 2

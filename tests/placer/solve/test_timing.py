@@ -72,3 +72,14 @@ def test_only_the_hosts_that_are_asked_about_are_emptied_sooner() -> None:
     listed = list_schedule(now, RULES, actions, limits, {"b": 0})
     assert (done_at(listed, ["a"]), done_at(sooner(now, RULES, listed, limits, unhurried(), ["a"]), ["a"])) == (10, 5)
     assert busiest(now, actions, limits, ["a"]) == 5
+
+
+def test_what_is_kept_starts_as_it_did_and_nothing_before_it_may() -> None:
+    now = scene(2, {"x": "a", "y": "b"})
+    actions = moves(now, ("x", "c", 5), ("y", "c", 5))
+    limits = Limits(moves_at_once_per_host=1)
+    listed = list_schedule(now, RULES, actions, limits, {"b": 0})
+    kept = sooner(now, RULES, listed, limits, unhurried(), ["a"], kept=[("y", 0)])
+    assert [(one.action.vm, one.start) for one in kept.timed] == [("y", 0), ("x", 5)]
+    late = sooner(now, RULES, listed, limits, unhurried(), ["a"], earliest={("x", 0): 2})
+    assert done_at(late, ["a"]) == 10, "it would have to be on its way at once"
