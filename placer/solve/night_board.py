@@ -157,7 +157,7 @@ class NightBoard(CountBoard):
                     done[job].append(count)
             ticks = range(max(map(work.ticks, hosts)))
             empty = [sum(self._empty[host] for host in hosts if tick < work.ticks(host)) for tick in ticks]
-            post_ticks(self.model, work, hosts[0], {job: sum(counts) for job, counts in done.items()}, empty)
+            post_ticks(self.model, work, hosts, {job: sum(counts) for job, counts in done.items()}, empty)
 
     def _in_parts(self, job: str, seconds: Sequence[Var]) -> None:
         """Instances of which all seconds are done somewhere; none of them runs for longer than there is time."""

@@ -19,19 +19,20 @@ from placer.solve.target import Work
 def post_ticks(
     model: cp_model.CpModel,
     work: Work,
-    host: str,
+    alike: Sequence[str],
     done: Mapping[str, cp_model.LinearExprT],
     empty: Sequence[cp_model.LinearExprT],
 ) -> None:
-    """Say of hosts of the same kind as `host` that so many instances of each job can be `done` on all of them together,
-    if so many are `empty` in each tick.
+    """Say of hosts of one kind (`alike`) that so many instances of each job can be `done` on all of them together, if so
+    many are `empty` in each tick. Each of these jobs can be done on one of them at least.
     """
     begin = {job: _begun(model, work, job, count, len(empty)) for job, count in done.items()}
-    rooms = work.rooms[host]
+    rooms = work.rooms[alike[0]]
+    amounts = {job: next(work.amounts[job, host] for host in alike if (job, host) in work.amounts) for job in done}
     for tick, hosts in enumerate(empty):
         for what, room in rooms.items():
             takes = {
-                job: work.amounts[job, host].get(what, 0) // (work.lasting[job] * work.tick)
+                job: amounts[job].get(what, 0) // (work.lasting[job] * work.tick)
                 for job in done
                 if tick < len(begin[job]) + work.lasting[job] - 1
             }

@@ -101,7 +101,7 @@ def _night(model: cp_model.CpModel, night: Supply) -> dict[str, list[cp_model.In
         if work.lasting:
             its = [model.new_int_var(0, len(names), "") for _ in range(longest // work.tick)]
             model.add(sum(its) * work.tick <= seconds)
-            post_ticks(model, work, names[0], mine, its)
+            post_ticks(model, work, names, mine, its)
             ticks.append(its)
     for hosts_empty in zip(*ticks, strict=True):
         model.add(sum(hosts_empty) <= night.most_empty)

@@ -38,3 +38,17 @@ def test_a_job_that_has_to_wait_until_midnight_is_no_reason_to_promise_less() ->
     late = {"name": "late", "hours": 3, "whole_host": True, "value": 7, "not_before": at(round(2.5 * HOUR))}
     plan = night(late, {"name": "render", "hours": 1, "cpus": 1, "instances": 9, "value": 1})
     assert plan.score["job-value"] == plan.bound["job-value"] == 7 + 9
+
+
+def test_a_job_that_only_some_hosts_of_a_kind_have_time_for_runs_on_those() -> None:
+    hosts = [host(name, cpus=4) for name in ("full", "spare")]
+    asked = {"kind": "consolidate", "windows": [window(0, 8 * HOUR)], "ready_by": at(HOUR)}
+    jobs = [
+        {"name": "long", "hours": 5, "whole_host": True},
+        {"name": "short", "hours": 0.5, "cpus": 1, "instances": 2},
+    ]
+    one = Night(hosts, [quick("a", on="full", may="suspend")], asked, jobs)
+    assert isinstance(one.asked, Consolidate)
+    plan = consolidate(one.snapshot, one.asked, one.work)
+    assert plan.score["job-value"] == 3
+    assert [run.host for run in plan.jobs if run.job == "long"] == ["spare"]
