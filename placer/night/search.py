@@ -204,15 +204,9 @@ def _finished(
     hours = {host: (lefts.get(host, 0), comes.get(host, night.seconds)) for host in target.emptied}
     dusk = after(scene, schedule.actions)
     quiet = undisturbed(night, schedule, back, hours)
-    runs, flashes = Flashing(night).runs(target, quiet, dusk, _most_value(night, outcome))
-    return Result(target, schedule, back, hours, runs, outcome, flashes)
-
-
-def _most_value(night: Night, outcome: NightOutcome) -> int:
-    """What no jobs of this night bring more than."""
-    tiers = (tier.bound for tier in outcome.tiers[:1] if tier.goal.kind == "job-value" and tier.bound is not None)
     every = sum(errand.value * errand.instances for errand in night.errands)
-    return min([every, *tiers, *(bound for kind, bound in outcome.always.items() if kind == "job-value")])
+    runs, flashes = Flashing(night).runs(target, quiet, dusk, outcome.most("job-value", every))
+    return Result(target, schedule, back, hours, runs, outcome, flashes)
 
 
 def _trouble(night: Night, result: Result) -> None:

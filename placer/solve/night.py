@@ -59,6 +59,13 @@ class NightOutcome(Outcome):
 
     always: Mapping[str, int] = field(default_factory=dict)
 
+    def most(self, kind: str, known: int) -> int:
+        """What no target of this night has more of, in its first goal or where a bound holds for every plan; at most
+        what is `known`.
+        """
+        first = [tier.bound for tier in self.tiers[:1] if tier.goal.kind == kind and tier.bound is not None]
+        return min([known, *first, self.always.get(kind, known)])
+
 
 def solve_target(
     question: NightQuestion, budget: Budget, progress: Progress | None = None
