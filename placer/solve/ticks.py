@@ -23,8 +23,8 @@ def post_ticks(
     done: Mapping[str, cp_model.LinearExprT],
     empty: Sequence[cp_model.LinearExprT],
 ) -> None:
-    """Say of hosts of one kind (`alike`) that so many instances of each job can be `done` on all of them together, if so
-    many are `empty` in each tick. Each of these jobs can be done on one of them at least.
+    """Say of hosts of one kind (`alike`) that so many instances of each job can be `done` on all of them together, if
+    so many are `empty` in each tick. Each of these jobs can be done on one of them at least.
     """
     begin = {job: _begun(model, work, job, count, len(empty)) for job, count in done.items()}
     rooms = work.rooms[alike[0]]
