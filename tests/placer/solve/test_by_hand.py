@@ -6,6 +6,8 @@ from typing import Any
 
 from placer.consolidate import consolidate
 from placer.judge.timed import TimedReplay
+from placer.solve.by_hand import with_jobs
+from placer.solve.target import JobOn, NightAsk, Target, Work
 from placer_models.decision import shipped_decision
 from placer_models.night import Consolidate
 from placer_models.plan import Plan
@@ -64,3 +66,13 @@ def test_a_reserve_survives() -> None:
     vms = [quick("a", on="h1", cpus=1), quick("b", on="h2", cpus=4, may=""), quick("c", on="h3", cpus=4, may="restart")]
     assert freed(by_hand(vms, cpus=(2, 8, 4))) == ["h1"]
     assert freed(by_hand(vms, cpus=(2, 8, 4), rules=[{"kind": "reserve"}])) == []
+
+
+def test_jobs_that_bring_most_for_what_they_take_come_first_and_none_is_promised_twice() -> None:
+    rooms = {host: {"cpus": 8 * 10, "time": 10} for host in ("a", "b")}
+    takes = {"whole": {"cpus": 8 * 10, "time": 10}, "small": {"cpus": 2 * 5}}
+    amounts = {(job, host): its for job, its in takes.items() for host in rooms}
+    spots = [JobOn(job, host, 1 if job == "whole" else 8) for job in takes for host in rooms]
+    work = Work({"whole": 10, "small": 2}, {"whole": 5, "small": 6}, spots, amounts, rooms)
+    found = with_jobs(Target(emptied=["a", "b"]), NightAsk({}, frozenset("ab"), work=work))
+    assert found.jobs == {("small", "a"): 6, ("whole", "b"): 1}
