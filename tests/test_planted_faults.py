@@ -214,7 +214,7 @@ FAULTS = [
         "reserve of GPUs",
         "the judge seats each VM as it comes",
         failover,
-        "return _Seats(scene, site.host, vms).found() if first else None",
+        "return Seats(scene, site.host, vms).found() if first else None",
         "return None",
     ),
     Fault(

@@ -79,6 +79,8 @@ class Field:
         for rule in rules:
             if isinstance(rule, Vms):
                 rule.members(cluster)
+            if not rule.soft:
+                rule.watch(self.scene)
         self.openings = Openings(cluster, self.must, self.columns, self.rows)
         self.wishes = Wishes(self.scene, rules, self.columns)
         self.scores = Scores(cluster, goals, self.wishes, self.columns, self.rows)

@@ -110,8 +110,8 @@ class Standing:
             self.changed()
 
     def changed(self) -> None:
-        """A document has changed beneath who stands there: rules that remember scenes are to begin anew."""
-        if any(rule.exact for rule in self.field.rules):
+        """A document has changed beneath who stands there: rules that remember scenes and do not follow begin anew."""
+        if any(rule.exact and not rule.keeps_up for rule in self.field.rules):
             self.field = self._fresh()
 
     def _put_in(self, host_name: str, gpu_id: str, sharing: Sharing) -> None:

@@ -17,19 +17,14 @@ from itertools import chain, compress, islice
 from operator import is_, is_not
 
 from placer_models.cluster import Cluster, Host, Vm
-from placer_models.gpus_use import held
 from placer_models.rules.rule import Rule
-from placer_models.scene import Hold, Scene, Stand, stand_of
+from placer_models.rules.seats import Holds, Seats
+from placer_models.scene import Scene, Stand, stand_of
 from placer_models.seating import seatings
-
-MOST_SEATINGS = 100
-"""How many stands are tried to seat some VMs together on one host where the first way to seat them fails."""
-
 
 MOST_SITES = 20_000
 """How many sites are kept."""
 
-Holds = tuple[Hold, ...]
 Some = tuple[int, ...]
 """Kinds of VMs in ascending order, each as often as it is meant."""
 
@@ -70,7 +65,9 @@ class Failover:
         self._numbers: dict[Hashable, int] = {}
         self._members: list[dict[str, Vm]] = []
         self._sites: dict[tuple[int, tuple[Stand, ...]], Site] = {}
-        self._vms = dict(cluster.vms)
+        self._vms, self._hosts = dict(cluster.vms), dict(cluster.hosts)
+        self.looked_again: list[str] = []
+        """The hosts of which what they take was found to be another than before, one after the other."""
         self._there: defaultdict[str, dict[str, Vm]] = defaultdict(dict)
         for vm in cluster.vms.values():
             if vm.power == "on":
@@ -81,7 +78,7 @@ class Failover:
 
     def of(self, cluster: Cluster) -> Failover | None:
         """The same for a cluster that differs in one host or VM only, by what is known of this one; and for this one
-        where VMs have started, stopped, come or gone meanwhile. None: it differs in more.
+        where hosts and VMs have changed meanwhile, or VMs come or gone. None: it differs in more.
         """
         if cluster.vms is self.cluster.vms:
             if not self._renewed():
@@ -95,33 +92,40 @@ class Failover:
         return other
 
     def _renewed(self) -> bool:
-        """Take in the VMs whose documents are others than before; False: a VM is not what it was."""
-        vms = self.cluster.vms
-        if len(vms) == len(self._vms) and all(map(is_, vms.values(), self._vms.values())):
+        """Take in the hosts and VMs whose documents are others than before; False: there are other hosts."""
+        hosts, vms = self.cluster.hosts, self.cluster.vms
+        if hosts.keys() != self._hosts.keys():
+            return False
+        others = list(compress(hosts, map(is_not, hosts.values(), map(self._hosts.get, hosts))))
+        same_vms = len(vms) == len(self._vms) and all(map(is_, vms.values(), self._vms.values()))
+        if same_vms and not others:
             return True
         now = list(compress(vms.values(), map(is_not, vms.values(), map(self._vms.get, vms))))
         was = [self._vms[name] for name in self._vms.keys() - (vms.keys() - {vm.name for vm in now})]
         for vm in now:
             old = self._vms.get(vm.name)
             if old is not None and (self._key(old), self.again(old)) != (self._key(vm), self.again(vm)):
-                return False
+                others.extend(str(one.host) for one in (old, vm) if one.power == "on")
         for vm in was:
             self._kinds.pop(id(vm), None)
             for members in self._members:
                 members.pop(vm.name, None)
         for vm in sorted(filter(self.again, now), key=_size):
             self.kind(vm.name)
-        self._vms = dict(vms)
-        self._look_again([vm for vm in was if vm.power == "on"], [vm for vm in now if vm.power == "on"])
+        relabelled = any(self._hosts[name].labels != hosts[name].labels for name in others)
+        self._vms, self._hosts = dict(vms), dict(hosts)
+        gone, come = ([vm for vm in some if vm.power == "on"] for some in (was, now))
+        self._look_again(gone, come, set(others), across=relabelled)
         return True
 
-    def _look_again(self, gone: Sequence[Vm], come: Sequence[Vm]) -> None:
-        """See what may be broken after a loss where these VMs stood, or stand."""
+    def _look_again(self, gone: Sequence[Vm], come: Sequence[Vm], others: set[str], *, across: bool) -> None:
+        """See what may be broken after a loss where these VMs stood, or stand, and on hosts that have changed."""
         for vm in gone:
             del self._there[str(vm.host)][vm.name]
         for vm in come:
             self._there[str(vm.host)][vm.name] = vm
-        hosts = {name: self.cluster.hosts[name] for vm in (*gone, *come) if (name := str(vm.host))}
+        touched = {*others, *(str(vm.host) for vm in (*gone, *come))}
+        hosts = {name: host for name, host in self.cluster.hosts.items() if name in touched}
         there = (vm for name in hosts for vm in self._there[name].values())
         now = Scene(replace(self.cluster, hosts=hosts), (stand_of(self.cluster, vm) for vm in there))
         for rule, eased in self._local:
@@ -129,12 +133,21 @@ class Failover:
                 may = broken(rule, now, (name,))
                 if may != eased[name]:
                     eased[name] = may
-                    self._latest.pop(name, None)
-                    for key in [key for key, site in self._sites.items() if site.host.name == name]:
-                        del self._sites[key]
-        if any(rule.concerns(vm) for rule, _ in self._across for vm in (*gone, *come)):
+                    others.add(name)
+        self._forget(others)
+        if across or any(rule.concerns(vm) for rule, _ in self._across for vm in (*gone, *come)):
             now = Scene.now(self.cluster)
             self._across[:] = [(rule, broken(rule, now)) for rule, _ in self._across]
+
+    def _forget(self, hosts: Collection[str]) -> None:
+        """What these hosts take is to be asked again."""
+        if not hosts:
+            return
+        self.looked_again.extend(name for name in self._names if name in hosts)
+        for name in hosts:
+            self._latest.pop(name, None)
+        for key in [key for key, site in self._sites.items() if site.host.name in hosts]:
+            del self._sites[key]
 
     def akin(self, other: Failover) -> bool:
         """Whether the two share what they know."""
@@ -213,7 +226,7 @@ class Failover:
             holds = next(seatings(scene, vms[-1], site.host), None)
         if holds is not None:
             return (*first, holds)
-        return _Seats(scene, site.host, vms).found() if first else None
+        return Seats(scene, site.host, vms).found() if first else None
 
     def _some_vms(self, scene: Scene, host: Host, some: Some) -> list[Vm]:
         """VMs of these kinds, one for each, that do not stand on a host."""
@@ -251,38 +264,3 @@ def _kept(
         if vm is None or rule.concerns(vm)
         for breach in rule.check(scene, hosts)
     )
-
-
-class _Seats:
-    """Depth first over VMs that are to be seated on one host together; what a host's GPUs hold is seen once."""
-
-    def __init__(self, scene: Scene, host: Host, vms: Sequence[Vm]) -> None:
-        self._scene, self._host = scene, host
-        self._vms = vms
-        self._seen: set[Hashable] = set()
-        self._tries = 0
-
-    def found(self, put: tuple[Holds, ...] = ()) -> tuple[Holds, ...] | None:
-        """What all would hold; None: they have no room, or it was not found."""
-        if len(put) == len(self._vms):
-            return put
-        vm = self._vms[len(put)]
-        for holds in seatings(self._scene, vm, self._host):
-            self._tries += 1
-            if self._tries > MOST_SEATINGS:
-                return None
-            stand = Stand(vm.name, self._host.name, holds)
-            with self._scene.trial(stand):
-                if self._new(len(put)):
-                    every = self.found((*put, holds))
-                    if every is not None:
-                        return every
-        return None
-
-    def _new(self, at: int) -> bool:
-        """Whether the host's GPUs have not held this before with as many VMs seated."""
-        holds = (held(self._scene, self._host, gpu) for gpu in self._host.gpus)
-        key = at, tuple(frozenset(Counter(content).items()) for content in holds)
-        new = key not in self._seen
-        self._seen.add(key)
-        return new

@@ -34,19 +34,22 @@ class LossKeeper:
         self._takers: dict[int, str] = {}
         """The host that took a VM of each kind last, and so is tried first."""
         self._there = _there(scene)
+        self._looked_again = len(failover.looked_again)
 
     def following(self, scene: Scene, failover: Failover) -> LossKeeper | None:
-        """The same for a scene that differs in some VMs, of this cluster or one that differs from it in a host or a VM;
-        None: it differs in more.
+        """The same for a scene that differs in some VMs, of this cluster (whose hosts and VMs may have changed) or one
+        that differs from it in a host or a VM; None: it differs in more.
         """
         if not self._of.akin(failover):
             return None
         there = _there(scene)
         changed = [name for name, stands in there.items() if stands != self._there[name]]
-        if not changed and self._of is failover and self._scene is scene:
+        again = set(failover.looked_again[self._looked_again :])
+        if not changed and not again and self._of is failover and self._scene is scene:
             return self
         other = copy(self)
         other._of, other._scene, other._there, other._asked = failover, scene, there, None
+        other._looked_again = len(failover.looked_again)
         gone = [stand for name in changed for stand in self._there[name] if stand not in there[name]]
         come = [stand for name in changed for stand in there[name] if stand not in self._there[name]]
         if len(gone) + len(come) > MOST_CHANGED:
@@ -57,7 +60,9 @@ class LossKeeper:
         for stand in gone:
             other._leave(stand)
         for stand in come:
-            other._known.update(other._changed(stand, self._most_tries))
+            other._known.update(other._changed(stand, self._most_tries, again))
+        if again:
+            other._look_again(again)
         return other
 
     def against(self, stand: Stand, *, most: int = 1) -> dict[str, int]:
@@ -93,6 +98,19 @@ class LossKeeper:
             self._known[lost] = restarts(self._of, self._scene, lost, self._most_tries)
             self._better.discard(lost)
 
+    def _look_again(self, hosts: Collection[str]) -> None:
+        """These hosts take others than before: see who relies on them, and who may find room there now."""
+        self._better.update(lost for lost, known in self._known.items() if known.missed)
+        for lost, known in self._known.items():
+            if lost in hosts or any(host in hosts and not self._takes(host, some) for host, some in known.on.items()):
+                self._known[lost] = restarts(self._of, self._scene, lost, self._most_tries)
+                self._better.discard(lost)
+
+    def _takes(self, name: str, some: Some) -> bool:
+        """Whether a host still takes VMs of these kinds."""
+        host = self._scene.cluster.hosts[name]
+        return host.state == "up" and self._of.takes(self._scene, self._of.site(self._scene, host), some) is not None
+
     def _leave(self, stand: Stand) -> None:
         """A VM stands no longer: it need not start again where its host is lost."""
         known = self._known.get(stand.host)
@@ -116,9 +134,9 @@ class LossKeeper:
                 self._known[stand.host] = Restarts(on, known.missed, known.shown)
                 return
 
-    def _changed(self, new: Stand, most_tries: int) -> dict[str, Restarts]:
-        """The losses to which a VM that has come matters, as they are with it."""
-        return {lost: self._after(lost, new, most_tries) for lost in self._concerned(new)}
+    def _changed(self, new: Stand, most_tries: int, without: Collection[str]) -> dict[str, Restarts]:
+        """The losses to which a VM that has come matters (without some), as they are with it."""
+        return {lost: self._after(lost, new, most_tries) for lost in self._concerned(new) if lost not in without}
 
     def _concerned(self, new: Stand) -> list[str]:
         """The losses to which it matters that a VM stands so, that of its own host first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import PrivateAttr
 
@@ -52,6 +52,7 @@ class Reserve(Vms, Hosts, Rule):
     """
 
     kind: Literal["reserve"] = "reserve"
+    keeps_up: ClassVar[bool] = True
     strength: Strength = "must"
 
     _beside: tuple[Rule, ...] = PrivateAttr(default=())
@@ -115,6 +116,9 @@ class Reserve(Vms, Hosts, Rule):
         lost = [host.name for host in self._lost(scene.cluster)]
         return LossKeeper(self._failover(scene.cluster), scene, lost, most_tries)
 
+    def watch(self, scene: Scene) -> None:
+        self._kept = self._keeper(scene, MOST_TRIES)
+
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM takes a restart its place; None also where another rule bars the VM anyhow.
 
@@ -124,9 +128,12 @@ class Reserve(Vms, Hosts, Rule):
         vm = scene.cluster.vms[stand.vm]
         if len(stand.holds) != len(items(vm)) or any(rule.why(scene, stand) for rule in self._beside):
             return None
-        kept = None if self._kept is None else self._kept.following(scene, self._failover(scene.cluster))
-        self._kept = kept or self._keeper(scene, MOST_TRIES)
-        lost = self._kept.against(stand, most=MOST_NAMED)
+        failover = self._failover(scene.cluster)
+        kept = None if self._kept is None else self._kept.following(scene, failover)
+        kept = kept or self._keeper(scene, MOST_TRIES)
+        if failover is self._search:  # what is found where a host or VM is thought of as another is not remembered
+            self._kept = kept
+        lost = kept.against(stand, most=MOST_NAMED)
         if not lost:
             return None
         return Reason(self.kind, stand.host, ("failover",), _said([lost]), {LOST + name: lost[name] for name in lost})

@@ -180,6 +180,11 @@ class Rule(Document):
     holds_after_loss: ClassVar[bool] = False
     """Whether it must also hold when VMs of a lost host have been started again elsewhere (rule `reserve`)."""
 
+    keeps_up: ClassVar[bool] = False
+    """Whether what it remembers of a scene follows when a host or a VM changes: an `exact` rule that does not is made
+    anew then.
+    """
+
     def among(self, rules: Sequence[Rule]) -> Self:
         """The rule as it stands beside these: for a rule that asks the others."""
         return self
@@ -259,6 +264,9 @@ class Rule(Document):
         boards may leave it away or allow more than it does, and what they find is asked about. None: no such rule.
         """
         return None
+
+    def watch(self, scene: Scene) -> None:
+        """Find out now what `why` will want to know of a scene that changes little from one question to the next."""
 
     def why(self, scene: Scene, stand: Stand) -> Reason | None:
         """Why this VM, not standing anywhere, cannot stand so: by putting it there and looking at what it breaks."""

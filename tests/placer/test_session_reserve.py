@@ -1,0 +1,61 @@
+"""A session whose cluster holds room for the loss of any host: what it remembers follows whatever happens."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from placer import Session
+from placer_models.snapshot import Snapshot
+from tests.build import Json, gpu, host, off, on, snapshot, whole
+
+RULES: list[Json] = [{"kind": "reserve"}, {"kind": "apart", "vm_labels": {"app": "db"}}]
+
+
+def cluster(chance: random.Random) -> Snapshot:
+    """Four hosts with one or two GPUs, two VMs with a GPU that run, and a dozen more of all sizes."""
+    hosts = [host(f"h{i}", *[gpu("Tesla T4")] * chance.choice((1, 2)), cpus=16) for i in range(4)]
+    running = [on(f"run-{i}", f"h{i}", whole("Tesla T4", "g0"), **_more(chance)) for i in range(2)]
+    waiting = [off(f"vm-{i}", *_asks(chance), **_more(chance)) for i in range(12)]
+    return snapshot(hosts, [*running, *waiting], rules=RULES)
+
+
+def _asks(chance: random.Random) -> list[Json]:
+    return [whole("Tesla T4")] if chance.random() < 0.4 else []
+
+
+def _more(chance: random.Random) -> Json:
+    labels = {"app": "db"} if chance.random() < 0.2 else {}
+    return {"cpus": chance.choice((1, 4, 8)), "may": {"restart": chance.random() < 0.7}, "labels": labels}
+
+
+def happening(chance: random.Random, session: Session) -> Json:
+    """A host goes or comes back, a VM stops or grows."""
+    now = session.snapshot()
+    kind = chance.choice(("host-state", "vm-stopped", "vm-resized"))
+    up = [vm.name for vm in now.vms if vm.power == "on"]
+    if kind == "host-state" or not up:
+        state = chance.choice(("up", "up", "maintenance", "disconnected"))
+        return {"kind": "host-state", "host": chance.choice(now.hosts).name, "state": state}
+    more: dict[str, Any] = {"cpus": chance.choice((1, 2, 8))} if kind == "vm-resized" else {}
+    return {"kind": kind, "vm": chance.choice(up), **more}
+
+
+@pytest.mark.parametrize("seed", [3, 14, 21])
+def test_what_is_remembered_of_losses_says_what_a_session_begun_afresh_says(seed: int) -> None:
+    chance = random.Random(seed)
+    session = Session(cluster(chance))
+    refused = 0
+    for _ in range(10):
+        waiting = [vm.name for vm in session.snapshot().vms if vm.power != "on"]
+        for name in chance.sample(waiting, min(2, len(waiting))):
+            proposal = session.propose(name)
+            afresh = Session(session.snapshot()).propose(name)
+            assert (proposal.host is None, proposal.score) == (afresh.host is None, afresh.score)
+            refused += proposal.host is None
+            if proposal.host is not None and chance.random() < 0.8:
+                session.commit(proposal)
+        session.apply(happening(chance, session))
+    assert refused
