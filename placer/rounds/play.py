@@ -176,8 +176,8 @@ class _Playing:
     ) -> tuple[list[Timed], list[Timed]]:
         """All steps from the round's beginning on, and those by which VMs come back. Raises NoSeat.
 
-        Who is down runs again when its host can be had; the others come back when all have left. Where GPUs have been
-        changed, all of that is seen from then on.
+        Who is down runs again when its host can be had; the others come back when all have left, and so do all where
+        GPUs have been changed.
         """
         flow, care, request = self._flow, self._care, self._means.request
         then = flow.from_then(outward.seconds, outward.timed, {}, {}).scene
