@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from placer_models.clock import Instant
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name, Positive, milli
 from placer_models.gpus import Catalogue, Mode, Sharing
 from placer_models.platform import Platform
@@ -116,7 +117,7 @@ class Vm(Document):
     may: May = May()
     measured: Measured = Measured()
     stun_limit_seconds: Seconds | None = None
-    ready_by: AwareDatetime | None = None
+    ready_by: Instant | None = None
     labels: Labels = Field(default_factory=dict)
     notes: str | None = None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from placer_models.clock import Window
+from placer_models.clock import Instant, Window
 from placer_models.cluster import Ask, Host, Vm
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name
 from placer_models.gpus import Mode, Sharing
@@ -20,7 +20,7 @@ class Running(Document):
     """An instance of a job that runs as the snapshot is taken, and until when it is expected to."""
 
     instance: Count
-    until: AwareDatetime
+    until: Instant
 
 
 class Job(Document):
@@ -46,8 +46,8 @@ class Job(Document):
     instances: int = Field(default=1, ge=1, le=10**5)
     hours: float = Field(gt=0, le=24 * 366)
     value: int = Field(default=1, ge=0, le=10**9)
-    not_before: AwareDatetime | None = None
-    deadline: AwareDatetime | None = None
+    not_before: Instant | None = None
+    deadline: Instant | None = None
     checkpointed: bool = False
     least_part_hours: float = Field(default=0.5, gt=0, le=24 * 366)
     checkpoint_minutes: int = Field(default=10, ge=0, le=24 * 60)
@@ -125,7 +125,7 @@ class Consolidate(Hosts):
     windows: tuple[Window, ...] = Field(min_length=1)
     free: tuple[Name, ...] | Count | None = None
     way_back: WayBack = "same-host"
-    ready_by: AwareDatetime | None = None
+    ready_by: Instant | None = None
     limits: Limits = Limits()
 
 
@@ -184,7 +184,7 @@ class Begun(Document):
     have put in another mode or sharing. `excused` are VMs that will not be back when they are due, with the reason.
     """
 
-    at: AwareDatetime
+    at: Instant
     homes: Mapping[Name, Name] = Field(default_factory=dict)
     gpus: tuple[GpuBefore, ...] = ()
     excused: Mapping[Name, str] = Field(default_factory=dict)

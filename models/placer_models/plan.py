@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from placer_models.clock import Instant
 from placer_models.document import Count, Document, Name
 from placer_models.gpus import Mode, Sharing
 from placer_models.night import Asked
@@ -163,8 +164,8 @@ class Step(Document):
     gpus: tuple[PlacedGpu, ...] = ()
     mode: Mode | None = None
     sharing: Sharing | None = None
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
     stun_seconds: float | None = None
     waits_for: tuple[Name, ...] = ()
     why: str = ""
@@ -184,8 +185,8 @@ class Freed(Document):
     """A host on which no VM of the cluster stands between two instants."""
 
     host: Name
-    from_: AwareDatetime = Field(alias="from")
-    until: AwareDatetime
+    from_: Instant = Field(alias="from")
+    until: Instant
 
 
 class JobRun(Document):
@@ -197,8 +198,8 @@ class JobRun(Document):
     instance: Count
     host: Name
     gpus: tuple[PlacedGpu, ...] = ()
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
 
 
 class Unmoved(Document):
@@ -219,8 +220,8 @@ class LeftOut(Document):
 class PlanWindow(Document):
     """A stretch of time in which steps may run."""
 
-    from_: AwareDatetime = Field(alias="from")
-    until: AwareDatetime
+    from_: Instant = Field(alias="from")
+    until: Instant
 
 
 class Dropped(Document):

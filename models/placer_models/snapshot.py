@@ -12,8 +12,9 @@ from itertools import islice
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AwareDatetime, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from placer_models.clock import Instant
 from placer_models.cluster import Cluster, Host, Typical, Vm
 from placer_models.document import Document, Faults, Name, digest, parse, read_json
 from placer_models.gpus import Catalogue
@@ -50,7 +51,7 @@ class Snapshot(Document):
 
     format: Literal["placer.snapshot/1"]
     cluster: Name
-    taken_at: AwareDatetime
+    taken_at: Instant
     platform: Platform = Platform()
     hosts: tuple[Host, ...]
     vms: tuple[Vm, ...] = ()

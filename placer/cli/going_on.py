@@ -42,13 +42,15 @@ def instant(text: str | None) -> datetime | None:
     """The time that `--at` says."""
     from datetime import datetime
 
+    from placer_models.clock import YEARS
+
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise click.UsageError(f"--at: {TIME.format(text)}") from None
-    if found.tzinfo is None:
+    if found.tzinfo is None or found.year not in YEARS:
         raise click.UsageError(f"--at: {TIME.format(text)}")
     return found
 

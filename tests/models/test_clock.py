@@ -120,7 +120,11 @@ def without(window: dict[str, Any], key: str) -> dict[str, Any]:
         ({**BERLIN, "nights": 0}, "window.nights: found 0, expected at least 1"),
         (
             {**BERLIN, "first": "9999-12-31"},
-            "window: found a window at the end of the calendar, expected one in the years 1 to 9999",
+            "window: found a first night in 9999, expected one in 2 to 9996",
+        ),
+        (
+            {**SPAN, "until": "9999-12-31T23:59:59-12:00"},
+            "window.until: found 9999-12-31T23:59:59-12:00, expected a time in the years 2 to 9998",
         ),
         (
             {**SPAN, "until": SPAN["from"]},
