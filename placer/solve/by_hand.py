@@ -196,7 +196,8 @@ def with_jobs(target: Target, ask: NightAsk) -> Target:
 
     def worth(job: str) -> float:
         host = spots[job][0].host
-        size = max((amount / work.rooms[host][what] for what, amount in work.amounts[job, host].items()), default=0)
+        amounts, rooms = work.amounts[job, host], work.rooms[host]
+        size = max((amount / max(1, rooms[what]) for what, amount in amounts.items()), default=0)
         return work.value[job] / work.parts.get(job, 1) / size if size else math.inf
 
     found: dict[tuple[str, str], int] = {}

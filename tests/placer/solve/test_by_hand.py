@@ -76,3 +76,9 @@ def test_jobs_that_bring_most_for_what_they_take_come_first_and_none_is_promised
     work = Work({"whole": 10, "small": 2}, {"whole": 5, "small": 6}, spots, amounts, rooms)
     found = with_jobs(Target(emptied=["a", "b"]), NightAsk({}, frozenset("ab"), work=work))
     assert found.jobs == {("small", "a"): 6, ("whole", "b"): 1}
+
+
+def test_a_job_is_dealt_out_to_hosts_that_have_nothing_of_what_it_does_not_take() -> None:
+    rooms, amounts = {"a": {"gpus": 0, "time": 10}}, {("small", "a"): {"gpus": 0, "time": 5}}
+    work = Work({"small": 2}, {"small": 6}, [JobOn("small", "a", 8)], amounts, rooms)
+    assert with_jobs(Target(emptied=["a"]), NightAsk({}, frozenset("a"), work=work)).jobs == {("small", "a"): 2}
