@@ -62,9 +62,10 @@ class Job(Document):
         parts = [length for length in lengths if length >= least]
         return sum(parts[:1]) + sum(max(0, length - 60 * self.checkpoint_minutes) for length in parts[1:])
 
-    def vm(self, name: str) -> Vm:
-        """The VM as which an instance stands on a host, under this name."""
-        return Vm(name=name, power="off", cpus=self.cpus, memory_mib=self.memory_mib, gpus=self.gpus)
+    def vm(self, name: str, host: Host | None = None) -> Vm:
+        """The VM as which an instance stands on this host, under this name; without a host, what it asks of any."""
+        vm = Vm(name=name, power="off", cpus=self.cpus, memory_mib=self.memory_mib, gpus=self.gpus)
+        return vm if host is None or not self.whole_host else filling(vm, host)
 
 
 def filling(vm: Vm, host: Host) -> Vm:

@@ -16,7 +16,7 @@ from placer_models.cluster import Cluster, Host, Vm
 from placer_models.document import quote
 from placer_models.motion import step_seconds, stun_seconds
 from placer_models.moving import immovable, unreachable, unsuspendable
-from placer_models.night import Consolidate, Request, filling
+from placer_models.night import Consolidate, Request
 from placer_models.plan import PlacedGpu
 from placer_models.rules.rule import Rule
 from placer_models.scene import Hold, Scene, Stand
@@ -219,8 +219,7 @@ class Stage:
 
     def run_vm(self, run: Run) -> Vm:
         """The VM as which a run stands on its host."""
-        vm = run.job.vm(run.vm)
-        return filling(vm, self.first.hosts[run.run.host]) if run.job.whole_host else vm
+        return run.job.vm(run.vm, self.first.hosts[run.run.host])
 
     def end(self, one: Act | Run) -> Collection[str]:
         """End a step or run that could be played; the hosts that it touches."""

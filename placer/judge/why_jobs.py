@@ -12,7 +12,7 @@ from placer.judge.timed import TimedReplay
 from placer.judge.timeline import CLOCK, EVER, NEVER, told
 from placer_models.explanation import Answer
 from placer_models.goals.night import finished
-from placer_models.night import Job, filling
+from placer_models.night import Job
 from placer_models.rules.rule import Rule
 from placer_models.scene import Scene
 from placer_models.seating import stand_on
@@ -83,8 +83,7 @@ def _no_time(replay: TimedReplay, rules: Sequence[Rule], job: Job, host: str) ->
 def _breaks(replay: TimedReplay, rules: Sequence[Rule], job: Job, host: str, instant: int) -> list[str]:
     """What rules would say to another instance of a job on a freed host from an instant on."""
     scene, there = scene_at(replay, instant), replay.first.hosts[host]
-    one = job.vm(f"job/{job.name}")
-    one = filling(one, there) if job.whole_host else one
+    one = job.vm(f"job/{job.name}", there)
     scene.cluster = replace(scene.cluster, vms={**scene.cluster.vms, one.name: one})
     before, stand = broken(scene, rules), stand_on(scene, one, there)
     if stand is None:
