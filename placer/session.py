@@ -18,7 +18,6 @@ from threading import RLock
 from pydantic import RootModel
 
 from placer.judge.obstacles import Explainer
-from placer.judge.replay import Replay
 from placer.steps import placed_gpus
 from placer.warm.asking import Unsure
 from placer.warm.field import Pick
@@ -26,6 +25,7 @@ from placer.warm.happened import take
 from placer.warm.hop import Hop, Hops
 from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
 from placer.warm.reasons import Reasons
+from placer.warm.searched import searched
 from placer.warm.several import COUNTED, InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
 from placer.warm.words import why
@@ -34,7 +34,7 @@ from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Document, Faults, digest, dump, parse, quote
 from placer_models.events import Event
 from placer_models.goals.stranded import asks_made_by
-from placer_models.plan import Placed, Placements, Unplaced
+from placer_models.plan import Placed, Unplaced
 from placer_models.references import unknown
 from placer_models.scene import Stand
 from placer_models.snapshot import PowerOn, Snapshot
@@ -256,25 +256,7 @@ class Session:
         return self._reasons.now()
 
     def _searched(self, snapshot: Snapshot, version: int, vms: Sequence[Vm], moves: int) -> Proposal:
-        from placer.power_on import place  # here, because it brings the search
-
-        answer = place(snapshot, self._decision, moves=moves)
-        rules = self._decision.rules_of(snapshot.rules)  # the session's own remember what is, which others change now
-        scene = Replay(snapshot.content, rules, answer).scene
-        moved = tuple(scene.of(vm)[0] for vm in dict.fromkeys(move.vm for move in answer.moves))
-        by_name = {vm.name: vm for vm in vms}
-        starts = tuple((by_name[one.vm], scene.of(one.vm)[0]) for one in answer.placed)
-        said = {one.vm: f"{one.host}: {_found(answer, len(vms))}" for one in answer.placed}
-        return Proposal(
-            version,
-            answer.placed,
-            answer.moves,
-            answer.unplaced,
-            answer.score,
-            said,
-            answer.status,
-            Made(self, moved, starts),
-        )
+        return searched(self, snapshot, self._decision, version, vms, moves)
 
     # changes
 
@@ -315,11 +297,3 @@ class Session:
 def _check_moves(moves: int) -> None:
     if not isinstance(moves, int) or moves < 0:
         raise Faults("moves", [f"found {quote(moves)}, expected a whole number from 0 on"])
-
-
-def _found(answer: Placements, asked: int) -> str:
-    """Why there, where a search said so."""
-    among = "searched for by itself" if asked == 1 else f"searched for with {asked - 1} other VMs"
-    moved = f", {len(answer.moves)} moved to make room" if answer.moves else ""
-    best = "nothing is better by the goals" if answer.status == "optimal" else answer.stopped
-    return f"{among}{moved}; {best}"
