@@ -199,6 +199,17 @@ class MovingColumns:
         master = Master(self._in, prices.ranked(self.changes)[:most], self._moves)
         chosen, best = master.chosen(self._budget, seconds)
         self.settled = self.settled and best
+        return chosen or self._rounded(prices)
+
+    def _rounded(self, prices: Prices) -> list[tuple[Change, int]]:
+        """The changes that the linear master takes most of a time, where no time was left for a better choice."""
+        left = [len(group.hosts) for group in self._in.groups]
+        chosen: list[tuple[Change, int]] = []
+        for change, taken in zip(self.changes, prices.taken, strict=False):
+            times = min(left[change.group], round(taken))
+            if times:
+                left[change.group] -= times
+                chosen.append((change, times))
         return chosen
 
 

@@ -15,6 +15,7 @@ from placer.solve.budget import Budget
 from placer.solve.inventory import Inventory
 from placer.solve.moving import rearranged
 from placer.solve.moving_columns import MovingColumns
+from placer.solve.moving_master import Master
 from placer.solve.question import Question
 from placer.solve.run import solve_board
 from placer.solve.survey import Survey
@@ -103,6 +104,21 @@ def test_nobody_beats_the_bound_at_any_prices(seed: int) -> None:
 
 def test_chain_of_moves_is_found_and_carried_out_in_order() -> None:
     assert found(asked(crowded(), 9))[:2] == (1500, 1500)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_without_time_to_choose_whole_changes_they_are_rounded(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Master, "chosen", lambda *_: ([], False))
+    question = asked(some(Random(400 + seed)), 3)
+    _, given, moves = found(question)
+    assert moves <= 3
+    assert given <= best(question)
+
+
+def test_a_whole_change_is_found_by_rounding_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Master, "chosen", lambda *_: ([], False))
+    made = snapshot(gpu_hosts(2, 1), [on("a", "h0", 1, 400), on("b", "h1", 1, 400), *shares(1000)])
+    assert found(asked(made, 1))[1:] == (1000, 1)
 
 
 def test_fewer_moves_have_a_lower_bound() -> None:
