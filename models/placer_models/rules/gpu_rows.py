@@ -133,6 +133,7 @@ def rows_of(board: Board, place: Place) -> list[Row]:
             gpu.model,
             gpu.mode,
             sharings,
+            frozenset(gpu.sharings),  # goals ask what a GPU could be, were it empty
             tuple(sorted(fixed, key=repr)),
             tuple((id(resident.vms), resident.hold, resident.use, resident.slot) for resident, _ in residents),
             marks.get(gpu.id),

@@ -6,7 +6,7 @@ from placer import place
 from placer_models.goals.stranded import Stranded
 from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
-from tests.build import Json, gpu, host, off, on, profile, values
+from tests.build import Json, gpu, host, off, on, profile, values, whole
 
 
 def stranded(hosts: list[Json], *vms: Json) -> int:
@@ -61,3 +61,11 @@ def test_where_layouts_are_too_many_to_list_it_claims_no_bound_and_the_starts_st
     assert answer.gap["placed"] == 0
     assert answer.score["placed"] == 2
     assert answer.bound["stranded"] is None
+
+
+def test_a_gpu_that_might_be_passed_through_were_it_empty_is_told_from_one_that_could_not() -> None:
+    hosts = [host("h1", gpu("A30", "mig"), gpu("A30", "mig", may_share=["mig", "passthrough"]))]
+    engines = [on(f"me{n}", "h1", profile("1g.6gb+me", f"g{n}", 0)) for n in range(2)]
+    others = [off("more", profile("1g.6gb+me")), off("whole", whole("A30"), labels={"idle": "y"})]
+    answer = place(Snapshot.of(values(hosts, [*engines, *others])))
+    assert (answer.score["stranded"], answer.gap["stranded"]) == (stranded(hosts, *engines, *others), 0)
