@@ -34,7 +34,7 @@ from placer_models.rules.rule import Rule
 from placer_models.scene import Scene, Stand
 from placer_models.seating import stand_on
 
-PAIR, MANY = 2, 1000
+WIDTH, MANY = 6, 1000
 """How many groups are asked before the master is solved anew: so many more with every so many columns, as that takes
 longer then.
 """
@@ -176,7 +176,7 @@ class Columns:
         while prices is not None and prices.total < enough and len(proven) < len(self._turns):
             if self.budget.over():
                 return prices, None
-            width = min(len(self._turns), PAIR * (1 + len(self.columns) // MANY))
+            width = min(len(self._turns), WIDTH * (1 + len(self.columns) // MANY))
             some = [self._turns[(turn + step) % len(self._turns)] for step in range(width)]
             turn += len(some)
             found = self._price(prices, some)
