@@ -32,7 +32,7 @@ from placer_models.scene import Scene
 from placer_models.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from placer.night.search import Result
+    from placer.night.result import Result
     from placer.solve.run import Outcome
 
 

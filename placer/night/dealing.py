@@ -9,7 +9,7 @@ from dataclasses import replace
 from placer.night.back import after
 from placer.night.left import Left
 from placer.night.quiet import undisturbed
-from placer.night.search import Result
+from placer.night.result import Result
 from placer.night.window import Night
 from placer.solve.errands import Run, Slot, gains_of, slots_of, value_of
 from placer.solve.freed import FreedHosts

@@ -10,8 +10,9 @@ from typing import Literal
 from placer.consolidate import write
 from placer.night.carried import Carried
 from placer.night.present import Present
+from placer.night.result import Result
 from placer.night.runs import Runs
-from placer.night.search import Result, plan_night
+from placer.night.search import plan_night
 from placer.night.several import ahead, what_is_left
 from placer.night.staying import staying
 from placer.night.window import Night

@@ -8,7 +8,7 @@ from datetime import datetime
 from placer.night.back import after
 from placer.night.left import Left
 from placer.night.quiet import undisturbed
-from placer.night.search import Result
+from placer.night.result import Result
 from placer.night.window import Night
 from placer.solve.errands import Run, slots_of
 from placer.solve.freed import FreedHosts

@@ -15,7 +15,7 @@ from placer_models.plan import LeftOut, Unmoved
 from placer_models.scene import Stand
 
 if TYPE_CHECKING:
-    from placer.night.search import Result
+    from placer.night.result import Result
 
 MOST_LOOKS = 100
 """For how many kinds of VM it is found out why each other host cannot take them: of a large cluster, for the first."""
