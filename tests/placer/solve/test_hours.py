@@ -18,7 +18,6 @@ from placer.solve.intervals import MOST_INTERVALS
 from placer.solve.jobs import taken
 from placer_models.cluster import Vm
 from placer_models.decision import shipped_decision
-from placer_models.snapshot import Snapshot
 from tests.nights import Night
 
 ROOM = [(4,)]
@@ -96,14 +95,7 @@ def test_when_the_time_is_over_runs_are_dealt_out_for_a_moment_and_no_longer(mon
 
 
 def test_freed_hosts_run_all_that_the_target_wants_where_there_is_a_way() -> None:
-    document = {
-        "format": "placer.snapshot/1",
-        "cluster": "hours",
-        "taken_at": "2026-11-20T18:00:00Z",
-        "hosts": [{"name": "h", "cpus": 4, "memory_mib": 4096}],
-        "vms": [],
-    }
-    cluster = Snapshot.of(document, "hours").content
+    cluster = Night([{"name": "h", "cpus": 4, "memory_mib": 4096}], []).cluster
     small = Errand("small", Vm(name="small", power="off", cpus=2, memory_mib=1), (0, 1), 5, 4, 0, 10, False)
     night = Errand("night", Vm(name="night", power="off", cpus=2, memory_mib=1), (0,), 10, 5, 0, 20, False)
     freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), slots_of(cluster, {"h": (0, 10)}))
@@ -136,14 +128,7 @@ def test_no_instance_is_in_two_places_at_once() -> None:
 
 
 def test_instances_that_fit_side_by_side_are_seated_at_once_and_the_others_after_them() -> None:
-    document = {
-        "format": "placer.snapshot/1",
-        "cluster": "hours",
-        "taken_at": "2026-11-20T18:00:00Z",
-        "hosts": [{"name": "h", "cpus": 7, "memory_mib": 4096}],
-        "vms": [],
-    }
-    cluster = Snapshot.of(document, "hours").content
+    cluster = Night([{"name": "h", "cpus": 7, "memory_mib": 4096}], []).cluster
     tiny = Errand("tiny", Vm(name="tiny", power="off", cpus=1, memory_mib=1), range(40), 2, 4, 0, 10, False)
     broad = Errand("broad", Vm(name="broad", power="off", cpus=3, memory_mib=1), (0,), 3, 50, 0, 10, False)
     freed = FreedHosts(cluster, shipped_decision("consolidate").rules_of([]), slots_of(cluster, {"h": (0, 10)}))
