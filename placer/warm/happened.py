@@ -62,6 +62,10 @@ def _moved(standing: Standing, event: VmMoved) -> None:
     missing = [gpu.gpu for gpu in event.gpus if gpu.gpu not in host.gpu]
     if missing:
         raise Faults(event.kind, [f"gpus: {unknown('GPU', missing[0], host.gpu, host.name)}"])
+    for gpu in event.gpus:
+        if gpu.sharing not in (None, host.gpu[gpu.gpu].sharing):
+            _unheld(standing, event.kind, host, gpu.gpu, but=vm.name)
+            host = with_gpu(host, host.gpu[gpu.gpu].model_copy(update={"sharing": gpu.sharing}))
     holds = tuple(Hold(gpu.gpu, host.gpu[gpu.gpu].sharing, gpu.profile, gpu.slot, gpu.milli) for gpu in event.gpus)
     ordered = in_order(standing.field.cluster, vm, host, holds)
     if ordered is None:
@@ -119,9 +123,7 @@ def _gpu(standing: Standing, event: GpuChanged) -> None:
     gpu = host.gpu.get(event.gpu)
     if gpu is None:
         raise Faults(event.kind, [f"gpu: {unknown('GPU', event.gpu, host.gpu, host.name)}"])
-    holders = standing.field.scene.holders(host.name, gpu.id)
-    if holders:
-        raise Faults(event.kind, [f"gpu: GPU {gpu.id} of {host.name} is held by {holders[0][0].vm}"])
+    _unheld(standing, event.kind, host, gpu.id)
     settings = {"mode": event.mode, "sharing": event.sharing}
     changed = gpu.model_copy(update={key: value for key, value in settings.items() if value is not None})
     other = with_gpu(host, changed)
@@ -134,6 +136,13 @@ def _host(standing: Standing, what: str, name: str) -> Host:
     if host is None:
         raise Faults(what, [f"host: {unknown('host', name, standing.hosts, 'this session')}"])
     return host
+
+
+def _unheld(standing: Standing, what: str, host: Host, gpu: str, but: str = "") -> None:
+    """Refuse where anybody (`but` for one VM) holds a GPU that comes to stand in something else."""
+    for stand, _ in standing.field.scene.holders(host.name, gpu):
+        if stand.vm != but:
+            raise Faults(what, [f"gpu: GPU {gpu} of {host.name} is held by {stand.vm}"])
 
 
 def _running(standing: Standing, what: str, name: str) -> Vm:

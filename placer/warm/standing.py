@@ -125,11 +125,10 @@ class Standing:
     # what is wrong with a change
 
     def naming(self, vm: str) -> str | None:
-        """A rule or request that names a VM."""
-        for what, parts in (("rule", self._first.rules), ("request", self._first.requests)):
-            for part in parts:
-                if vm in (getattr(part, "vms", None) or ()) or getattr(part, "vm", None) == vm:
-                    return f"a {what} ({part.kind})"
+        """A rule that names a VM; a request that does goes with it."""
+        for rule in self._first.rules:
+            if vm in (getattr(rule, "vms", None) or ()) or getattr(rule, "vm", None) == vm:
+                return f"a rule ({rule.kind})"
         return None
 
     def refuse_where(self, what: str, hosts: Sequence[Host], vms: Sequence[Vm] = ()) -> None:
@@ -137,7 +136,7 @@ class Standing:
         names, changed = {host.name for host in hosts}, {vm.name: vm for vm in vms}
         there = (self.vms[stand.vm] for host in names & self.hosts.keys() for stand in self.field.scene.on(host))
         all_vms = [vm for vm in there if vm.name not in changed]
-        parts = Parts.whole(hosts, tuple(chain(all_vms, vms)), (), (), ())
+        parts = Parts.whole(hosts, tuple(chain(all_vms, vms)), (), (), self._first.jobs)
         for fault in References(parts, self.field.cluster.catalogue, self.field.cluster.platform).faults():
             raise Faults(what, [fault.partition(": ")[2]])
 

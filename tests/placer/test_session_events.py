@@ -13,20 +13,26 @@ from placer_models.snapshot import PowerOn, Snapshot
 from tests.build import Json, gpu, host, off, on, profile, snapshot, whole
 
 SHARED = gpu("Tesla M60", "same-size", may_share=["same-size", "passthrough"])
+WHOLE = gpu("Tesla M60", may_share=["same-size", "passthrough"])
 
 
 def story() -> Snapshot:
-    """Two hosts with two M60 each; a desktop and a plain VM run, two more are off."""
+    """Two hosts with M60; a desktop, a CAD VM and a plain VM run, two more are off."""
     return snapshot(
-        [host("esx01", SHARED, SHARED, labels={"rack": "r1"}), host("esx02", SHARED, SHARED, labels={"rack": "r2"})],
+        [
+            host("esx01", SHARED, SHARED, labels={"rack": "r1"}),
+            host("esx02", SHARED, SHARED, WHOLE, WHOLE, labels={"rack": "r2"}),
+        ],
         [
             on("desk-1", "esx01", profile("M60-2Q", "g0", 0)),
+            on("cad", "esx02", whole("Tesla M60", "g3")),
             on("dc-1", "esx01"),
             off("desk-2", profile("M60-2Q")),
             off("dc-2"),
             off("spare", labels={"idle": "yes"}),
         ],
         rules=[{"kind": "apart", "vms": ["dc-1", "dc-2"], "by": "rack"}, {"kind": "limit", "most_vms": 4}],
+        jobs=[{"name": "films", "hours": 4, "gpus": [{"models": ["Tesla M60"]}]}],
     )
 
 
@@ -45,10 +51,17 @@ HAPPENS: dict[str, Json] = {
         "host": "esx02",
         "gpus": [{"gpu": "g1", "profile": "M60-2Q", "slot": 1}],
     },
+    "a VM with a GPU moves to one that stands in something else": {
+        "kind": "vm-moved",
+        "vm": "desk-1",
+        "host": "esx02",
+        "gpus": [{"gpu": "g2", "profile": "M60-2Q", "slot": 0, "sharing": "same-size"}],
+    },
     "a plain VM moves": {"kind": "vm-moved", "vm": "dc-1", "host": "esx02"},
     "a running VM grows": {"kind": "vm-resized", "vm": "dc-1", "cpus": 60},
     "a VM that is off grows": {"kind": "vm-resized", "vm": "dc-2", "cpus": 60, "memory_mib": 4096},
     "a VM is gone": {"kind": "vm-removed", "vm": "spare"},
+    "a VM that was asked for is gone": {"kind": "vm-removed", "vm": "desk-2"},
     "a host is added": {"kind": "host-added", "host": host("esx03", SHARED, labels={"rack": "r2"})},
     "a host goes down": {"kind": "host-state", "host": "esx01", "state": "disconnected"},
     "a host goes into maintenance": {"kind": "host-state", "host": "esx02", "state": "maintenance"},
@@ -136,6 +149,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "found 'g7', expected a GPU of esx02",
     ),
     "a VM moves and leaves its GPU": ({"kind": "vm-moved", "vm": "desk-1", "host": "esx02"}, "a place for each ask"),
+    "a VM moves to a GPU that stands in something else beneath another VM": (
+        {
+            "kind": "vm-moved",
+            "vm": "cad",
+            "host": "esx01",
+            "gpus": [{"gpu": "g0", "sharing": "passthrough"}],
+        },
+        "GPU g0 of esx01 is held by desk-1",
+    ),
     "a VM moves off": ({"kind": "vm-moved", "vm": "dc-2", "host": "esx02"}, "found 'dc-2', which is off"),
     "an unknown VM grows": ({"kind": "vm-resized", "vm": "x", "cpus": 1}, "found 'x'"),
     "a GPU VM grows while it runs": (
@@ -145,7 +167,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an unknown VM is gone": ({"kind": "vm-removed", "vm": "x"}, "found 'x'"),
     "a running VM is gone": ({"kind": "vm-removed", "vm": "dc-1"}, "which runs on esx01"),
     "a VM of a rule is gone": ({"kind": "vm-removed", "vm": "dc-2"}, r"which a rule \(apart\) names"),
-    "a VM that is asked for is gone": ({"kind": "vm-removed", "vm": "desk-2"}, r"a request \(power-on\) names"),
+    "a VM is called as a job's run would be": (running("job/films/0", "esx02"), "one of its runs would be called as"),
     "a host is added twice": ({"kind": "host-added", "host": host("esx01")}, "which is there already"),
     "a host is added with a GPU in no sharing": (
         {"kind": "host-added", "host": host("esx03", gpu("Tesla M60", "mig"))},
