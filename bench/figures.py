@@ -46,6 +46,11 @@ def median(key: str, **only: object) -> Of:
     return lambda lines: middle([line for line in lines if only.items() <= line.items()], key)
 
 
+def total(key: str) -> Of:
+    """The sum over the lines."""
+    return lambda lines: sum(line[key] for line in lines)
+
+
 def worst(key: str, *by: str) -> Of:
     """The largest of the medians of each group; None: one has none."""
 

@@ -1,7 +1,5 @@
-"""How quickly a `Session` decides, and whether it decides as well as a cold `place` of the same request.
-
-Latency: on a seeded cluster VMs come and go; each arrival is proposed and committed. Equality: single requests on small
-clusters, each asked of the session and of `place`; what is compared is every goal's score.
+"""How quickly a `Session` decides: on a seeded cluster VMs come and go; each arrival is proposed and committed. Whether
+it decides as well as `place` is asked on small clusters (`bench.session_equal`).
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,11 +17,12 @@ import click
 
 from bench.clusters import KINDS, synthetic
 from bench.machine import about
-from placer import Session, place
+from bench.session_equal import equality
+from placer import Session
 from placer.judge.check import broken, worse
 from placer_models.decision import shipped_decision
 from placer_models.scene import Scene
-from placer_models.snapshot import PowerOn, Snapshot
+from placer_models.snapshot import Snapshot
 
 Line = dict[str, Any]
 PACKAGES = ("gpu-placer", "numpy", "ortools", "pydantic")
@@ -122,44 +121,6 @@ def faults(before: Snapshot, after: Snapshot) -> list[str]:
     return [breach.said for breach in worse(rules, first, broken(Scene.now(after.content), rules))]
 
 
-def equality(requests: int, hosts: int, kinds: Sequence[str], seed: int) -> Line:
-    """How many single requests have other scores in a session than `place` proves, or than it finds."""
-    asked = 0
-    differ: list[str] = []
-    not_proven: list[str] = []
-    for snapshot, vm in _singles(requests, hosts, kinds, seed):
-        warm = Session(snapshot).propose(vm, reasons=False)
-        asked += 1
-        cold = place(snapshot.with_parts(requests=(PowerOn(vm=vm),)))
-        if dict(cold.score) != dict(warm.score):
-            named = f"{snapshot.cluster}: {vm}: warm {dict(warm.score)}, cold {dict(cold.score)} ({cold.status})"
-            (differ if cold.status == "optimal" else not_proven).append(named)
-    return {
-        "work": "session-equality",
-        "requests": asked,
-        "hosts": hosts,
-        "kinds": list(kinds),
-        "seed": seed,
-        "other_than_proven": len(differ),
-        "other_than_found": len(not_proven),
-        "shown": (differ + not_proven)[:5],
-    }
-
-
-def _singles(requests: int, hosts: int, kinds: Sequence[str], seed: int) -> Iterator[tuple[Snapshot, str]]:
-    """Random single requests, a handful of each of many clusters."""
-    chance = random.Random(seed)
-    made = 0
-    while made < requests:
-        kind = kinds[made % len(kinds)]
-        snapshot = Snapshot.of(synthetic(hosts, chance.randint(8, 12) * hosts, chance.randrange(10**6), kind), kind)
-        off = [vm.name for vm in snapshot.vms if vm.power != "on"]
-        for vm in chance.sample(off, min(5, len(off), requests - made)):
-            yield snapshot, vm
-            made += 1
-        made += not off
-
-
 @click.command()
 @click.option("--hosts", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--vms", type=click.IntRange(1), default=10000, show_default=True)
@@ -186,8 +147,7 @@ def session(
         line = latency(hosts, vms, kind, seed, proposals, moves)
         wrong += len(line["faults"])
         click.echo(json.dumps({**line, **about(*PACKAGES)}))
-    if compare:
-        line = equality(compare, compare_hosts, wanted, seed)
+    for line in equality(compare, compare_hosts, wanted, seed) if compare else ():
         wrong += line["other_than_proven"]
         click.echo(json.dumps({**line, **about(*PACKAGES)}))
     if wrong:

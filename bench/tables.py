@@ -151,7 +151,7 @@ TABLES: Mapping[str, Kind] = {
     ),
     "session-equality": Kind(
         "Single requests of a session and of a cold place",
-        ("hosts", "seed"),
+        ("kind", "hosts", "seed"),
         {"requests": _median("requests"), "other than proven": _median("other_than_proven")}
         | {"other than found": _median("other_than_found")},
     ),
