@@ -510,6 +510,9 @@ MIXED_SIZE = [
     ),
 ]
 
+HALVED = [{"profile": "2g.12gb", "slot": 0}, {"profile": "1g.6gb", "slot": 2}, {"profile": "1g.6gb", "slot": 3}]
+"""A MIG layout of an A30 that a site keeps."""
+
 MIG = [
     World(
         "A100: three of four places of instances clash by position",
@@ -535,6 +538,35 @@ MIG = [
             vm("c", want("4g.24gb")),
             vm("d", want("2g.12gb+me")),
         ],
+    ),
+    World(
+        "a layout that is kept gives its instances and no others",
+        [host("h1", gpu("A30", "mig", mig_layout=HALVED)), host("h2", gpu("A30", "passthrough", "mig", mig_layout=[]))],
+        [
+            vm("a", want("2g.12gb")),
+            vm("b", want("A30-2-12C")),
+            vm("c", want("1g.6gb")),
+            vm("d", want("A30-1-6C")),
+            vm("e", want(models=["A30"])),
+        ],
+        goals=("stranded",),
+    ),
+    World(
+        "instances move between GPUs that keep one layout",
+        [
+            host("h1", gpu("A30", "mig", mig_layout=HALVED)),
+            host("h2", gpu("A30", "mig", mig_layout=HALVED[::-1])),
+            host("h3", gpu("A30", "mig", mig_layout=HALVED[1:])),
+            host("h4", gpu("A30", "mig")),
+        ],
+        [
+            vm("old", want("A30-1-6C", at="g0/3"), on="h1"),
+            vm("made", want("A30-1-6C", at="g0/0"), on="h4"),
+            vm("new", want("2g.12gb")),
+        ],
+        platform=KVM,
+        movable=("old", "made"),
+        goals=("moves",),
     ),
     World(
         "a VM with two instances",

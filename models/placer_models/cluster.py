@@ -17,11 +17,13 @@ from pydantic import Field
 from placer_models.clock import Instant
 from placer_models.document import Count, Cpus, Document, MemoryMib, Name, Positive, milli
 from placer_models.gpus import Catalogue, Mode, Sharing
+from placer_models.gpus_model import profile_key
 from placer_models.platform import Platform
 
 Power = Literal["on", "off", "suspended"]
 State = Literal["up", "maintenance", "disconnected"]
 Labels = Mapping[Name, str]
+Instances = frozenset[tuple[str, int]]
 Thousandths = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -132,8 +134,17 @@ class Vm(Document):
         return tuple(ask.want for ask in self.gpus)
 
 
+class MigInstance(Document):
+    """One instance of a GPU's MIG layout: its profile, and its first memory slice."""
+
+    profile: Name
+    slot: Count
+
+
 class Gpu(Document):
-    """One physical GPU. `sharing` is what it stands in; `may_share` what it may be put in while nothing holds it."""
+    """One physical GPU. `sharing` is what it stands in; `may_share` what it may be put in while nothing holds it.
+    `mig_layout` are the instances that it keeps in sharing `mig`; absent: they are made as VMs come and go.
+    """
 
     id: Name
     model: Name
@@ -143,7 +154,19 @@ class Gpu(Document):
     ecc: bool | None = None
     sharing: Sharing = "passthrough"
     may_share: tuple[Sharing, ...] | None = Field(default=None, min_length=1)
+    mig_layout: tuple[MigInstance, ...] | None = None
     notes: str | None = None
+
+    @cached_property
+    def instances(self) -> Instances | None:
+        """The key of each instance's profile, and its slot; None: no MIG layout is kept."""
+        kept = self.mig_layout
+        return None if kept is None else frozenset((profile_key(one.profile), one.slot) for one in kept)
+
+    @cached_property
+    def make(self) -> tuple[str, str, Instances | None]:
+        """What it is, whatever it stands in: of GPUs of one make the same can be had."""
+        return self.model, self.mode, self.instances
 
     @cached_property
     def sharings(self) -> tuple[Sharing, ...]:

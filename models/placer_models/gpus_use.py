@@ -4,10 +4,12 @@ and modes, and CUDA.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
-from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Instances, Needs
 from placer_models.gpus import Catalogue, GpuModel, Sharing, Use
+from placer_models.gpus_model import profile_key
 from placer_models.scene import Hold, Scene
 
 POSITIONAL: tuple[Sharing, ...] = ("mixed-size", "mig")
@@ -45,7 +47,10 @@ def accepts(catalogue: Catalogue, ask: Ask, model: str, mode: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _use(catalogue: Catalogue, ask: Ask, cuda: bool, model: str, mode: str, sharing: Sharing) -> Use | None:
+def _use(
+    catalogue: Catalogue, ask: Ask, cuda: bool, make: tuple[str, str, Instances | None], sharing: Sharing
+) -> Use | None:
+    model, mode, instances = make
     if not accepts(catalogue, ask, model, mode):
         return None
     gpu = catalogue.find(model)
@@ -55,7 +60,19 @@ def _use(catalogue: Catalogue, ask: Ask, cuda: bool, model: str, mode: str, shar
             return None
     if ask.whole and sharing == "fraction":
         return gpu.use(sharing, milli=1000)
-    return gpu.use(sharing, profile=ask.profile, milli=ask.milli)
+    return _kept(gpu, instances, sharing, ask.profile, gpu.use(sharing, profile=ask.profile, milli=ask.milli))
+
+
+def _kept(
+    model: GpuModel, instances: Instances | None, sharing: Sharing, profile: str | None, use: Use | None
+) -> Use | None:
+    """What an item takes where a MIG layout is kept: one of its instances."""
+    if use is None or instances is None or sharing != "mig":
+        return use
+    found = model.profile(profile or "")
+    shape = profile_key(found.gpu_instance_profile or found.name) if found else ""
+    starts = tuple(start for start in use.starts or () if (shape, start) in instances)
+    return replace(use, starts=starts) if starts else None
 
 
 def use_for(cluster: Cluster, ask: Ask, needs: Needs, gpu: Gpu, sharing: Sharing) -> Use | None:
@@ -63,20 +80,27 @@ def use_for(cluster: Cluster, ask: Ask, needs: Needs, gpu: Gpu, sharing: Sharing
 
     A whole GPU is served by pass-through, and by a free GPU that stands in `fraction`.
     """
-    return _use(cluster.catalogue, ask, needs.cuda, gpu.model, gpu.mode, sharing)
+    return _use(cluster.catalogue, ask, needs.cuda, gpu.make, sharing)
 
 
 @lru_cache(maxsize=65536)
-def _use_held(catalogue: Catalogue, model: str, sharing: Sharing, profile: str | None, milli: int | None) -> Use | None:
+def _use_held(
+    catalogue: Catalogue,
+    model: str,
+    instances: Instances | None,
+    sharing: Sharing,
+    profile: str | None,
+    milli: int | None,
+) -> Use | None:
     gpu = catalogue.find(model)
     if profile is None and milli is None and sharing == "fraction":
         return gpu.use(sharing, milli=1000)
-    return gpu.use(sharing, profile=profile, milli=milli)
+    return _kept(gpu, instances, sharing, profile, gpu.use(sharing, profile=profile, milli=milli))
 
 
 def use_of(cluster: Cluster, gpu: Gpu, hold: Hold) -> Use | None:
     """What a hold takes of its GPU's row; None: the GPU cannot serve such a hold."""
-    return _use_held(cluster.catalogue, gpu.model, hold.sharing, hold.profile, hold.milli)
+    return _use_held(cluster.catalogue, gpu.model, gpu.instances, hold.sharing, hold.profile, hold.milli)
 
 
 def unit_of(hold: Hold) -> int | None:

@@ -1,10 +1,10 @@
 """Which running VMs can be live-migrated, and whereto, and which can be suspended: what hardware and hypervisors
 refuse, known beforehand.
 
-Sources: pass-through never (AHV-PT, VM-DP); vGPU needs the same board, ECC state and, by default, the same vGPU
-manager version (NV5 5.3, NVC, RH10); what is not confirmed of a platform must be said (`platform.vgpu_live_migration`,
-`platform.vgpu_suspend`); KubeVirt moves one vGPU of a VM (GH:kubevirt/user-guide#1025), and vSphere 6.7 gives up a VM
-that stands still for long (VM-STUN).
+Sources: pass-through never (AHV-PT, VM-DP); vGPU needs the same board, ECC state, MIG layout and, by default, the same
+vGPU manager version (NV5 5.3, NVC, RH10); what is not confirmed of a platform must be said
+(`platform.vgpu_live_migration`, `platform.vgpu_suspend`); KubeVirt moves one vGPU of a VM
+(GH:kubevirt/user-guide#1025), and vSphere 6.7 gives up a VM that stands still for long (VM-STUN).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from placer_models.cluster import Cluster, Host, Vm
-from placer_models.gpus_use import accepts
+from placer_models.gpus_use import accepts, use_of
 from placer_models.motion import stun_seconds
 from placer_models.scene import Stand
 
@@ -85,6 +85,9 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
             return f"no {gpu.model}"
         if any(other.ecc != gpu.ecc for other in alike):
             return "ECC state differs"
+        serving = [other for other in alike if use_of(cluster, other, hold) is not None]
+        if hold.sharing == "mig" and any(other.instances != gpu.instances for other in serving):
+            return "MIG layout differs"
     return None
 
 
@@ -92,6 +95,9 @@ def reach_key(cluster: Cluster, stand: Stand) -> Hashable:
     """What `unreachable` looks at of where a VM stands: VMs alike with equal keys can reach the same hosts."""
     gpus = cluster.hosts[stand.host].gpu
     alike = tuple(
-        (cluster.catalogue.find(gpus[hold.gpu].model).name, gpus[hold.gpu].ecc) for hold in stand.holds if hold.profile
+        (cluster.catalogue.find(gpu.model).name, gpu.ecc, gpu.instances if hold.sharing == "mig" else None)
+        for hold in stand.holds
+        if hold.profile
+        for gpu in (gpus[hold.gpu],)
     )
     return (cluster.hosts[stand.host].vgpu_manager, alike) if alike else ()

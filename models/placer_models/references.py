@@ -167,11 +167,28 @@ class References:
                     yield f"{path}.gpus[{i}].{key}: {found}; expected one of {', '.join(able)}"
                 elif sharing == "mixed-size" and one_size is not None:
                     yield f"{path}.gpus[{i}].{key}: found 'mixed-size', {one_size}"
+            yield from self._layout(f"{path}.gpus[{i}].mig_layout", gpu)
         for i, group in enumerate(host.nvlink_groups):
             for j, name in enumerate(group):
                 if name not in host.gpu:
                     yield f"{path}.nvlink_groups[{i}][{j}]: {self._unknown('GPU', name, host.gpu, host.name)}"
             yield from _twice(f"{path}.nvlink_groups[{i}]", "", dict(enumerate(group)))
+
+    def _layout(self, path: str, gpu: Gpu) -> Iterator[str]:
+        """The MIG instances that a GPU keeps: its model has them, and they can be beside each other."""
+        model, found = self.catalogue.find(gpu.model), list[tuple[Use, int | None]]()
+        for i, one in enumerate(gpu.mig_layout or ()):
+            profile, use = model.profile(one.profile), model.use("mig", profile=one.profile)
+            if profile is None or use is None or profile.series is not None:
+                have = [shape.name for shape in model.mig.instances] if model.mig else []
+                expected = f"expected one of {', '.join(have)}" if have else f"and no {model.name} can stand in 'mig'"
+                yield f"{path}[{i}].profile: found {quote(one.profile)}, {expected}"
+                continue
+            wrong = lays((*found, (use, one.slot)), model.row_units("mig"))
+            if wrong:
+                yield f"{path}[{i}]: found {one.profile} at slot {one.slot}: {'; '.join(wrong)}"
+                continue
+            found.append((use, one.slot))
 
     def _unknown_model(self, name: str, able: Iterable[str]) -> str:
         """The sentence for a GPU that is to be divided, of a model of which nobody has said how."""

@@ -87,7 +87,7 @@ class _Search:
             return
         seen, barren = set(), True
         for gpu, sharing, use in self._candidates(self.asked[index], index):
-            alike = gpu.model, gpu.mode, gpu.sharings, self.apart[gpu.id]
+            alike = gpu.make, gpu.sharings, self.apart[gpu.id]
             one = (alike, sharing, self.held[gpu.id], self._taken_by_ask(index, gpu))
             if one in seen:
                 continue
@@ -111,7 +111,7 @@ class _Search:
         """All that matters to the items that are left, whichever of GPUs that are alike holds what."""
         index = self.order[at]
         gpus = Counter(
-            (gpu.model, gpu.mode, gpu.sharings, self.apart[gpu.id], self.sharing[gpu.id], held_, taken)
+            (gpu.make, gpu.sharings, self.apart[gpu.id], self.sharing[gpu.id], held_, taken)
             for gpu in self.gpus
             for held_ in [frozenset(Counter(self.held[gpu.id]).items())]
             for taken in [self._taken_by_ask(index, gpu)]

@@ -61,9 +61,9 @@ class Changes:
         """Put some empty GPUs, as few as do it, in one other sharing or mode."""
         if not vm.gpus or not self._only_gpus_lack(vm, host):
             return None
-        empty: dict[tuple[str, str, object], list[Gpu]] = {}
+        empty: dict[Hashable, list[Gpu]] = {}
         for gpu in self._empty[host.name]:
-            empty.setdefault((gpu.model, gpu.mode, gpu.sharings), []).append(gpu)
+            empty.setdefault((gpu.make, gpu.sharings), []).append(gpu)
         most = sum(ask.count for ask in vm.gpus)
         for gpus in empty.values():
             for changed, what in self._settings(host, gpus[0]):

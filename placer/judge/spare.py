@@ -34,7 +34,7 @@ class Spares:
         """What is left of a GPU."""
         now = held(scene, host, gpu)
         open_to = (scene.sharing(host.name, gpu),) if scene.holders(host.name, gpu.id) else gpu.sharings
-        key = gpu.model, gpu.mode, open_to, now
+        key = gpu.make, open_to, now
         if key not in self._seen:
             self._seen[key] = self._look(gpu.model_copy(update={"sharing": open_to[0], "may_share": open_to}), now)
         return self._seen[key]

@@ -64,7 +64,7 @@ def _turns_help(night: Night, hosts: list[Host]) -> bool:
 
 
 def _equipment(host: Host) -> tuple[object, ...]:
-    gpus = tuple((gpu.model, gpu.mode, gpu.board, gpu.numa_node, gpu.sharings) for gpu in host.gpus)
+    gpus = tuple((gpu.make, gpu.board, gpu.numa_node, gpu.sharings) for gpu in host.gpus)
     return host.cpu_room_milli, host.memory_room_mib, gpus
 
 

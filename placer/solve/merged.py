@@ -81,7 +81,7 @@ class MergedBoard(CountBoard):
                 now = self.scene.sharing(name, gpu)
                 sharings = (now,) if fixed else (now, *(other for other in gpu.sharings if other != now))
                 mine = place.host.gpus[index]  # hosts of one kind have the same GPUs in the same order
-                key = gpu.model, gpu.mode, sharings, tuple(sorted(fixed, key=repr)), index if told_apart else None
+                key = gpu.make, sharings, tuple(sorted(fixed, key=repr)), index if told_apart else None
                 row = rows.setdefault(key, Row(mine, [], sharings, fixed, (), [], 0))
                 row.ids.append(mine.id)
                 row.size += 1

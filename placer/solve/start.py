@@ -203,7 +203,7 @@ def _gpus_asked(cluster: Cluster, vm: Vm, host: Host) -> float:
         * min(
             (
                 use.share_milli / 1000
-                for gpu in {(gpu.model, gpu.mode, gpu.sharings): gpu for gpu in host.gpus}.values()
+                for gpu in {(gpu.make, gpu.sharings): gpu for gpu in host.gpus}.values()
                 for sharing in gpu.sharings
                 if (use := use_for(cluster, ask, vm.needs, gpu, sharing)) is not None
             ),

@@ -84,7 +84,7 @@ class Rows(States):
 
     def _served_by(self, gpu: Gpu) -> list[tuple[int, Item]]:
         """The expected items (and their columns) that such a GPU could serve; the others strand nothing of it."""
-        key = gpu.model, gpu.mode, frozenset(gpu.sharings)
+        key = gpu.make, frozenset(gpu.sharings)
         known, found = self._served.get(key, (0, []))
         for number, column in islice(self._expected.items(), known, None):
             ask, needs = item = self.items[number]

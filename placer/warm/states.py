@@ -94,7 +94,7 @@ class States:
         if sharing == "fraction" and len(holds) > 1:  # no positions: only how much is taken matters
             taken = sum(use.units for use, _ in holds)
             holds = ((Use(taken, None, share_milli=taken), None),)
-        key = gpu.model, gpu.mode, frozenset(gpu.sharings), sharing, frozenset(Counter(holds).items())
+        key = gpu.make, frozenset(gpu.sharings), sharing, frozenset(Counter(holds).items())
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.states)

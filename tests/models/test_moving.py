@@ -108,6 +108,23 @@ def test_who_may_not_be_suspended_is_told_first() -> None:
     assert never_suspended(cluster, stand) == "holds a pass-through GPU, with which it cannot be suspended"
 
 
+ONES = [{"profile": "1g.6gb", "slot": slot} for slot in range(4)]
+HALF = [{"profile": "2g.12gb", "slot": 2}, *ONES[:2]]
+
+
+@pytest.mark.parametrize(
+    ("layouts", "why"),
+    [([ONES[::-1]], None), ([HALF], "MIG layout differs"), ([None], "MIG layout differs"), ([ONES, []], None)],
+    ids=["the same", "another that serves it", "made as VMs come and go", "and a GPU that does not serve it"],
+)
+def test_an_instance_moves_between_gpus_that_keep_one_mig_layout(layouts: list[Any], why: str | None) -> None:
+    more = [gpu("A30", "mig", **({} if layout is None else {"mig_layout": layout})) for layout in layouts]
+    hosts = [host("h1", gpu("A30", "mig", mig_layout=ONES)), host("h2", *more)]
+    cluster = Snapshot.of(values(hosts, [on("desk", "h1", profile("A30-1-6C", "g0", 3), may=MAY)])).content
+    (stand,) = Scene.now(cluster).of("desk")
+    assert unreachable(cluster, stand, cluster.hosts["h2"]) == why
+
+
 @pytest.mark.parametrize(("sharings", "reached"), [(["fraction"], True), (["fraction", "passthrough"], False)])
 def test_no_migration_ends_on_a_gpu_that_is_passed_through(sharings: list[str], reached: bool) -> None:
     hosts = [host("h1", gpu("A40", "fraction")), host("h2", gpu("A40", "fraction", may_share=sharings))]

@@ -289,6 +289,8 @@ def hosts(change: Callable[[list[dict[str, Any]]], object]) -> dict[str, Any]:
     return values
 
 
+CLASHING = [{"profile": "3g.20gb", "slot": 4}, {"profile": "1g.5gb", "slot": 6}]
+
 REFERS_WRONGLY: dict[str, tuple[dict[str, Any], str]] = {
     "host_name_twice": (
         hosts(lambda hosts: hosts.append({"name": "esx01", "cpus": 1, "memory_mib": 1})),
@@ -315,6 +317,14 @@ REFERS_WRONGLY: dict[str, tuple[dict[str, Any], str]] = {
         hosts(lambda hosts: hosts[0]["gpus"][0].update(may_share=["passthrough", "mixed-size"])),
         "hosts[0].gpus[0].may_share[1]: found 'mixed-size', which no Tesla M60 can stand in; "
         "expected one of passthrough, same-size, fraction",
+    ),
+    "mig_layout_of_a_gpu_without_mig": (
+        hosts(lambda hosts: hosts[0]["gpus"][6].update(mig_layout=[{"profile": "1g.5gb", "slot": 0}])),
+        "hosts[0].gpus[6].mig_layout[0].profile: found '1g.5gb', and no Tesla T4 can stand in 'mig'",
+    ),
+    "mig_layout_of_instances_that_overlap": (
+        hosts(lambda hosts: hosts[0]["gpus"][3].update(mig_layout=CLASHING)),
+        "hosts[0].gpus[3].mig_layout[1]: found 1g.5gb at slot 6: slot 6 (unit 6) overlaps what stands there",
     ),
     "vgpus_of_a_model_that_nobody_knows": (
         hosts(lambda hosts: hosts[0]["gpus"][6].update(model="G9", sharing="same-size")),

@@ -60,8 +60,7 @@ class GpuRule(Rule):
         boards: dict[str, int] = {}
         rows = tuple(
             (
-                gpu.model,
-                gpu.mode,
+                gpu.make,
                 gpu.sharings,
                 None if gpu.board is None else boards.setdefault(gpu.board, len(boards)),
                 gpu.numa_node,

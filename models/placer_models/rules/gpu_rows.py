@@ -130,8 +130,7 @@ def rows_of(board: Board, place: Place) -> list[Row]:
         sharings = (now,) if fixed else (now, *(other for other in gpu.sharings if other != now))
         residents.sort(key=lambda pair: (pair[0].slot or 0, pair[1]))
         key = (
-            gpu.model,
-            gpu.mode,
+            gpu.make,
             sharings,
             frozenset(gpu.sharings),  # goals ask what a GPU could be, were it empty
             tuple(sorted(fixed, key=repr)),

@@ -86,6 +86,9 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
             if ways:
                 said = f"its {gpu.model} may not be put in {' or '.join(ways)}, where {what} can be had"
                 return Reason("gpu", host.name, ("sharing", what, gpu.model), said, numbers)
+        if any(use_for(cluster, ask, vm.needs, _bare(gpu), "mig") for gpu in other if "mig" in gpu.sharings):
+            said = f"no instance for {what} in the MIG layouts that its GPUs keep"
+            return Reason("gpu", host.name, ("layout", what), said, numbers)
         have = sorted({with_mode(gpu.model, gpu.mode) for gpu in host.gpus})
         said = f"no GPU for {what}" + (f" (it has {', '.join(have)})" if have else " (it has none)")
         return Reason("gpu", host.name, ("model", what, *have), said)
@@ -100,6 +103,11 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
         code = "held" if ask.whole else "full"
         return Reason("gpu", host.name, (code, what), _held_by(scene, host, in_use), numbers)
     return Reason("gpu", host.name, ("few", what), "", numbers)
+
+
+def _bare(gpu: Gpu) -> Gpu:
+    """The GPU as if it kept no MIG layout."""
+    return gpu if gpu.mig_layout is None else gpu.model_copy(update={"mig_layout": None})
 
 
 @lru_cache(maxsize=4096)

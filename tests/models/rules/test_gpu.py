@@ -96,3 +96,14 @@ def test_a_profile_of_a_gpu_that_stands_in_another_sharing_says_which_would_do()
     assert one.why_not("a", "h1") == "its A40 may not be put in same-size or mixed-size, where A40-8Q can be had"
     assert one.why_not("a", "h2") is None
     assert one.why_not("a", "h3") == "no GPU for A40-8Q (it has none)"
+
+
+def test_a_mig_layout_that_is_kept_gives_its_own_instances_only() -> None:
+    kept = [{"profile": "2g.12gb", "slot": 2}, {"profile": "MIG 1g.6gb", "slot": 0}]
+    one = asked(
+        [host("h1", gpu("A30", "mig", mig_layout=kept))], off("a", profile("4g.24gb")), off("b", profile("1g.6gb"))
+    )
+    assert one.why_not("a", "h1") == "no instance for 4g.24gb in the MIG layouts that its GPUs keep"
+    assert one.why_not("b", "h1") is None
+    one.scene.put(Stand("b", "h1", (Hold("g0", "mig", "1g.6gb", 1),)))
+    assert list(one.breaches) == ["h1: GPU g0: slot 1 is no legal start; legal: 0"]
