@@ -9,7 +9,7 @@ import pytest
 
 from placer import Session
 from placer_models.snapshot import Snapshot
-from tests.build import Json, gpu, host, off, on, snapshot, whole
+from tests.build import Json, gpu, host, off, on, profile, snapshot, whole
 
 RULES: list[Json] = [{"kind": "reserve"}, {"kind": "apart", "vm_labels": {"app": "db"}}]
 
@@ -59,3 +59,13 @@ def test_what_is_remembered_of_losses_says_what_a_session_begun_afresh_says(seed
                 session.commit(proposal)
         session.apply(happening(chance, session))
     assert refused
+
+
+def test_a_vm_that_came_since_is_reckoned_with_after_another_was_thought_of_without_its_gpus() -> None:
+    empty = gpu("Tesla T4", may_share=["passthrough", "same-size"])
+    again: Json = {"cpus": 2, "may": {"restart": True}}
+    vms = [off("a", **again), off("b", profile("T4-16Q", count=2)), off("c", cpus=7)]
+    session = Session(snapshot([host(name, empty, cpus=8) for name in ("h1", "h2")], vms, rules=[{"kind": "reserve"}]))
+    session.apply({"kind": "vm-started", "vm": on("a", "h1", **again)})
+    assert session.propose("b").unplaced[0].reasons == ("2 hosts: at most 1 T4-16Q free, 2 asked",)
+    assert "if h1 were lost, 1 VM would not start again" in session.propose("c").unplaced[0].reasons[1]

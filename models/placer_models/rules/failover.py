@@ -80,13 +80,12 @@ class Failover:
         """The same for a cluster that differs in one host or VM only, by what is known of this one; and for this one
         where hosts and VMs have changed meanwhile, or VMs come or gone. None: it differs in more.
         """
-        if cluster.vms is self.cluster.vms:
-            if not self._renewed():
-                return None
-            if cluster is self.cluster:
-                return self
-        elif cluster.hosts is not self.cluster.hosts:
+        if cluster.vms is not self.cluster.vms and cluster.hosts is not self.cluster.hosts:
             return None
+        if not self._renewed():
+            return None
+        if cluster is self.cluster:
+            return self
         other = copy(self)
         other.cluster = cluster
         return other
