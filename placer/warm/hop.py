@@ -180,6 +180,7 @@ class Hops:
         stand, to = self._leavers.stands[way.leaver], field.columns.hosts[way.to]
         there = field.cluster.hosts[stand.host]
         other = field.cluster.vms[stand.vm]
+        broken = field.wishes.broken
         goes = self._seated(other, to)
         if goes is None or refusals(scene, self._always, goes):
             return None
@@ -192,7 +193,7 @@ class Hops:
                     return None
                 with scene.trial(start):
                     wishes = field.wishes.afresh()
-                    if wishes > field.wishes.broken:
+                    if wishes > broken:
                         return None
                     return Hop(stand, goes, start, way.lost, self._score(vm, wishes, (there, to)))
 

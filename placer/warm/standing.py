@@ -107,6 +107,7 @@ class Standing:
             self.field = self._fresh()
         else:
             self.field.columns.refresh(host.name)
+            self.field.wishes.recount()
             self.changed()
 
     def changed(self) -> None:

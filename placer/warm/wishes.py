@@ -25,12 +25,18 @@ class Wishes:
         self._scene, self._columns = scene, columns
         self._rules = [rule for rule in rules if rule.soft]
         self._rooms = {id(room.rule): room for room in columns.rooms}
-        self._broken = [_amount(rule, scene, None) for rule in self._rules]
+        self._broken: list[int | None] = [_amount(rule, scene, None) for rule in self._rules]
+        """By how much each is broken; None: it must be counted."""
 
     @property
     def broken(self) -> int:
-        """By how much they are broken, as is known."""
-        return sum(self._broken)
+        """By how much they are broken."""
+        counted = [
+            _amount(rule, self._scene, None) if known is None else known
+            for rule, known in zip(self._rules, self._broken, strict=True)
+        ]
+        self._broken = [*counted]
+        return sum(counted)
 
     def afresh(self) -> int:
         """The same, counted again in the scene as it stands on trial."""
@@ -39,10 +45,21 @@ class Wishes:
     @contextmanager
     def changing(self, host: str) -> Iterator[None]:
         """Who stands on a host changes in a `with` block."""
-        before = [_amount(rule, self._scene, host) for rule in self._rules]
+        self.recount()
+        before = self._on(host)
         yield
-        after = [_amount(rule, self._scene, host) for rule in self._rules]
-        self._broken = [now + new - old for now, new, old in zip(self._broken, after, before, strict=True)]
+        after = self._on(host)
+        changed = zip(self._broken, before, after, strict=True)
+        self._broken = [None if now is None else now + new - old for now, old, new in changed]
+
+    def recount(self) -> None:
+        """Rules that look at what is left elsewhere, too, are to be counted anew: something has changed."""
+        self._broken = [None if rule.exact else now for rule, now in zip(self._rules, self._broken, strict=True)]
+
+    def _on(self, host: str) -> list[int]:
+        """By how much those that are known are broken on a host."""
+        pairs = zip(self._rules, self._broken, strict=True)
+        return [0 if known is None else _amount(rule, self._scene, host) for rule, known in pairs]
 
     def concern(self, vm: Vm) -> bool:
         """Whether any could be broken by where the VM stands."""

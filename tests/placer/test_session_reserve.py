@@ -11,15 +11,16 @@ from placer import Session
 from placer_models.snapshot import Snapshot
 from tests.build import Json, gpu, host, off, on, profile, snapshot, whole
 
-RULES: list[Json] = [{"kind": "reserve"}, {"kind": "apart", "vm_labels": {"app": "db"}}]
+def rules(strength: str) -> list[Json]:
+    return [{"kind": "reserve", "strength": strength}, {"kind": "apart", "vm_labels": {"app": "db"}}]
 
 
-def cluster(chance: random.Random) -> Snapshot:
+def cluster(chance: random.Random, strength: str) -> Snapshot:
     """Four hosts with one or two GPUs, two VMs with a GPU that run, and a dozen more of all sizes."""
     hosts = [host(f"h{i}", *[gpu("Tesla T4")] * chance.choice((1, 2)), cpus=16) for i in range(4)]
     running = [on(f"run-{i}", f"h{i}", whole("Tesla T4", "g0"), **_more(chance)) for i in range(2)]
     waiting = [off(f"vm-{i}", *_asks(chance), **_more(chance)) for i in range(12)]
-    return snapshot(hosts, [*running, *waiting], rules=RULES)
+    return snapshot(hosts, [*running, *waiting], rules=rules(strength))
 
 
 def _asks(chance: random.Random) -> list[Json]:
@@ -43,10 +44,10 @@ def happening(chance: random.Random, session: Session) -> Json:
     return {"kind": kind, "vm": chance.choice(up), **more}
 
 
-@pytest.mark.parametrize("seed", [3, 14, 21])
-def test_what_is_remembered_of_losses_says_what_a_session_begun_afresh_says(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "strength"), [(3, "must"), (14, "must"), (21, "must"), (4, "should")])
+def test_what_is_remembered_of_losses_says_what_a_session_begun_afresh_says(seed: int, strength: str) -> None:
     chance = random.Random(seed)
-    session = Session(cluster(chance))
+    session = Session(cluster(chance, strength))
     refused = 0
     for _ in range(10):
         waiting = [vm.name for vm in session.snapshot().vms if vm.power != "on"]
