@@ -11,6 +11,7 @@ from placer import Session
 from placer_models.snapshot import Snapshot
 from tests.build import Json, gpu, host, off, on, profile, snapshot, whole
 
+
 def rules(strength: str) -> list[Json]:
     return [{"kind": "reserve", "strength": strength}, {"kind": "apart", "vm_labels": {"app": "db"}}]
 
