@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
+from bench.options import FILE, PICTURE, SECONDS
 from bench.pictures import axes
 from bench.place import LATE, gpus_of, placed, shares
 from bench.process import answered
 from bench.tables import Line
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOVES = (25, 50, 100, 200, 400)
 
 
@@ -25,10 +25,8 @@ MOVES = (25, 50, 100, 200, 400)
 @click.option("--pods", type=FILE, required=True, help="The trace's pod CSV.")
 @click.option("--placement", type=FILE, required=True, help="Where pods run: a CSV of pod,node,gpu_index.")
 @click.option("--moves", type=click.IntRange(0), multiple=True, help="Moves at most; may be repeated.")
-@click.option("--time-limit", type=float, default=120, show_default=True, help="Seconds of search at most, each.")
-@click.option(
-    "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the curve (PNG, SVG)."
-)
+@click.option("--time-limit", type=SECONDS, default=120, show_default=True, help="Seconds of search at most, each.")
+@click.option("--plot", "picture", type=PICTURE, help="Also draw the curve (PNG, SVG).")
 def defrag(
     nodes: Path, pods: Path, placement: Path, moves: Sequence[int], time_limit: float, picture: Path | None
 ) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from bench.machine import about
+from bench.options import FOLDER
 from bench.peers import proxlb
 from bench.place import judged_plan
 from bench.process import MOST_MIB, Ended, answered, watch
@@ -84,7 +85,7 @@ ROWS: Mapping[str, Row] = {
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(ROWS)))
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--proxlb", "peer", type=click.Path(file_okay=False, path_type=Path), help="Where it is installed.")
+@click.option("--proxlb", "peer", type=FOLDER, help="Where it is installed.")
 def drain(names: tuple[str, ...], seed: int, peer: Path | None) -> None:
     """Empty hosts (default: of each cluster) and write what it took as JSON lines: moves, when they are empty and what
     no plan beats in that, seconds, memory.

@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
+from bench.options import SECONDS
 from bench.place import placed
 from bench.tables import TABLES, Line, console
 from placer_models.plan import Placements
 
-FOLDER = Path(__file__).resolve().parents[1] / "fixtures"
+SHIPPED = Path(__file__).resolve().parents[1] / "fixtures"
 
 
 @click.command()
-@click.option("--time-limit", type=float, default=30, show_default=True, help="Seconds of search at most, each.")
+@click.option("--time-limit", type=SECONDS, default=30, show_default=True, help="Seconds of search at most, each.")
 @click.option("--only", default="", help="Only those with this word in their name.")
-@click.argument("folder", default=FOLDER, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", default=SHIPPED, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def fixtures(folder: Path, time_limit: float, only: str) -> None:
     """Place all that is shipped in `fixtures/cluster` and `fixtures/place`: a JSON line each, then a table."""
     lines: list[Line] = []
@@ -28,6 +29,8 @@ def fixtures(folder: Path, time_limit: float, only: str) -> None:
             answer, line = _answered(snapshot, time_limit)
             lines.append({"work": "fixtures", "instance": name, "placed": len(answer.placed), **line})
             click.echo(json.dumps(lines[-1]))
+    if not lines:
+        raise click.UsageError(f"no snapshot of {folder.name} has {only!r} in its name.")
     console(stderr=True).print(TABLES["fixtures"].table(lines))
     proven = sum(line["status"] == "optimal" for line in lines)
     click.echo(f"{len(lines)} snapshots, {proven} answers proven, all judged", err=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from bench.options import OUTPUT, PICTURE, PLACES
 from bench.pictures import axes
-from bench.synthetic import OUTPUT, Row, asked_rows, measured
+from bench.synthetic import Row, asked_rows, measured
 from bench.tables import TABLES, Line, console, grouped, middle
 
 FITTED = (("seconds", "time", "s"), ("cpu_seconds", "CPU time", "s"), ("peak_rss_mib", "peak memory", "MiB"))
@@ -96,8 +97,8 @@ def draw_growth(lines: Sequence[Line], path: Path) -> None:
 )
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--repeat", type=click.IntRange(1), default=3, show_default=True, help="Runs of each row.")
-@click.option("--decision", default="gpu_allocation", show_default=True)
-@click.option("--plot", "picture", type=OUTPUT, help="Also draw a picture (PNG, SVG).")
+@click.option("--decision", type=PLACES, default="gpu_allocation", show_default=True)
+@click.option("--plot", "picture", type=PICTURE, help="Also draw a picture (PNG, SVG).")
 @click.option("-o", "--output", type=OUTPUT, help="A file to which JSON lines are added (default: stdout).")
 def growth(
     rows: Sequence[Row], seed: int, repeat: int, decision: str, picture: Path | None, output: Path | None

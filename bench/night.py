@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from bench.machine import about
+from bench.options import FOLDER, SECONDS
 from bench.place import judged_plan
 from bench.process import answered
 from bench.yard import Json, Yard
@@ -110,8 +111,8 @@ ROWS: Mapping[str, Row] = {
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(ROWS)))
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--time-limit", type=float, help="Seconds of search at most (default: each row's).")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="A folder for snapshots and plans.")
+@click.option("--time-limit", type=SECONDS, help="Seconds of search at most (default: each row's).")
+@click.option("--keep", type=FOLDER, help="A folder for snapshots and plans.")
 def night(names: tuple[str, ...], seed: int, time_limit: float | None, keep: Path | None) -> None:
     """Plan nights (default: all) and write what it took as JSON lines: scores, bounds, seconds, CPU seconds, memory."""
     with tempfile.TemporaryDirectory() as folder:

@@ -23,13 +23,15 @@ import click
 
 from bench.fgd import Fgd, typical
 from bench.machine import about
+from bench.options import FILE, SEEDS, reading
 from bench.policies import SIMPLE
 from bench.tables import console, online_table
 from bench.warm import WAYS, Warm
 from bench.world import WHOLE, Pod, Policy, World
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PACKAGES = ("gpu-placer", "numpy", "ortools")
+NODE = ("cpu_milli", "memory_mib", "gpu", "model")
+POD = ("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec")
 POLICIES = (*SIMPLE, "fgd", *WAYS)
 """Their names, roughly from the worst to the best. The last ones are placer's `Session`, asked in several ways."""
 
@@ -43,8 +45,11 @@ class Trace:
 
     @classmethod
     def read(cls, nodes: Path, pods: Path) -> Trace:
-        """Read the node and the pod CSV. Raises OSError, KeyError (a column is missing) or ValueError."""
-        return cls(_rows(nodes), [_pod(row) for row in _rows(pods)])
+        """Read the node and the pod CSV. Raises click.UsageError."""
+        with reading(nodes, "the trace's node CSV"):
+            hosts = _rows(nodes, NODE)
+        with reading(pods, "the trace's pod CSV"):
+            return cls(hosts, [_pod(row) for row in _rows(pods, POD)])
 
     def world(self, rank: Sequence[int] | None = None) -> World:
         """The empty cluster."""
@@ -56,6 +61,12 @@ class Trace:
             rank,
         )
 
+    def arrivals(self, order: Order) -> list[Pod]:
+        """The pods of an order, as they arrive. Raises click.UsageError where it is another trace's."""
+        if len(order.rank) != len(self.nodes) or max(order.pods, default=0) >= len(self.pods):
+            raise click.UsageError(f"order {order.seed} is of another trace: it ranks {len(order.rank)} nodes.")
+        return [self.pods[row] for row in order.pods]
+
     def policy(self, name: str, world: World, seed: int = 0) -> Policy:
         """A fresh policy for a world. FGD is told the mix of the whole trace, as its authors do."""
         if name in WAYS:
@@ -63,9 +74,13 @@ class Trace:
         return Fgd(typical(self.pods)) if name == "fgd" else SIMPLE[name](seed)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+        found = csv.DictReader(file)
+        for column in columns:
+            if column not in (found.fieldnames or ()):
+                raise KeyError(column)
+        return list(found)
 
 
 def _pod(row: Mapping[str, str]) -> Pod:
@@ -90,10 +105,11 @@ class Order:
 
 
 def read_orders(path: Path, seeds: Iterable[int] | None = None) -> list[Order]:
-    """The orders of these seeds (default: all) from a JSON object: seed -> {pods, node_rank}. Raises KeyError."""
-    known = json.loads(path.read_text(encoding="utf-8"))
-    wanted = known if seeds is None else [str(seed) for seed in seeds]
-    return [Order(int(seed), known[seed]["pods"], known[seed]["node_rank"]) for seed in wanted]
+    """The orders of these seeds (default: all) from a JSON object. Raises click.UsageError."""
+    with reading(path, "arrival orders as JSON, seed -> {pods, node_rank}"):
+        known = json.loads(path.read_text(encoding="utf-8"))
+        wanted = known if seeds is None else [str(seed) for seed in seeds]
+        return [Order(int(seed), known[seed]["pods"], known[seed]["node_rank"]) for seed in wanted]
 
 
 def until_full(pods: Iterable[Pod], capacity: int) -> list[Pod]:
@@ -172,19 +188,16 @@ def line(policy: str, seed: int, played: Played) -> dict[str, object]:
 @click.option("--nodes", type=FILE, required=True, help="The trace's node CSV.")
 @click.option("--pods", type=FILE, required=True, help="The trace's pod CSV.")
 @click.option("--orders", type=FILE, required=True, help="Arrival orders and node ranks by seed (JSON).")
-@click.option("--seeds", help="Seeds, joined by commas (default: all in the file).")
+@click.option("--seeds", type=SEEDS, help="Seeds, joined by commas (default: all in the file).")
 @click.option("--policy", "policies", type=click.Choice(POLICIES), multiple=True, help="May be repeated; default: all.")
-def online(nodes: Path, pods: Path, orders: Path, seeds: str | None, policies: Sequence[str]) -> None:
+def online(nodes: Path, pods: Path, orders: Path, seeds: Sequence[int] | None, policies: Sequence[str]) -> None:
     """Play the openb trace's arrivals, one by one and in batches: a JSON line for each order, then a table."""
-    try:
-        trace = Trace.read(nodes, pods)
-        chosen = read_orders(orders, None if seeds is None else [int(seed) for seed in seeds.split(",")])
-    except (OSError, KeyError, ValueError) as error:
-        raise click.ClickException(f"{type(error).__name__}: {error}") from error
+    trace = Trace.read(nodes, pods)
+    chosen = read_orders(orders, seeds)
     lines: list[dict[str, Any]] = []
     for name in policies or POLICIES:
         for order in chosen:
-            arrivals = [trace.pods[row] for row in order.pods]
+            arrivals = trace.arrivals(order)
             world = trace.world(order.rank)
             policy = trace.policy(name, world, order.seed)
             lines.append({**line(name, order.seed, play(world, arrivals, policy)), "trace": pods.stem})

@@ -42,9 +42,9 @@ def draw_peers(lines: Sequence[Line], path: Path) -> None:
     """
     judged = [line for line in lines if line["work"] == "peers" and line["status"] in DRAWN]
     if not judged:
-        raise ValueError("no peer has a judged score to draw")
+        raise click.UsageError("no peer has a judged score to draw.")
     if len({line["instance"] for line in judged}) > 1:
-        raise ValueError("the lines are of several instances; a picture shows one")
+        raise click.UsageError("the lines are of several instances; a picture shows one: --instance.")
     gpu = any(line["gpu_milli"] for line in judged)
     with axes(path) as drawn:
         for index, (line, *_) in enumerate(grouped(judged, "peer").values()):

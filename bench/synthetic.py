@@ -18,6 +18,7 @@ import click
 from bench.clusters import KINDS
 from bench.clusters import synthetic as made
 from bench.machine import about
+from bench.options import OUTPUT, PLACES
 from bench.process import placer
 from bench.tables import TABLES, console
 from placer import verify
@@ -150,13 +151,10 @@ def asked_rows(_context: click.Context, _parameter: click.Parameter, names: Sequ
             found.append(known[name])
             continue
         kind, *numbers = name.rsplit("-", 3)
-        if kind not in KINDS or len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        if kind not in KINDS or len(numbers) != 3 or not all(number.isdigit() and int(number) for number in numbers):
             raise click.BadParameter(f"found {name!r}, expected one of {', '.join(known)}, or KIND-HOSTS-VMS-SECONDS")
         found.append(Row(kind, int(numbers[0]), int(numbers[1]), float(numbers[2])))
     return found
-
-
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("synthetic")
@@ -165,7 +163,7 @@ OUTPUT = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True)
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each row.")
-@click.option("--decision", default="gpu_allocation", show_default=True)
+@click.option("--decision", type=PLACES, default="gpu_allocation", show_default=True)
 @click.option("-o", "--output", type=OUTPUT, help="A file to which JSON lines are added (default: stdout).")
 def synthetic(rows: Sequence[Row], seeds: Sequence[int], repeat: int, decision: str, output: Path | None) -> None:
     """Place synthetic clusters of 100 to 5,000 hosts as whole processes, and judge what comes out."""

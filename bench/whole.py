@@ -20,20 +20,20 @@ import click
 
 from bench.growth import sentence
 from bench.machine import about
+from bench.options import FOLDER, THERE
 from bench.process import ROOT, environment
 from bench.report import read_lines
 from bench.tables import Line, grouped
 from bench.targets import BY_NAME, TARGETS, Call, Files, Missing, Target
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 RESULTS = ROOT / "bench" / "results"
 
 
 @click.command("all")
 @click.option("--only", "names", type=click.Choice(list(BY_NAME)), multiple=True, help="May be repeated; default: all.")
-@click.option("--openb", type=FOLDER, envvar="PLACER_OPENB", help="The trace's folder (default: PLACER_OPENB).")
-@click.option("--proxlb", type=FOLDER, help="Where proxlb-solver is installed.")
+@click.option("--openb", type=THERE, envvar="PLACER_OPENB", help="The trace's folder (default: PLACER_OPENB).")
+@click.option("--proxlb", type=THERE, help="Where proxlb-solver is installed.")
 @click.option("-o", "--output", "folder", type=FOLDER, default=RESULTS, help="A folder (default: bench/results).")
 @click.option("--calls", "only_calls", is_flag=True, help="Only say which calls would be made, and how often.")
 def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, folder: Path, only_calls: bool) -> None:

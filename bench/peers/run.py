@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from bench.machine import about
+from bench.options import FILE, FOLDER, PICTURE, SECONDS
 from bench.peers import proxlb
 from bench.peers.child import DECISION, GREEDY, SOLVERS
 from bench.peers.instance import Instance, NotFor
@@ -158,24 +159,15 @@ class Race:
 
 
 @click.command()
-@click.argument("snapshot", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("snapshot", required=False, type=FILE)
 @click.option("--peer", "names", type=click.Choice(PEERS), multiple=True, help="May be repeated; default: all.")
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), default=20.0, show_default=True, metavar="SECONDS"
-)
+@click.option("--time-limit", type=SECONDS, default=20.0, show_default=True, metavar="SECONDS")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--memory-limit", type=click.IntRange(64), default=4096, show_default=True, metavar="MIB")
-@click.option("--proxlb", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where it is installed.")
-@click.option(
-    "--install-proxlb", "target", type=click.Path(file_okay=False, path_type=Path), help="Install it and stop."
-)
+@click.option("--proxlb", "folder", type=FOLDER, help="Where it is installed.")
+@click.option("--install-proxlb", "target", type=FOLDER, help="Install it and stop.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each peer.")
-@click.option(
-    "--plot",
-    "picture",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also draw score against time (PNG, SVG).",
-)
+@click.option("--plot", "picture", type=PICTURE, help="Also draw score against time (PNG, SVG).")
 def peers(
     snapshot: Path | None,
     names: Sequence[str],
@@ -198,14 +190,16 @@ def peers(
     if snapshot is None:
         raise click.UsageError("Missing argument 'SNAPSHOT'.")
     try:
-        race = Race(snapshot, Snapshot.load(snapshot.read_bytes()), time_limit, seed, memory_limit, folder)
+        race = Race(
+            snapshot, Snapshot.load(snapshot.read_bytes(), snapshot.name), time_limit, seed, memory_limit, folder
+        )
     except Faults as faults:
-        raise click.ClickException(str(faults)) from faults
+        raise click.UsageError(str(faults)) from faults
     lines = []
     for run in range(1, repeat + 1):
         for name in names or PEERS:
             lines.append({"run": run, **race.run(name)})
             click.echo(json.dumps(lines[-1]))
     console(stderr=True).print(peers_table(lines))
-    if picture is not None:
+    if picture is not None and any(line["judged"] for line in lines):
         draw_peers(lines, picture)

@@ -83,12 +83,12 @@ def test_the_command_prints_a_line_for_each_order_and_policy(files: list[str]) -
 
 def test_an_unknown_seed_and_a_missing_column_are_said(files: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(bench, ["online", *files, "--seeds", "9"])
-    assert result.exit_code == 1
-    assert "'9'" in result.stderr
+    assert result.exit_code == 2
+    assert "there is no '9'" in result.stderr
     (tmp_path / "pods.csv").write_text("name\nx\n", encoding="utf-8")
     result = CliRunner().invoke(bench, ["online", *files])
-    assert result.exit_code == 1
-    assert "KeyError" in result.stderr
+    assert result.exit_code == 2
+    assert "pods.csv: there is no 'cpu_milli', expected the trace's pod CSV." in result.stderr
 
 
 def test_first_fit_goes_by_rank() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -350,5 +351,5 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
 
 def test_a_picture_of_two_instances_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
-    with pytest.raises(ValueError, match="several instances"):
+    with pytest.raises(click.UsageError, match="several instances"):
         draw_peers([*LINES, {**LINES[0], "instance": "other"}], tmp_path / "run.svg")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from bench.__main__ import bench
 from bench.defrag import draw
+from bench.online import read_orders
 from bench.openb import arrivals
 
 NODES = "sn,cpu_milli,memory_mib,gpu,model\nn0,8000,65536,1,T4\nn1,8000,65536,1,T4\n"
@@ -39,7 +40,8 @@ def run(*arguments: str) -> list[dict[str, object]]:
 
 
 def test_pods_that_arrive_again_are_others_and_end_where_all_gpus_are_asked_for(trace: dict[str, str]) -> None:
-    text = arrivals(Path(trace["nodes"]), Path(trace["pods"]), Path(trace["orders"]), 7)
+    (order,) = read_orders(Path(trace["orders"]))
+    text = arrivals(Path(trace["nodes"]), Path(trace["pods"]), order)
     assert [row["name"] for row in csv.DictReader(io.StringIO(text))] == ["a", "b", "a-2"]
 
 

@@ -1,0 +1,78 @@
+"""Options that several commands share. What is wrong with a value is said before anything is measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file to read."""
+FOLDER = click.Path(file_okay=False, path_type=Path)
+"""A folder, there or not."""
+THERE = click.Path(exists=True, file_okay=False, path_type=Path)
+"""A folder that is there."""
+PLACES = click.Choice(["gpu_allocation", "power_on"])
+"""The shipped decisions that place what is asked for."""
+SECONDS = click.FloatRange(0, min_open=True)
+"""A time limit."""
+
+
+class _Output(click.Path):
+    """A file to write: its folder must be there."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Path = super().convert(value, param, ctx)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"no file can be written to the folder of {str(path)!r}.", param, ctx)
+        return path
+
+
+class _Picture(_Output):
+    """A picture to draw: PNG or SVG."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Path = super().convert(value, param, ctx)
+        if path.suffix not in (".png", ".svg"):
+            self.fail(f"found {path.name!r}, expected a name that ends with .png or .svg.", param, ctx)
+        if find_spec("matplotlib") is None:
+            self.fail("a picture needs matplotlib: pip install 'gpu-placer[bench]'", param, ctx)
+        return path
+
+
+class _Seeds(click.ParamType):
+    """Whole numbers joined by commas."""
+
+    name = "SEED,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return [int(seed) for seed in value.split(",")]
+        except ValueError:
+            self.fail(f"found {value!r}, expected whole numbers joined by commas.", param, ctx)
+
+
+OUTPUT = _Output()
+PICTURE = _Picture()
+SEEDS = _Seeds()
+
+
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """While a file is read: says in a sentence, as a UsageError, that it is not what is expected."""
+    try:
+        yield
+    except KeyError as error:
+        raise click.UsageError(f"{path.name}: there is no {error}, expected {expected}.") from error
+    except (AttributeError, OSError, TypeError, ValueError) as error:
+        raise click.UsageError(f"{path.name}: {error}, expected {expected}.") from error
