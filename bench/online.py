@@ -23,7 +23,7 @@ import click
 
 from bench.fgd import Fgd, typical
 from bench.machine import about
-from bench.options import FILE, SEEDS, reading
+from bench.options import FILE, asked_seeds, reading
 from bench.policies import SIMPLE
 from bench.tables import console, online_table
 from bench.warm import WAYS, Warm
@@ -188,7 +188,7 @@ def line(policy: str, seed: int, played: Played) -> dict[str, object]:
 @click.option("--nodes", type=FILE, required=True, help="The trace's node CSV.")
 @click.option("--pods", type=FILE, required=True, help="The trace's pod CSV.")
 @click.option("--orders", type=FILE, required=True, help="Arrival orders and node ranks by seed (JSON).")
-@click.option("--seeds", type=SEEDS, help="Seeds, joined by commas (default: all in the file).")
+@click.option("--seeds", callback=asked_seeds, help="Seeds, joined by commas (default: all in the file).")
 @click.option("--policy", "policies", type=click.Choice(POLICIES), multiple=True, help="May be repeated; default: all.")
 def online(nodes: Path, pods: Path, orders: Path, seeds: Sequence[int] | None, policies: Sequence[str]) -> None:
     """Play the openb trace's arrivals, one by one and in batches: a JSON line for each order, then a table."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from bench.online import Order, Trace, read_orders, until_full
-from bench.options import FILE, SECONDS, SEEDS
+from bench.options import FILE, SECONDS, asked_seeds
 from bench.place import LATE, gpus_of, placed, shares
 from bench.process import answered
 from bench.world import WHOLE
@@ -29,7 +29,7 @@ DECISION = "gpu_allocation"
 @click.option("--nodes", type=FILE, required=True, help="The trace's node CSV.")
 @click.option("--pods", type=FILE, required=True, help="The trace's pod CSV (any of its variants).")
 @click.option("--orders", type=FILE, help="Arrival orders by seed (JSON); without: the pods as they are listed.")
-@click.option("--seeds", type=SEEDS, help="Seeds, joined by commas (default: all in the file).")
+@click.option("--seeds", callback=asked_seeds, help="Seeds, joined by commas (default: all in the file).")
 @click.option("--time-limit", type=SECONDS, default=60, show_default=True, help="Seconds of search at most.")
 @click.option("--least", type=float, default=0, show_default=True, help="Fail where fewer % of the GPUs are given.")
 def openb(

@@ -29,8 +29,8 @@ class _Output(click.Path):
     def __init__(self) -> None:
         super().__init__(dir_okay=False, writable=True, path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path: Path = super().convert(value, param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"no file can be written to the folder of {str(path)!r}.", param, ctx)
         return path
@@ -39,8 +39,8 @@ class _Output(click.Path):
 class _Picture(_Output):
     """A picture to draw: PNG or SVG."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path: Path = super().convert(value, param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
         if path.suffix not in (".png", ".svg"):
             self.fail(f"found {path.name!r}, expected a name that ends with .png or .svg.", param, ctx)
         if find_spec("matplotlib") is None:
@@ -48,23 +48,16 @@ class _Picture(_Output):
         return path
 
 
-class _Seeds(click.ParamType):
-    """Whole numbers joined by commas."""
-
-    name = "SEED,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return [int(seed) for seed in value.split(",")]
-        except ValueError:
-            self.fail(f"found {value!r}, expected whole numbers joined by commas.", param, ctx)
+def asked_seeds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[int] | None:
+    """Whole numbers joined by commas: a callback."""
+    try:
+        return None if text is None else [int(seed) for seed in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"found {text!r}, expected whole numbers joined by commas.") from error
 
 
 OUTPUT = _Output()
 PICTURE = _Picture()
-SEEDS = _Seeds()
 
 
 @contextmanager
