@@ -15,12 +15,13 @@ best.
 
 Nodes are the snapshot's hosts. A pod's containers ask for CPUs, memory, whole GPUs (`nvidia.com/gpu`), MIG instances
 (`nvidia.com/mig-1g.10gb`) and vGPUs (`nvidia.com/GRID_A40-8Q`); of what its containers ask together, its init
-containers each and its overhead, what kube-scheduler counts is counted. Selectors, taints and other resources are left
-to kube-scheduler. Nothing is bound here: whoever watches the API server says what has happened by POSTing events to
-`/events` (`placer_models.events`; a pod is the VM `namespace/name`).
+containers (those that go on running beside it, too), its overhead and the pod itself, what kube-scheduler counts is
+counted. Selectors, taints and other resources are left to kube-scheduler. Nothing is bound here: whoever watches the
+API server says what has happened by POSTing events to `/events` (`placer_models.events`; a pod is the VM
+`namespace/name`).
 
-A request that is no such JSON gets a JSON object with `Error` and a 4xx; a pod that fits nowhere is answered with the
-reason for each node, as kube-scheduler expects it.
+A pod that fits nowhere is answered with the reason for each node, and one that cannot be understood with `Error`, which
+kube-scheduler shows as the pod's event. What is no request at all gets a JSON object with `Error` and a 4xx.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import argparse
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,7 +47,10 @@ BEST = 10
 """The highest score that an extender may give a node."""
 
 MOST_SECONDS = 30
-"""How long a request may take to arrive."""
+"""How long whoever asks may be silent in the midst of a request."""
+
+MOST_WAITING = 128
+"""How many connections may wait to be taken."""
 
 _SUFFIX = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _SUFFIX |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)}
@@ -65,38 +70,43 @@ def vm_of(pod: Mapping[str, Json]) -> Vm:
     meta, spec = _object(pod.get("metadata"), "metadata"), _object(pod.get("spec"), "spec")
     if not isinstance(meta.get("name"), str):
         raise Faults("the request", ["metadata.name: expected text"])
-    asked = Counter[str]()
+    asked, beside, first = Counter[str](), Counter[str](), Counter[str]()
     for container in _list(spec.get("containers"), "spec.containers"):
         asked += _asked(container, "spec.containers")
-    for container in _list(spec.get("initContainers", []), "spec.initContainers"):
-        asked |= _asked(container, "spec.initContainers")  # they run one after the other, before the others
-    asked += _quantities(spec.get("overhead", {}), "spec.overhead")
+    for container in _list(spec.get("initContainers") or [], "spec.initContainers"):
+        one = _asked(container, "spec.initContainers")
+        if container.get("restartPolicy") == "Always":  # it goes on running beside all that come after it
+            beside += one
+        first |= beside if container.get("restartPolicy") == "Always" else beside + one
+    asked = (asked + beside) | first
+    asked = Counter({**asked, **_asked(spec, "spec")})  # what is said of the pod itself holds
+    asked += _quantities(spec.get("overhead"), "spec.overhead")
     gpus: list[Json] = []
     for name, count in asked.items():
         if name.startswith(NVIDIA) and count:
             what = {} if name == f"{NVIDIA}gpu" else {"profile": name.removeprefix(NVIDIA)}
-            gpus.append({**what, "count": int(count)})
+            gpus.append({**what, "count": int(count) if count == int(count) else count})
     values = {
-        "name": f"{meta.get('namespace', 'default')}/{meta['name']}",
+        "name": f"{meta.get('namespace') or 'default'}/{meta['name']}",
         "power": "off",
         "cpus": math.ceil(round(1000 * asked["cpu"], 3)) / 1000,
         "memory_mib": -int(-asked["memory"] // 2**20),
         "gpus": gpus,
-        "labels": _object(meta.get("labels", {}), "labels"),
+        "labels": _object(meta.get("labels") or {}, "labels"),
     }
     return parse(Vm, values, "the pod")
 
 
-def _asked(container: Json, what: str) -> Counter[str]:
-    """What one container asks for: a request that is not said is the limit."""
-    resources = _object(_object(container, what).get("resources", {}), "resources")
-    limits = _object(resources.get("limits", {}), "limits")
-    return _quantities({**limits, **_object(resources.get("requests", {}), "requests")}, "resources")
+def _asked(one: Json, what: str) -> Counter[str]:
+    """What one container (or a pod itself) asks for: a request that is not said is the limit."""
+    resources = _object(_object(one, what).get("resources") or {}, f"{what}.resources")
+    limits, requests = (_quantities(resources.get(key), f"{what}.resources.{key}") for key in ("limits", "requests"))
+    return Counter({**limits, **requests})
 
 
 def _quantities(values: Json, what: str) -> Counter[str]:
     found = Counter[str]()
-    for name, value in _object(values, what).items():
+    for name, value in _object(values or {}, what).items():
         found[name] = quantity(value)  # type: ignore[assignment]  # counters add and compare decimals, too
     return found
 
@@ -125,7 +135,15 @@ class Extender:
         }
 
     def filter(self, asked: Mapping[str, Json]) -> Json:
-        """ExtenderArgs -> ExtenderFilterResult: the nodes on which the pod may run, and why not on the others."""
+        """ExtenderArgs -> ExtenderFilterResult: the nodes on which the pod may run, and why not on the others; or
+        `Error` alone, which kube-scheduler reads where the status is 200 only.
+        """
+        try:
+            return self._filtered(asked)
+        except Faults as faults:
+            return {"Error": str(faults)}
+
+    def _filtered(self, asked: Mapping[str, Json]) -> Json:
         ranking = self.session.rank(vm_of(_object(asked.get("Pod"), "Pod")))
         open_to = {name for group in ranking.hosts for name in group}
         names = _names(asked)
@@ -192,6 +210,9 @@ def server(extender: Extender, port: int = 0) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             self._say(405, {"Error": "expected POST"})
 
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            self._say(code, {"Error": message or self.responses[code][0]})
+
         def _say(self, status: int, answer: Json) -> None:
             body = json.dumps(answer).encode()
             self.send_response(status)
@@ -203,7 +224,14 @@ def server(extender: Extender, port: int = 0) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: kube-scheduler logs what it asks."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = MOST_WAITING
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # who asks may hang up
+                super().handle_error(request, client_address)
+
+    return Server(("127.0.0.1", port), Handler)
 
 
 def main() -> None:
@@ -218,7 +246,7 @@ def main() -> None:
     except (OSError, OverflowError, Faults) as wrong:
         options.error(str(wrong))
     with serving:
-        print(f"listening on http://127.0.0.1:{serving.server_address[1]}")
+        print(f"listening on http://127.0.0.1:{serving.server_address[1]}", flush=True)
         try:
             serving.serve_forever()
         except KeyboardInterrupt:

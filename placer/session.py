@@ -142,21 +142,19 @@ class Session:
         return self._searched(snapshot, version, vms, moves)
 
     def rank(self, request: Request) -> Ranking:
-        """Every host for one VM: the best first, and what speaks against each of the others. Raises Faults; also where
-        whether there is room must be searched for (several vGPUs whose slots the manager picks as it likes).
+        """Every host for one VM: the best first, and what speaks against each of the others. Where its best place must
+        be searched for, the hosts on which the judge sees room are told as one group. Raises Faults.
         """
         vm, _ = self._wanted(request)
         with self._lock, known(self._standing, [vm]):
-            field_ = self._standing.field
-            try:
-                groups = field_.rank(vm)
-            except Unsure:
-                raise Faults(
-                    "the request", [f"found {quote(vm.name)}, whose place must be searched for: propose it"]
-                ) from None
-            open_to = {name for group in groups for name in group}
             explainer = self._explainer()
-            against = [one for one in explainer.look(vm).against if one.reason.host not in open_to]
+            look = explainer.look(vm)
+            try:
+                groups = self._standing.field.rank(vm)
+            except Unsure:
+                groups = (look.open_to,) if look.open_to else ()
+            open_to = {name for group in groups for name in group}
+            against = [one for one in look.against if one.reason.host not in open_to]
             refused = {one.reason.host: explainer.rules[one.rule].say([one.reason]) for one in against}
             return Ranking(self._version, groups, refused)
 

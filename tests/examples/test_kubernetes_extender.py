@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from socket import SO_LINGER, SOL_SOCKET, create_connection
+from struct import pack
 from threading import Thread
 from typing import Any
 
@@ -111,19 +114,21 @@ def test_what_happens_is_known_to_the_next_pod(client: Client) -> None:
         ("/filter", b"{", 400, "the request"),
         ("/filter", b"[]", 400, "expected an object"),
         ("/filter", b"\xff\xfe", 400, "the request"),
-        ("/filter", {"NodeNames": ["mig"]}, 400, "Pod: expected an object"),
-        ("/filter", {"Pod": pod()}, 400, "Nodes: expected an object"),
-        ("/filter", {"Pod": pod(), "NodeNames": "mig"}, 400, "NodeNames: expected a list"),
+        ("/filter", {"NodeNames": ["mig"]}, 200, "Pod: expected an object"),
+        ("/filter", {"Pod": pod()}, 200, "Nodes: expected an object"),
+        ("/filter", {"Pod": pod(), "NodeNames": "mig"}, 200, "NodeNames: expected a list"),
         (
             "/filter",
             {"Pod": {"metadata": {"name": "p"}, "spec": {}}, "NodeNames": []},
-            400,
+            200,
             "spec.containers: expected",
         ),
-        ("/filter", {"Pod": {"metadata": {}, "spec": {}}, "NodeNames": []}, 400, "metadata.name: expected text"),
-        ("/filter", {"Pod": pod(), "NodeNames": [{"mig": 1}]}, 400, "NodeNames: expected a list of text"),
-        ("/filter", {"Pod": pod(**{"nvidia.com__gpu": "many"}), "NodeNames": []}, 400, "expected a quantity"),
-        ("/filter", {"Pod": pod(**{"nvidia.com__mig-9g.9gb": "1"}), "NodeNames": []}, 400, "mig-9g.9gb"),
+        ("/filter", {"Pod": {"metadata": {}, "spec": {}}, "NodeNames": []}, 200, "metadata.name: expected text"),
+        ("/filter", {"Pod": pod(), "NodeNames": [{"mig": 1}]}, 200, "NodeNames: expected a list of text"),
+        ("/filter", {"Pod": pod(**{"nvidia.com__gpu": "many"}), "NodeNames": []}, 200, "expected a quantity"),
+        ("/filter", {"Pod": pod(**{"nvidia.com__mig-9g.9gb": "1"}), "NodeNames": []}, 200, "mig-9g.9gb"),
+        ("/filter", {"Pod": pod(**{"nvidia.com__gpu": "1500m"}), "NodeNames": []}, 200, "found 1.5, expected a whole"),
+        ("/filter", {"Pod": pod("old"), "NodeNames": []}, 200, "which is on"),
         ("/prioritize", {"Pod": pod("old"), "NodeNames": []}, 400, "which is on"),
         ("/prioritize", {"Pod": pod(), "Nodes": {"items": [1]}}, 400, "Nodes.items: expected an object"),
         ("/events", {"kind": "vm-stopped", "vm": "nobody"}, 400, "found 'nobody'"),
@@ -139,8 +144,46 @@ def test_what_is_malformed_gets_an_error_in_json(
     assert "Traceback" not in answer["Error"]
 
 
-def test_only_post_is_answered(client: Client) -> None:
-    assert client.ask("/filter", b"", "GET")[0] == 405
+@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("PUT", 501), ("DELETE", 501)])
+def test_only_post_is_answered(client: Client, method: str, status: int) -> None:
+    found, answer = client.ask("/filter", b"", method)
+    assert (found, list(answer)) == (status, ["Error"])
+
+
+def test_what_speaks_no_http_gets_an_error_in_json_too(client: Client) -> None:
+    with create_connection(("127.0.0.1", client.port), timeout=20) as connection:
+        connection.sendall(b"nonsense \\ and more of it\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert "Bad request" in json.loads(answer.partition(b"\r\n\r\n")[2] or answer)["Error"]
+
+
+def test_who_hangs_up_in_the_midst_of_a_request_disturbs_nobody(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for body in (b"", b"{", json.dumps({"Pod": pod(), "NodeNames": NODES}).encode()):
+        connection = create_connection(("127.0.0.1", client.port), timeout=20)
+        connection.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))  # reset, not closed
+        connection.sendall(b"POST /filter HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % max(2, len(body)) + body)
+        connection.close()
+    assert client.ask("/filter", {"Pod": pod(), "NodeNames": NODES})[0] == 200
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_many_ask_at_once_while_pods_come_and_go(client: Client) -> None:
+    def ask(number: int) -> tuple[int, Any]:
+        if number % 4:
+            verb = "/filter" if number % 2 else "/prioritize"
+            return client.ask(verb, {"Pod": pod(f"p{number}", **{"nvidia.com__gpu": "1"}), "NodeNames": NODES})
+        started = on(f"default/come-{number}", "plain", cpus=0.1)
+        client.ask("/events", {"kind": "vm-started", "vm": started})
+        return client.ask("/events", {"kind": "vm-stopped", "vm": started["name"]})
+
+    with ThreadPoolExecutor(16) as many:
+        answers = list(many.map(ask, range(48)))
+    assert {status for status, _ in answers} == {200}
+    filtered = [answer["NodeNames"] for number, (_, answer) in enumerate(answers) if number % 2]
+    assert filtered == [["mig", "t4-a", "t4-b"]] * 24
+    assert max(answer["version"] for _, answer in answers[::4]) == 24
 
 
 def test_a_body_that_is_too_long_is_not_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +230,30 @@ def test_an_init_container_that_asks_for_more_counts_and_overhead_comes_on_top()
     one["spec"]["overhead"] = {"cpu": "250m"}
     vm = vm_of(one)
     assert (vm.cpus, vm.memory_mib, vm.gpus[0].count) == (3.25, 1024, 1)
+
+
+def test_a_sidecar_counts_beside_the_containers_and_beside_those_that_begin_after_it() -> None:
+    one = pod()
+    sidecar = {"restartPolicy": "Always", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}
+    one["spec"]["initContainers"] = [sidecar, {"resources": {"requests": {"cpu": "2"}}}]
+    assert (vm_of(one).cpus, vm_of(one).memory_mib) == (3, 2048)
+    one["spec"]["initContainers"].reverse()
+    assert (vm_of(one).cpus, vm_of(one).memory_mib) == (2, 2048)
+
+
+def test_what_is_said_of_the_pod_itself_holds() -> None:
+    one = pod(**{"nvidia.com__gpu": "1"})
+    one["spec"]["resources"] = {"requests": {"cpu": "4"}, "limits": {"cpu": "8"}}
+    vm = vm_of(one)
+    assert (vm.cpus, vm.memory_mib, vm.gpus[0].count) == (4, 1024, 1)
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    one = pod()
+    one["metadata"] |= {"labels": None, "namespace": None}
+    one["spec"] |= {"initContainers": None, "overhead": None, "resources": None}
+    one["spec"]["containers"].append({"resources": {"limits": None, "requests": None}})
+    assert vm_of(one) == vm_of(pod())
 
 
 def test_containers_ask_together() -> None:

@@ -268,15 +268,16 @@ def test_every_host_is_ranked_or_says_why_not() -> None:
     assert ranking.hosts[0][0] == Session(story).propose("new").host
 
 
-def test_a_ranking_that_had_to_be_searched_for_is_refused_with_a_sentence() -> None:
+def test_where_the_best_place_must_be_searched_for_hosts_with_room_are_ranked_as_one_group() -> None:
     story = snapshot(
-        [host("h1", gpu("L40S", "mixed-size"))],
+        [host("h1", gpu("L40S", "mixed-size")), host("h2", gpu("L40S", "mixed-size")), host("h3")],
         [off("a", profile("L40S-8Q", count=2))],
         platform={"kind": "kvm", "slots": "worst-case"},
     )
-    assert Session(story).propose("a").host == "h1"
-    with pytest.raises(Faults, match="found 'a', whose place must be searched for"):
-        Session(story).rank("a")
+    ranking = Session(story).rank("a")
+    assert ranking.hosts == (("h1", "h2"),)
+    assert ranking.refused == {"h3": "no GPU for L40S-8Q (it has none)"}
+    assert Session(story).propose("a").host in ranking.hosts[0]
 
 
 def test_the_page_s_example_runs_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
