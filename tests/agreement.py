@@ -66,7 +66,7 @@ class World:
             "hosts": self.hosts,
             "vms": self.vms,
             "rules": self.rules,
-            "requests": [ask for ask, vm in zip(asked, self.vms, strict=True) if vm["power"] == "off"],
+            "requests": [ask for ask, vm in zip(asked, self.vms, strict=True) if vm["power"] != "on"],
         }
         return Snapshot.of(values, self.name)
 

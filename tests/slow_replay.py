@@ -28,6 +28,7 @@ from placer_models.rules.gpu import GpuRule
 from placer_models.rules.host_state import HostState
 from placer_models.rules.limit import Limit
 from placer_models.rules.reserve import Reserve
+from placer_models.rules.resume import Resume
 from placer_models.rules.rule import Rule
 from placer_models.rules.stay import Stay
 from placer_models.rules.together import Together
@@ -636,7 +637,7 @@ class _Replay:
 
     def _holds(self, rule: Rule) -> None:
         match rule:
-            case HostState():
+            case HostState() | Resume():  # looked at as a VM is to go there
                 pass
             case Capacity():
                 for host in self.cluster.hosts.values():

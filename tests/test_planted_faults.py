@@ -26,6 +26,7 @@ from placer_models.rules import (
     limit,
     reserve,
     restarts,
+    resume,
     stay,
     together,
 )
@@ -53,6 +54,7 @@ FAULTS = [
         'if host.state == "maintenance":',
     ),
     Fault("host-state", "the solver admits anybody", host_state, 'return host.state == "up"', "return True"),
+    Fault("resume", "the judge compares nothing", resume, "if refused:", "if False:"),
     Fault(
         "affinity", "the solver bars the right hosts", affinity, "if not self._allows(place", "if self._allows(place"
     ),

@@ -39,6 +39,9 @@ def _slot(one: str) -> Values:
     return {"slot": int(slot)} if slot else {}
 
 
+HALVED = [{"profile": "2g.12gb", "slot": 0}, {"profile": "1g.6gb", "slot": 2}, {"profile": "1g.6gb", "slot": 3}]
+"""A MIG layout of an A30 that a site keeps."""
+
 CAPACITY = [
     World(
         "CPUs are given just to the last, over-committed and reserved",
@@ -96,6 +99,35 @@ HOST_STATE = [
         [vm("old", on="h2"), vm("older", on="h2"), vm("new"), vm("back", on="h1")],
         movable=("old", "back"),
         goals=("moves",),
+    ),
+]
+
+RESUME = [
+    World(
+        "who was suspended with a vGPU resumes on a host like its own",
+        [
+            host("h1", gpu("T4", "same-size", ecc=True), vgpu_manager="550"),
+            host("h2", gpu("T4", "same-size", ecc=True), vgpu_manager="550", cpus=1),
+            host("h3", gpu("T4", "same-size", ecc=False), vgpu_manager="550"),
+            host("h4", gpu("T4", "same-size", ecc=True), vgpu_manager="570"),
+        ],
+        [
+            vm("a", want("T4-8Q"), power="suspended", host="h1"),
+            vm("b", want("T4-8Q"), power="suspended", host="h4", may={"restart": True}),
+            vm("c", want("T4-8Q"), power="suspended"),
+            vm("plain", power="suspended", host="h1"),
+        ],
+        [{"kind": "reserve", "hosts": ["h4"]}],
+        goals=("placed", "balance"),
+    ),
+    World(
+        "an instance resumes in the layout in which it was, and on a GPU of its model",
+        [
+            host("h1", gpu("A30", "mig", mig_layout=HALVED), gpu("T4", "same-size")),
+            host("h2", gpu("A30", "mig"), gpu("H100 PCIe 80GB", "mig")),
+            host("h3", gpu("A30", "mig", mig_layout=HALVED)),
+        ],
+        [vm("a", want("1g.6gb"), power="suspended", host="h1"), vm("b", want("1g.6gb"), power="suspended", host="h2")],
     ),
 ]
 
@@ -510,9 +542,6 @@ MIXED_SIZE = [
     ),
 ]
 
-HALVED = [{"profile": "2g.12gb", "slot": 0}, {"profile": "1g.6gb", "slot": 2}, {"profile": "1g.6gb", "slot": 3}]
-"""A MIG layout of an A30 that a site keeps."""
-
 MIG = [
     World(
         "A100: three of four places of instances clash by position",
@@ -750,6 +779,7 @@ ALIKE = [
 
 WORLDS: Mapping[str, list[World]] = {
     "host-state": HOST_STATE,
+    "resume": RESUME,
     "affinity": AFFINITY,
     "capacity": CAPACITY,
     "apart": APART,

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from placer_models.cluster import Cluster, Host, Vm
-from placer_models.gpus_use import accepts, use_of
+from placer_models.cluster import Ask, Cluster, Host, Instances, Vm
+from placer_models.gpus_use import accepts, use_for, use_of
 from placer_models.motion import stun_seconds
 from placer_models.scene import Stand
 
@@ -75,7 +75,7 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
             return "a GPU there is or may be passed through, and nothing can be live-migrated to one"
         return None
     if source.vgpu_manager != host.vgpu_manager:
-        return f"vGPU manager {host.vgpu_manager or 'unknown'} is not {source.vgpu_manager or 'unknown'}"
+        return _other_manager(source, host)
     for hold in profiles:
         gpu = source.gpu[hold.gpu]
         alike = [
@@ -89,6 +89,48 @@ def unreachable(cluster: Cluster, stand: Stand, host: Host) -> str | None:
         if hold.sharing == "mig" and any(other.instances != gpu.instances for other in serving):
             return "MIG layout differs"
     return None
+
+
+def _other_manager(source: Host, host: Host) -> str:
+    return f"vGPU manager {host.vgpu_manager or 'unknown'} is not {source.vgpu_manager or 'unknown'}"
+
+
+def slept(vm: Vm) -> bool:
+    """Whether the snapshot shows a VM that was suspended with vGPUs, and says on which host."""
+    return vm.power == "suspended" and vm.host is not None and any(ask.profile is not None for ask in vm.gpus)
+
+
+def unresumable(cluster: Cluster, vm: Vm, host: Host) -> str | None:
+    """Why a VM that was suspended with vGPUs cannot resume on this host, where the snapshot says on which it was: what
+    a live migration needs to be equal must be. None: it can, where there is room.
+
+    Which GPU it held is not known: one that could serve it here must be as one there that could.
+    """
+    source = cluster.hosts.get(vm.host or "") if slept(vm) else None
+    if source is None:
+        return None
+    if source.vgpu_manager != host.vgpu_manager:
+        return _other_manager(source, host)
+    for ask in vm.wants:
+        were, are = (_serving(cluster, vm, ask, one) if ask.profile is not None else set() for one in (source, host))
+        if were and not are <= were:
+            if not {model for model, _, _ in are} <= {model for model, _, _ in were}:
+                return f"no {' or '.join(sorted({model for model, _, _ in were}))}"
+            same_ecc = {mark[:2] for mark in are} <= {mark[:2] for mark in were}
+            return "MIG layout differs" if same_ecc else "ECC state differs"
+    return None
+
+
+def _serving(cluster: Cluster, vm: Vm, ask: Ask, host: Host) -> set[tuple[str, bool | None, Instances | None]]:
+    """The GPUs of a host that could serve an ask for a profile: model, ECC state, and the MIG layout that it would be
+    in.
+    """
+    return {
+        (cluster.catalogue.find(gpu.model).name, gpu.ecc, gpu.instances if sharing == "mig" else None)
+        for gpu in host.gpus
+        for sharing in gpu.sharings
+        if use_for(cluster, ask, vm.needs, gpu, sharing) is not None
+    }
 
 
 def reach_key(cluster: Cluster, stand: Stand) -> Hashable:

@@ -15,11 +15,23 @@ from placer_models.rules.gpu import GpuRule
 from placer_models.rules.host_state import HostState
 from placer_models.rules.limit import Limit
 from placer_models.rules.reserve import Reserve
+from placer_models.rules.resume import Resume
 from placer_models.rules.rule import Rule
 from placer_models.rules.stay import Stay
 from placer_models.rules.together import Together
 
-SHIPPED: tuple[type[Rule], ...] = (HostState, Affinity, GpuRule, Capacity, Apart, Together, Limit, Stay, Reserve)
+SHIPPED: tuple[type[Rule], ...] = (
+    HostState,
+    Affinity,
+    Resume,
+    GpuRule,
+    Capacity,
+    Apart,
+    Together,
+    Limit,
+    Stay,
+    Reserve,
+)
 
 RULES: tuple[type[Rule], ...] = SHIPPED + tuple(entry.load() for entry in sorted(entry_points(group="placer.rules")))
 

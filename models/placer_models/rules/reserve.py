@@ -33,9 +33,9 @@ class Reserve(Vms, Hosts, Rule):
     stood on it and has `may.restart` would find a place on the remaining hosts, GPUs included, while all others stay
     as they are. A breach for each host whose loss would leave VMs off, by the least number of them.
 
-    What must hold after the loss: host-state, affinity, gpu, capacity, apart and limit, where they must hold (not
-    together, not stay), none of them broken more than in the snapshot. A GPU that is empty then may be put in another
-    of its sharings; slots are taken as they suit, in the order that suits. Two hosts are never lost at once.
+    What must hold after the loss: host-state, affinity, resume, gpu, capacity, apart and limit, where they must hold
+    (not together, not stay), none of them broken more than in the snapshot. A GPU that is empty then may be put in
+    another of its sharings; slots are taken as they suit, in the order that suits. Two hosts are never lost at once.
 
     How it is judged: for each host, the kinds of its VMs, the biggest first, are started on the first hosts that take
     them (the rules are asked). Where that leaves VMs off, every other way is tried, depth first, allowing no VM to be
