@@ -9,7 +9,8 @@ from copy import copy
 from itertools import chain
 
 from placer_models.cluster import Vm
-from placer_models.rules.failover import Failover, Some
+from placer_models.rules.failover import Failover
+from placer_models.rules.failover_kinds import Some
 from placer_models.rules.restarts import MOST_TRIES_WATCHING, Restarts, restarts
 from placer_models.scene import Scene, Stand
 

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from placer_models.rules.failover import Failover, Site, Some
+from placer_models.rules.failover import Failover
+from placer_models.rules.failover_kinds import Some
+from placer_models.rules.failover_sites import Site
 from placer_models.scene import Scene, Stand
 
 MOST_TRIES = 2000
