@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.peers import greedy
 from bench.peers.instance import Instance, NotFor
+from bench.peers.stated import Stated
 from bench.world import Choice
 from placer_models.decision import shipped_decision
 from placer_models.document import dump
@@ -24,7 +25,9 @@ from placer_models.snapshot import Snapshot
 DECISION = "gpu_allocation"
 """What all peers are judged by: most GPU, then most VMs."""
 GREEDY = {"best-fit": greedy.best_fit, "first-fit-decreasing": greedy.first_fit_decreasing, "fgd": greedy.fgd}
-SOLVERS = ("cp-sat", "highs", "scip")
+BY_VM = "-by-vm"
+SOLVERS = (f"cp-sat{BY_VM}", "cp-sat", "highs", "scip")
+"""The first one solves what a newcomer writes; the others count equal VMs and begin with the best greedy answer."""
 
 
 @dataclass
@@ -37,9 +40,12 @@ class Answers:
     told: dict[str, Any] = field(default_factory=lambda: {"choices": {}, "bound": None, "optimal": False, "trace": []})
 
     def tell(self, choices: Mapping[str, Choice], bound: int | None) -> None:
-        """A better answer."""
+        """An answer; one that is no better than what is known counts for nothing."""
+        counted = self.instance.count(choices)
+        if self.told["trace"] and counted <= self.instance.count(self.told["choices"]):
+            return
         at = round(time.monotonic() - self.started, 3)
-        self.told["trace"].append([at, *self.instance.count(choices), bound])
+        self.told["trace"].append([at, *counted, bound])
         self.told |= {"choices": {vm: [node, list(devices)] for vm, (node, devices) in choices.items()}, "bound": bound}
         self.write()
 
@@ -68,15 +74,17 @@ def run(peer: str, snapshot: Snapshot, out: Path, started: float, limit: float, 
     if peer in GREEDY:
         answers.tell(GREEDY[peer](answers.instance), None)
         return
-    from bench.peers import by_vm  # here, because ortools takes most of a second to load
+    from bench.peers.solvers import Asked, solve  # here, because ortools takes most of a second to load
 
     def left() -> float:
         return limit - (time.monotonic() - started)
 
-    if peer == "cp-sat":
-        outcome = by_vm.cp_sat(answers.instance, left, seed, answers.tell)
-    else:
-        outcome = by_vm.math_opt("highs" if peer == "highs" else "scip", answers.instance, left, seed, answers.tell)
+    newcomer, hint = peer.endswith(BY_VM), None
+    if not newcomer:
+        hint = max((do(Instance.of(snapshot)) for do in GREEDY.values()), key=answers.instance.count)
+        answers.tell(hint, None)
+    stated = Stated(answers.instance, by_vm=newcomer)
+    outcome = solve(peer.removesuffix(BY_VM), Asked(stated, left, seed, answers.tell, hint))
     answers.told |= {"bound": outcome.bound, "optimal": outcome.optimal}
     answers.write()
 

@@ -15,9 +15,11 @@ from click.testing import CliRunner
 
 from bench.__main__ import bench
 from bench.peers import greedy, proxlb
-from bench.peers.by_vm import ByVm, Outcome, cp_sat, math_opt
+from bench.peers.child import Answers
 from bench.peers.instance import Instance, NotFor
 from bench.peers.run import Race, Told
+from bench.peers.solvers import Asked, Outcome, solve
+from bench.peers.stated import Stated
 from bench.pictures import draw_peers
 from bench.process import Ended, watch
 from bench.report import read_lines
@@ -115,6 +117,7 @@ def test_greedy_peers_place_what_they_can_and_the_judge_agrees(
     assert judged(made, peer(made)) == least
 
 
+@pytest.mark.parametrize("by_vm", [True, False])
 @pytest.mark.parametrize("solver", ["cp-sat", "highs", "scip"])
 @pytest.mark.parametrize(
     ("hosts", "vms", "best"),
@@ -124,28 +127,56 @@ def test_greedy_peers_place_what_they_can_and_the_judge_agrees(
         (TWO_GPUS, [vm("w", {"count": 1}), vm("x", share(700)), vm("y", share(400)), vm("z")], (1700, 3)),
         # Two shares of one ask are on different GPUs: 2 x 600 leave no room for another 600.
         (TWO_GPUS, [vm("pair", share(600, 2)), vm("x", share(600)), vm("y", share(400, 2))], (2000, 2)),
+        # Of equal pairs neither has both shares on one GPU, which would leave the other one for 900: 1700.
+        (TWO_GPUS, [*(vm(f"p{i}", share(400, 2)) for i in range(2)), vm("a", share(900))], (1600, 2)),
         # All of a VM's GPUs are on one host: three do not fit on 2 + 2.
         ([host("h1", 2), host("h2", 2)], [vm("three", {"count": 3}), vm("two", {"count": 2})], (2000, 1)),
         # Without GPUs the number of VMs is what counts: 9 + 7 CPUs on one host, 8 + 8 on the other.
         ([host("h1"), host("h2")], [vm(f"v{cpus}{i}", cpus=cpus) for i, cpus in enumerate((8, 9, 7, 8))], (0, 4)),
+        # Equal ones: 6 of 7 shares of 300 on two GPUs, 2 of 3 VMs of 8 CPUs without.
+        (TWO_GPUS, [vm(f"s{i}", share(300), cpus=1) for i in range(7)], (1800, 6)),
+        ([host("h1")], [vm(f"c{i}", cpus=8) for i in range(3)], (0, 2)),
     ],
 )
-def test_solvers_prove_the_best(solver: str, hosts: list[Json], vms: list[Json], best: tuple[int, int]) -> None:
-    made, told = instance(hosts, vms), []
+def test_solvers_prove_the_best(
+    solver: str, hosts: list[Json], vms: list[Json], best: tuple[int, int], by_vm: bool
+) -> None:
+    made, told = instance(hosts, vms), list[dict[str, Choice]]()
 
     def tell(choices: Mapping[str, Choice], bound: int | None) -> None:
-        told.append(choices)
+        told.append(dict(choices))
 
-    if solver == "cp-sat":
-        outcome = cp_sat(made, lambda: 20, 1, tell)
-    else:
-        outcome = math_opt("highs" if solver == "highs" else "scip", made, lambda: 20, 1, tell)
+    hint = None if by_vm else greedy.fgd(instance(hosts, vms))
+    outcome = solve(solver, Asked(Stated(made, by_vm=by_vm), lambda: 20, 1, tell, hint))
     assert judged(made, told[-1]) == best
     assert outcome == Outcome(bound=best[0] if made.by_gpu else best[1], optimal=True)
 
 
+@pytest.mark.parametrize("by_vm", [True, False])
+def test_an_answer_is_a_solution_of_the_model_and_comes_back_the_same_in_worth(by_vm: bool) -> None:
+    asks = [vm("w", {"count": 2}), *(vm(f"p{i}", share(400, 2)) for i in range(2)), vm("z"), *GREEDY_LOSES]
+    hosts = [host("h1", 3), host("h2", 2)]
+    choices = greedy.first_fit_decreasing(instance(hosts, asks))
+    stated = Stated(instance(hosts, asks), by_vm=by_vm)
+    values = stated.values(choices)
+    for row in stated.rows:
+        assert sum(values[n] * weight for n, weight in zip(row.numbers, row.weights, strict=True)) <= row.most
+    assert all(0 <= value <= most for value, most in zip(values, stated.most, strict=True))
+    milli, vms = stated.instance.count(choices)
+    assert sum(values[n] * weight for n, weight in stated.value) == milli * stated.scale + vms
+    assert judged(stated.instance, stated.choices(lambda number: values[number])) == (milli, vms)
+
+
+def test_what_is_no_better_than_what_was_told_counts_for_nothing(tmp_path: Path) -> None:
+    made = instance(TWO_GPUS, GREEDY_LOSES)
+    answers = Answers(tmp_path / "out", time.monotonic(), made)
+    for choices in ({"a": (0, (0,))}, {"b": (0, (0,))}, {"c": (0, (1,))}):
+        answers.tell(choices, None)
+    assert [point[1:3] for point in answers.told["trace"]] == [[600, 1], [700, 1]]
+
+
 def test_a_bound_is_rounded_down_and_an_infinite_one_is_none() -> None:
-    model = ByVm(instance(TWO_GPUS, GREEDY_LOSES))
+    model = Stated(instance(TWO_GPUS, GREEDY_LOSES), by_vm=True)
     assert model.scale == 5
     assert model.bound(2000 * 5 + 4) == 2000
     assert model.bound(2000 * 5 - 0.5) == 1999
