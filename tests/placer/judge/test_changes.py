@@ -78,10 +78,58 @@ def test_one_that_may_be_stopped_is_named_before_the_others() -> None:
     assert change(snapshot(hosts, vms)) == "stop y on a"
 
 
-def test_where_one_change_is_not_enough_none_is_named() -> None:
+def test_two_are_stopped_where_one_is_not_enough() -> None:
     hosts = [host("a", cpus=8)]
     vms = [on("x", "a", cpus=4), on("y", "a", cpus=4), off("new", cpus=8)]
+    assert change(snapshot(hosts, vms)) == "stop x and y on a"
+
+
+def test_of_three_that_must_go_none_could_stay_and_the_fourth_does() -> None:
+    hosts = [host("a", cpus=10)]
+    vms = [*(on(name, "a", cpus=3) for name in "xyz"), on("small", "a", cpus=1), off("new", cpus=9)]
+    assert change(snapshot(hosts, vms)) == "stop x, y and z on a"
+
+
+def test_nobody_is_told_to_stop_a_whole_host_of_vms() -> None:
+    hosts = [host("a", cpus=12)]
+    vms = [*(on(f"desk-{i}", "a", cpus=2) for i in range(6)), off("new", cpus=12)]
     assert change(snapshot(hosts, vms)) is None
+
+
+def test_who_stands_on_another_host_of_the_rack_is_moved_out_of_the_way_or_stopped() -> None:
+    racks = ["r1", "r1", "r2"]
+    hosts = [host(name, cpus=8, labels={"rack": rack}) for name, rack in zip("abc", racks, strict=True)]
+    rules = [{"kind": "apart", "vms": ["x", "new"], "by": "rack"}, {"kind": "affinity", "vms": ["new"], "hosts": ["a"]}]
+    vms = [on("x", "b", may=MOVES), off("new")]
+    assert change(snapshot(hosts, vms, rules=rules)) == "move x from b to c (there is room on a then)"
+    vms = [on("x", "b"), off("new")]
+    assert change(snapshot(hosts, vms, rules=rules)) == "stop x on b (there is room on a then)"
+
+
+def test_who_must_be_together_with_it_is_moved_to_where_there_is_a_gpu() -> None:
+    hosts = [host("a", cpus=8), host("b", gpu(), cpus=8)]
+    vms = [on("x", "a", may=MOVES), off("new", whole())]
+    rules = [{"kind": "together", "vms": ["x", "new"]}]
+    assert change(snapshot(hosts, vms, rules=rules)) == "move x from a to b (there is room on b then)"
+
+
+def test_a_compute_m60_is_put_in_graphics_mode_and_shared_for_a_vgpu_and_one_beside_it_is_only_shared() -> None:
+    hosts = [host("a", gpu(mode="compute"), gpu())]
+    assert change(snapshot(hosts, [off("new", profile("M60-8Q"))])) == "put GPU g1 of a in sharing same-size"
+    both = snapshot(hosts, [off("new", profile("M60-8Q", count=2))])
+    assert change(both) == "put GPUs g0, g1 of a in mode graphics and sharing same-size"
+
+
+def test_gpus_that_stand_in_different_sharings_are_put_in_one() -> None:
+    hosts = [host("a", gpu("A100", "mig"), gpu("A100", "same-size"))]
+    asked = off("new", whole("A100", count=2))
+    assert change(snapshot(hosts, [asked])) == "put GPUs g0, g1 of a in sharing passthrough"
+
+
+def test_a_mig_layout_that_lacks_the_instance_is_cut_anew() -> None:
+    kept = [{"profile": "3g.20gb", "slot": 0}, {"profile": "3g.20gb", "slot": 4}]
+    hosts = [host("a", gpu("A100", "mig", mig_layout=kept))]
+    assert change(snapshot(hosts, [off("new", profile("7g.40gb"))])) == "put GPU g0 of a in another MIG layout"
 
 
 def test_looking_for_changes_leaves_the_scene_as_it_was() -> None:
