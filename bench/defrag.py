@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from bench.options import FILE, PICTURE, SECONDS
-from bench.pictures import axes
+from bench.pictures import CUT, axes
 from bench.place import LATE, gpus_of, placed, shares
 from bench.process import answered
 from bench.tables import Line
@@ -62,5 +62,5 @@ def draw(lines: Sequence[Line], path: Path) -> None:
             drawn.plot(*zip(*bounds, strict=True), "--", label="nobody can beat this")
             drawn.legend(loc="lower right")
         drawn.set_xlabel("moves at most")
-        drawn.set_ylabel("GPUs given, %")
+        drawn.set_ylabel(f"GPUs given, % {CUT}")
         drawn.set_title(f"{lines[0]['trace']}: pods started by moving others")

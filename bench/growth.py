@@ -1,8 +1,9 @@
 """`python -m bench growth`: how time and memory grow with size, the same kind of cluster from small to large.
 
-What is fitted is a power of the number of hosts, by least squares on logarithms, to the medians of each size. A whole
-process also pays for Python's start and imports, which do not grow, so a fit over all sizes flatters: the power between
-the two largest sizes is said beside it, and how far the worst size is off the fit.
+What is fitted is a start that does not grow (Python and its imports, which every process pays for) and a power of the
+number of hosts on top of it, by least squares on logarithms, to the medians of each size. A power of all of it would
+flatter: the smaller the clusters, the flatter. The power between the two largest sizes, the start included, is said
+beside it, and how far the worst size is off the fit.
 """
 
 from __future__ import annotations
@@ -23,24 +24,41 @@ FITTED = (("seconds", "time", "s"), ("cpu_seconds", "CPU time", "s"), ("peak_rss
 GROWTH = tuple(Row("loaded", hosts, 10 * hosts, 60) for hosts in (100, 200, 500, 1_000, 2_000, 5_000))
 
 
+STARTS = 400
+"""How many starts are tried between nothing and the smallest value."""
+
+
 @dataclass(frozen=True)
 class Fit:
-    """`factor` x size^`power`; the values are at most `off` (a share of the fit) away from it."""
+    """`start` + `factor` x size^`power`; the values are at most `off` (a share of the fit) away from it."""
 
+    start: float
     power: float
     factor: float
     off: float
 
     @classmethod
     def of(cls, sizes: Sequence[float], values: Sequence[float]) -> Fit:
-        """Least squares on logarithms."""
-        power, level = np.polyfit(np.log(sizes), np.log(values), 1)
-        off = np.abs(np.array(values) / (np.exp(level) * np.array(sizes, dtype=float) ** power) - 1)
-        return cls(float(power), float(np.exp(level)), float(off.max()))
+        """Least squares on logarithms; of two sizes only a power is told."""
+        known, logs = np.array(values, dtype=float), np.log(sizes)
+        fits = []
+        for start in np.linspace(0, known.min(), STARTS, endpoint=False) if len(sizes) > 2 else (0.0,):
+            power, level = np.polyfit(logs, np.log(known - start), 1)
+            ratios = known / (start + np.exp(level + power * logs))
+            missed = round(float((np.log(ratios) ** 2).sum()), 9)  # of equal ones the first, without a start
+            fits.append(
+                (missed, cls(float(start), float(power), float(np.exp(level)), float(np.abs(ratios - 1).max())))
+            )
+        return min(fits, key=lambda fit: fit[0])[1]
 
     def at(self, size: float) -> float:
         """What it says for a size."""
-        return float(self.factor * size**self.power)
+        return float(self.start + self.factor * size**self.power)
+
+    def said(self, unit: str) -> str:
+        """`1.5 s + c x hosts^1.18`: how it grows."""
+        places = 0 if unit == "MiB" else 1
+        return (f"{self.start:.{places}f} {unit} + c x " if self.start else "") + f"hosts^{self.power:.2f}"
 
 
 def points(lines: Sequence[Line], key: str) -> list[float]:
@@ -57,9 +75,9 @@ def sentence(lines: Sequence[Line]) -> str:
         values = points(lines, key)
         fit, places = Fit.of(hosts, values), 0 if unit == "MiB" else 1
         few, most = (f"{value:.{places}f}" for value in (values[0], values[-1]))
-        last = Fit.of(hosts[-2:], values[-2:]).power
-        said = f"{few} to {most} {unit}; hosts^{last:.2f} at the large end; fit off by {100 * fit.off:.0f} % at most"
-        parts.append(f"{name} as hosts^{fit.power:.2f} ({said})")
+        last = Fit.of(hosts[-2:], values[-2:])
+        said = f"{few} to {most} {unit}; {last.said(unit)} at the large end; fit off by {100 * fit.off:.0f} % at most"
+        parts.append(f"{name} as {fit.said(unit)} ({said})")
     return (
         f"From {hosts[0]:,.0f} hosts with {vms[0]:,.0f} VMs to {hosts[-1]:,.0f} with {vms[-1]:,.0f}, "
         f"a whole process grows: {parts[0]}, {parts[1]}, {parts[2]}."
@@ -71,12 +89,13 @@ def draw_growth(lines: Sequence[Line], path: Path) -> None:
     sizes = points(lines, "hosts")
     with axes(path) as left:
         right = left.twinx()
-        for (key, name, _), on, colour in zip(FITTED, (left, left, right), ("C0", "C2", "C1"), strict=True):
+        for (key, name, unit), on, colour in zip(FITTED, (left, left, right), ("C0", "C2", "C1"), strict=True):
             values = points(lines, key)
             fit = Fit.of(sizes, values)
             on.loglog(sizes, values, "o", color=colour)
-            on.loglog(sizes, [fit.at(size) for size in sizes], "--", color=colour, linewidth=0.8)
-            left.plot([], [], "o--", color=colour, label=f"{name}: grows as hosts^{fit.power:.2f}")
+            smooth = np.geomspace(sizes[0], sizes[-1], 100)
+            on.loglog(smooth, [fit.at(size) for size in smooth], "--", color=colour, linewidth=0.8)
+            left.plot([], [], "o--", color=colour, label=f"{name}: grows as {fit.said(unit)}")
         for on, keys in ((left, ("seconds", "cpu_seconds")), (right, ("peak_rss_mib",))):
             values = [value for key in keys for value in points(lines, key)]
             on.set_ylim(min(values) / 2, 3 * max(values))  # no line is drawn under the legend

@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from bench.tables import Line, grouped
+from bench.world import WHOLE
 
 DRAWN = ("optimal", "feasible")
+MARKERS = "osD^v<>P*X"
+CUT = "(the axis does not begin at 0)"
 
 
 @contextmanager
@@ -37,8 +40,9 @@ def axes(path: Path) -> Iterator[Any]:
 def draw_peers(lines: Sequence[Line], path: Path) -> None:
     """Score against time for the peers on one instance, with their bounds; of repeated runs the first.
 
-    A peer that tells its score while it searches is a stair, another a dot; bounds are dashed. Where nobody asks for
-    GPU, VMs are drawn.
+    A peer that tells its score while it searches is a stair, another a dot; bounds are dashed. The legend says each
+    score with its bound; scores below 0.9 of the best one, and bounds above 1.1 of it, are said there only, so that the
+    others can be told apart. Where nobody asks for GPU, VMs are drawn.
     """
     judged = [line for line in lines if line["work"] == "peers" and line["status"] in DRAWN]
     if not judged:
@@ -46,17 +50,34 @@ def draw_peers(lines: Sequence[Line], path: Path) -> None:
     if len({line["instance"] for line in judged}) > 1:
         raise click.UsageError("the lines are of several instances; a picture shows one: --instance.")
     gpu = any(line["gpu_milli"] for line in judged)
+    unit = WHOLE if gpu else 1
+    score = "gpu_milli" if gpu else "vms"
+    most = max(line[score] for line in judged) / unit
     with axes(path) as drawn:
-        for index, (line, *_) in enumerate(grouped(judged, "peer").values()):
-            colour = f"C{index % 10}"
+        for index, (line, *_) in enumerate(grouped(sorted(judged, key=lambda one: -one[score]), "peer").values()):
+            colour, marker = f"C{index % 10}", MARKERS[index % len(MARKERS)]
+            bound = None if line["bound"] is None else line["bound"] / unit
+            label = f"{line['peer']}: {line[score] / unit:,.6g}" + ("" if bound is None else f" (at most {bound:,.6g})")
             # The walk ends at what the judge counted, not at what the peer said.
             said = [(point[0], point[1 if gpu else 2]) for point in line["trace"]]
-            walk = [(at, score) for at, score in said if score is not None]
-            walk.append((line["seconds"], line["gpu_milli"] if gpu else line["vms"]))
-            drawn.step(*zip(*walk, strict=True), where="post", color=colour, marker=".", label=line["peer"])
-            if line["bound"] is not None:
-                drawn.axhline(line["bound"], color=colour, linestyle="--", linewidth=0.8)
-        drawn.set_xlabel("seconds, whole process")
-        drawn.set_ylabel("GPU placed, thousandths" if gpu else "VMs placed")
-        drawn.set_title(f"{judged[0]['instance']} (dashed: proven bounds)")
-        drawn.legend(loc="lower right")
+            walk = [(at, value / unit) for at, value in said if value is not None]
+            walk.append((line["seconds"], line[score] / unit))
+            drawn.step(*zip(*walk, strict=True), where="post", color=colour, marker=marker, markersize=4, label=label)
+            if bound is not None and bound <= 1.1 * most:
+                drawn.axhline(bound, color=colour, linestyle="--", linewidth=0.8)
+        shown = [value for value in _heights(drawn) if 0.9 * most <= value <= 1.1 * most]
+        margin = 0.05 * (max(shown) - min(shown)) or 1
+        drawn.set_ylim(min(shown) - margin, max(shown) + margin)
+        drawn.set_xscale("log")
+        drawn.xaxis.set_major_formatter("{x:g}")
+        drawn.yaxis.set_major_formatter("{x:,g}")
+        drawn.set_xlabel("seconds, whole process (logarithmic)")
+        drawn.set_ylabel(f"{'GPUs given' if gpu else 'VMs started'} {CUT}")
+        first = judged[0]
+        drawn.set_title(f"{first['instance']}: {first['asked']} VMs for {first['hosts']} hosts (dashed: proven bounds)")
+        drawn.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+
+
+def _heights(drawn: Any) -> list[float]:
+    """All heights at which something is drawn."""
+    return [float(value) for line in drawn.get_lines() for value in line.get_ydata()]

@@ -236,7 +236,7 @@ TARGETS: Sequence[Target] = (
         "loaded, 100/1,000 to 5,000/50,000",
         lambda files: [("bench", "growth", "--repeat", "3", *files.plot("growth"))],
         (
-            Figure("time grows as hosts to the power", power("seconds")),
+            Figure("beyond its start, time grows as hosts to the power", power("seconds")),
             Figure("CPU time", power("cpu_seconds")),
             Figure("memory", power("peak_rss_mib")),
         ),

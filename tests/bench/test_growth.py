@@ -36,6 +36,17 @@ def test_what_doubles_with_size_grows_with_power_one() -> None:
     assert fit.at(50) == pytest.approx(100)
 
 
+def test_what_every_process_pays_for_does_not_flatter_the_power() -> None:
+    sizes = (100, 200, 500, 1000, 5000)
+    fit = Fit.of(sizes, [1.5 + size / 100 for size in sizes])
+    assert [fit.start, fit.power, fit.off] == pytest.approx([1.5, 1, 0], abs=0.01)
+    assert fit.said("s") == "1.5 s + c x hosts^1.00"
+
+
+def test_of_two_sizes_only_a_power_is_told() -> None:
+    assert Fit.of((1, 10), (1, 100)).said("MiB") == "hosts^2.00"
+
+
 def test_how_far_the_worst_size_is_off_the_fit_is_known() -> None:
     assert Fit.of(SIZES, [1, 8, 1]).off == pytest.approx(3)
 

@@ -326,6 +326,7 @@ def line(peer: str, status: str, milli: int, vms: int, **more: Any) -> Json:
         "work": "peers",
         "instance": "tiny",
         "asked": 4,
+        "hosts": 1,
         "bound": None,
         "seconds": 1.0,
         "cpu_seconds": 0.9,
@@ -376,8 +377,9 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
     draw_peers(LINES, tmp_path / "run.svg")
     drawn = (tmp_path / "run.svg").read_text(encoding="utf-8")
-    assert "<!-- cp-sat -->" in drawn
-    assert "<!-- scip -->" not in drawn
+    assert "<!-- cp-sat: 2 (at most 2) -->" in drawn
+    assert "<!-- best-fit: 1.6 -->" in drawn  # too low to be drawn beside the others: said
+    assert "<!-- scip" not in drawn
 
 
 def test_a_picture_of_two_instances_is_refused(tmp_path: Path) -> None:
