@@ -260,7 +260,7 @@ class Rounds:
             shut=frozenset(host for host, until in self.flow.shut.items() if until > 0),
             trips=self.trips,
             most_moves=None if limits.most_moves is None else limits.most_moves - self._moves,
-            store_mib=limits.store_mib,
+            limits=limits,
         )
         with self.budget.share(1 / max(1, rounds_left)):
             try:

@@ -4,7 +4,8 @@ waits until what it left can be had again.
 The board of class x host counts, with two things more: a class may also *wait* (suspended, or powered off), and a spot
 (a host, a GPU) may be *left* by all who have to leave it. Where a VM cannot be live-migrated to a host, it may be taken
 down and started there: each pair of a class and a host has one way, that with the least downtime. Who comes to a host
-that is to be emptied later has to go on from there, so that costs twice.
+that is to be emptied later has to go on from there, so that costs twice. How soon all can have left is known from
+below: hosts, links and the cluster bear so many migrations at once, and the busiest of them is done last.
 """
 
 from __future__ import annotations
@@ -20,13 +21,19 @@ from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.movers import Movers
 from placer.solve.run import solve_board
+from placer.solve.traffic import CLUSTER, Action, Key, Traffic
 from placer_models.decision import Search
 from placer_models.goals.night import NightGoal
+from placer_models.motion import step_seconds
+from placer_models.night import Limits
 from placer_models.rules.rule import Rule, Term, Var
 from placer_models.scene import Scene, Stand
 
 MOST_UNKNOWNS = 300_000
 """Unknowns of a board at most."""
+
+WORK = 0.5
+"""Deterministic seconds of the search at most for how soon all has been done, which is a guess as yet."""
 
 Down = Literal["suspend", "power-off"]
 Way = Literal["migrate", "suspend", "power-off"]
@@ -61,6 +68,7 @@ class LeavingAsk:
     `options` says what may be done to each VM that may be touched at all; only leavers have ways to wait. Nobody comes
     to a host in `barred`; who comes to one in `later` has to go on another time, who comes to one that is `shut` has
     to wait until it can be had. `trips`: how often a VM that goes elsewhere travels in all (twice where it returns).
+    `most_moves` is what is left of those that the `limits` allow.
     """
 
     leavers: Mapping[Spot, frozenset[str]]
@@ -71,7 +79,7 @@ class LeavingAsk:
     shut: frozenset[str] = frozenset()
     trips: int = 1
     most_moves: int | None = None
-    store_mib: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -92,8 +100,11 @@ class Left:
 
 
 class Arrival(NamedTuple):
-    """How many of a class come to one place, on a host: by which way, how long each is down, how often it travels."""
+    """How many of a class come to one place, on a host: by which way, how long each is down, how often it travels.
+    `sources` has one stand for each host on which some of the class are.
+    """
 
+    sources: Sequence[Stand]
     options: Options
     count: Var
     way: Way
@@ -143,12 +154,13 @@ class LeavingBoard(CountBoard):
         return {way: self.integer(size, f"{stand.vm} {way}") for way, _ in self._ask.options[stand.vm].wait}
 
     def _arriving(self, movers: Movers) -> Iterator[Arrival]:
-        stand = movers.stay[0][0].stands[0]
+        sources = [vms.stands[0] for vms, _, _ in movers.stay]
+        stand = sources[0]
         for place, count in movers.arrive:
             way = self._way(stand, place.host.name)
             assert way is not None, f"{stand.vm} does not travel to {place.host.name}"
             often = self._ask.trips * (2 if place.host.name in self._ask.later else 1)
-            yield Arrival(self._of(movers), count, *way, often, place.host.name)
+            yield Arrival(sources, self._of(movers), count, *way, often, place.host.name)
 
     def _of(self, movers: Movers) -> Options:
         return self._ask.options[movers.travel.names[0]]
@@ -176,11 +188,11 @@ class LeavingBoard(CountBoard):
         if ask.most_moves is not None:
             moved = [(ask.trips, one.count) for one in self._arrivals if one.way == "migrate"]
             self.at_most(moved, ask.most_moves, eased=False)
-        if ask.store_mib is not None:  # taken together, also of those who are not in the store at one time
+        if ask.limits.store_mib is not None:  # taken together, also of those who are not in the store at one time
             states = [(one.options.state_mib, one.count) for one in self._arrivals if one.way == "suspend"]
             asleep = [(movers, movers.away["suspend"]) for movers in self._movers if "suspend" in movers.away]
             states += [(self._of(movers).state_mib, count) for movers, count in asleep]
-            self.at_most(states, ask.store_mib, eased=False)
+            self.at_most(states, ask.limits.store_mib, eased=False)
 
     def aim(self, kind: str) -> tuple[list[Term], int]:
         """One of a night's goals on this board (`soonest` is a matter of the schedule; here, as few as can be wait for
@@ -203,6 +215,29 @@ class LeavingBoard(CountBoard):
                 return [(1, one.count) for one in self._arrivals if one.host in self._ask.shut], 0
             case _:
                 return [], 0
+
+    def sooner(self) -> tuple[list[Term], int]:
+        """As few as can be wait for a host that is shut; then, what has most migrations to bear has them for a short
+        time. Of VMs that come from one host of several, only where they go is counted.
+        """
+        traffic, loads, bears = Traffic(self.scene.cluster, self._ask.limits), defaultdict[Key, list[Term]](list), {}
+        for one in self._arrivals:
+            source, seconds = one.sources[0], self._seconds(one.sources[0])
+            action = Action(source.vm, "migrate", seconds, source, Stand(source.vm, one.host))
+            for key, most in traffic.uses(action) if one.way == "migrate" else ():
+                if len(one.sources) == 1 or key in (("host", one.host), CLUSTER):
+                    loads[key].append((seconds, one.count))
+                    bears[key] = most
+        longest = sum(self._seconds(movers.stay[0][0].stands[0]) * movers.size for movers in self._movers)
+        busiest = self.integer(longest, "busiest")
+        for key, load in loads.items():
+            self.at_most([*load, (-bears[key], busiest)], 0, eased=False)
+        waiting, _ = self.aim("soonest")
+        return [*((longest + 1, count) for _, count in waiting), (1, busiest)], 0
+
+    def _seconds(self, stand: Stand) -> int:
+        cluster = self.scene.cluster
+        return step_seconds(cluster, cluster.vms[stand.vm], "migrate", self._ask.limits)
 
     def read(self, value: Callable[[Var], int]) -> list[Stand]:
         stands = super().read(value)
@@ -233,5 +268,9 @@ def solve_leaving(
     """
     board = LeavingBoard(scene, rules, ask, affordable(search.memory_limit_mib, MOST_UNKNOWNS))
     board.aims = [board.aim(goal.kind) for goal in goals]
-    solve_board(board, goals, search, budget.deadline, progress, budget=budget)
+    kinds = [goal.kind for goal in goals]
+    told = kinds[-1] == "soonest" and "downtime" in kinds  # else those would be taken down who could migrate
+    if told:
+        board.aims[-1] = board.sooner()
+    solve_board(board, goals, search, budget.deadline, progress, budget=budget, last=WORK if told else None)
     return board.left

@@ -76,6 +76,7 @@ def solve_board(
     *,
     budget: Budget | None = None,
     work: float | None = None,
+    last: float | None = None,
     held: Sequence[Tier] = (),
     lns: bool = True,
     share: float = 1.0,
@@ -83,9 +84,9 @@ def solve_board(
     """Solve a board tier by tier until `deadline` (of `time.monotonic`), or until `budget` is used up.
 
     The first goals may be solved already: their `held` scores are kept. `work` bounds the deterministic time of each
-    tier, so that the same search ends in the same place on any machine. Without `lns` (CP-SAT's own large
-    neighbourhoods) its workers do nothing but prove: better where the linear relaxation says nearly everything. A goal
-    takes at most this `share` of the time that is left.
+    tier (`last`: that of the last one), so that the same search ends in the same place on any machine. Without `lns`
+    (CP-SAT's own large neighbourhoods) its workers do nothing but prove: better where the linear relaxation says nearly
+    everything. A goal takes at most this `share` of the time that is left.
     """
     model, budget = board.model, budget or Budget(deadline)
     outcome = Outcome("unknown")
@@ -117,8 +118,9 @@ def solve_board(
             break
         solver = _solver(search, hinted=values is not None)
         solver.parameters.use_lns = lns
-        if work is not None:
-            solver.parameters.max_deterministic_time = work
+        most = last if last is not None and number + 1 == len(goals) else work
+        if most is not None:
+            solver.parameters.max_deterministic_time = most
         with budget.share(share):
             status = budget.solve(solver, model, None if progress is None else Watch(goal.label, progress, constant))
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -15,6 +15,7 @@ Kind = Literal["migrate", "suspend", "resume", "power-off", "power-on"]
 Key = tuple[str, str]
 """What is used: ("host", its name), ("cluster", ""), (a link's label, its value)."""
 
+CLUSTER: Key = ("cluster", "")
 STORE: Key = ("store", "")
 UNDONE: dict[Kind, Kind] = {
     "migrate": "migrate",
@@ -77,7 +78,7 @@ class Traffic:
         limits, ends = self._limits, (action.source.host, action.to.host)
         uses: list[tuple[Key, int]] = [(("host", host), limits.moves_at_once_per_host) for host in ends]
         if limits.moves_at_once is not None:
-            uses.append((("cluster", ""), limits.moves_at_once))
+            uses.append((CLUSTER, limits.moves_at_once))
         for label, most in self._links.items():
             values = [self._hosts[host].labels.get(label) for host in ends]
             if values[0] != values[1]:

@@ -9,6 +9,7 @@ from typing import Any
 from placer.solve.budget import Budget
 from placer.solve.leaving import LeavingAsk, Left, Options, Spot, solve_leaving
 from placer_models.decision import shipped_decision
+from placer_models.night import Limits, LinkLimit
 from placer_models.scene import Scene
 from tests.good_nights import quick
 from tests.nights import Night, Values
@@ -68,7 +69,9 @@ def test_of_two_hosts_that_is_left_first_which_moves_fewer() -> None:
 def test_a_store_that_is_too_small_lets_nobody_sleep() -> None:
     asleep = Options(live=False, wait=(("suspend", 76),), state_mib=1024)
     for store, spots in ((1024, [Spot("h1")]), (1023, [])):
-        left = leave([host("h1"), host("h2")], [quick("a", on="h1")], {"a": asleep}, "h1", store_mib=store)
+        left = leave(
+            [host("h1"), host("h2")], [quick("a", on="h1")], {"a": asleep}, "h1", limits=Limits(store_mib=store)
+        )
         assert left.spots == spots
 
 
@@ -89,3 +92,18 @@ def test_who_holds_two_gpus_waits_for_either() -> None:
     left = leave([host("h1", gpu("A40"), gpu("A40"))], vms, {"p": OFF}, "h1/g0", "h1/g1", barred=frozenset({"h1"}))
     assert left.spots == [Spot("h1", "g0"), Spot("h1", "g1")]
     assert goes(left) == {("p", "power-off", None)}
+
+
+def test_who_leaves_stays_within_its_rack_where_the_uplink_bears_one_at_a_time() -> None:
+    hosts = [host(name, labels={"rack": name[0]}) for name in ("a1", "b1", "b2", "a2")]
+    vms = [quick(name, on="a1") for name in "xyz"]
+    slow = Limits(moves_at_once_per_host=4, links=(LinkLimit(label="rack", moves_at_once=1),))
+    left = leave(hosts, vms, dict.fromkeys("xyz", LIVE), "a1", limits=slow)
+    assert goes(left) == {(name, "migrate", "a2") for name in "xyz"}
+
+
+def test_those_who_leave_two_hosts_are_spread_over_two_others() -> None:
+    hosts = [host(name) for name in ("h1", "h2", "h3", "h4")]
+    vms = [quick(name, on=f"h{1 + number // 2}") for number, name in enumerate("wxyz")]
+    left = leave(hosts, vms, dict.fromkeys("wxyz", LIVE), "h1", "h2")
+    assert sorted(going.to.host for going in left.goings if going.to) == ["h3", "h3", "h4", "h4"]
