@@ -182,6 +182,13 @@ def test_70_leaves_a_snapshot_that_shows_the_bug_and_overwrites_nothing(
     assert not (desk / "out" / "answer.json").exists()
 
 
+def test_70_leaves_nothing_beside_a_device(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placer.power_on, "place", _raising(RuntimeError("it broke")))
+    assert placer_("place", "fits.json", "-o", "/dev/null").exit_code == OUR_BUG
+    assert not list(Path("/dev").glob("placer-bug-*"))
+    assert len(list(desk.glob("placer-bug-*"))) == 2
+
+
 def test_70_without_a_place_to_write_still_says_what_happened(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placer.power_on, "place", _raising(RuntimeError("it broke")))
     monkeypatch.setattr("placer.cli.exits._new", lambda path, data: None)

@@ -39,13 +39,13 @@ class Case:
     """What one run was given, kept so that a bug of ours can be run again.
 
     `snapshot` are the bytes that were read, `beside` is the file that the answer was to go to, `begun` is when it began
-    (of `time.monotonic`).
+    (of `time.monotonic`). `names` are the files in which "the snapshot", "the plan" and "the placements" were found.
     """
 
     words: Sequence[str] = ()
     snapshot: bytes | None = None
-    source: str = ""
     beside: str | None = None
+    names: dict[str, str] = field(default_factory=dict)
     stdin_taken: list[str] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
 
@@ -69,7 +69,8 @@ def run(command: click.Command, args: Sequence[str] | None = None, **extra: Any)
         click.echo(f"placer: {clean(wrong.format_message())}", err=True)
         return BAD_INPUT
     except Faults as faults:
-        click.echo(str(faults), err=True)
+        source = case.names.get(faults.source, faults.source)
+        click.echo(str(Faults(source, faults.sentences, faults.more, faults.at_least)), err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted before there was an answer", err=True)
@@ -105,7 +106,9 @@ def _leave(case: Case) -> None:
     report = _report(case)
     data = case.snapshot if case.snapshot is not None else report.encode()
     name = f"placer-bug-{digest(data)[:12]}"
-    for folder in dict.fromkeys((Path(case.beside or "").parent, Path())):
+    beside = Path(case.beside or "-")
+    kept = [beside.parent] if beside.is_file() or not beside.exists() else []  # not beside /dev/null
+    for folder in dict.fromkeys((*kept, Path())):
         left = []
         if case.snapshot is not None:
             ending = ".json.gz" if data.startswith(b"\x1f\x8b") else ".json"

@@ -42,7 +42,7 @@ def spare(path: str, output: str | None) -> None:
     if output is None or "-" in (path, output):
         return
     with contextlib.suppress(OSError):  # what is not there is not written over
-        if Path(output).samefile(path):
+        if Path(path).is_file() and Path(output).samefile(path):
             raise Faults(output, ["is read by this command, expected another file to write to"])
 
 

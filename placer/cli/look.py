@@ -52,7 +52,7 @@ def explain_command(
     With --plan the name may also be a host's or a job's: why is it not freed, what does it wait for, why is it
     suspended and not moved, why does it not run.
     """
-    asked = snapshot_of(snapshot, gpu_models, output)
+    asked = snapshot_of(snapshot, gpu_models)
     if plan is not None:
         if placements is not None:
             raise click.UsageError("found --placements beside --plan, expected one of them")
@@ -98,7 +98,7 @@ def _explain_plan(snapshot: Snapshot, name: str, path: str, output: str | None, 
 @models_option
 def show_command(snapshot: str, form: str | None, output: str | None, decision: str, gpu_models: str | None) -> None:
     """Show each host's GPUs: who holds them, what is free, what could still start, what is stranded."""
-    asked = snapshot_of(snapshot, gpu_models, output)
+    asked = snapshot_of(snapshot, gpu_models)
     rules = decision_of(decision)
     from placer.look import show
     from placer_models.document import dump
@@ -138,7 +138,7 @@ def capacity_command(
     """Count how many more VMs of each ask could be started, each ask by itself, all running VMs staying."""
     if not asks and not like:
         raise click.UsageError("found neither, expected --ask or --like: what is to be counted")
-    counted = snapshot_of(snapshot, gpu_models, output)
+    counted = snapshot_of(snapshot, gpu_models)
     decision = decision_of(**wishes)  # type: ignore[arg-type]
     from placer.report.live import Live
     from placer.report.room import print_room

@@ -44,7 +44,7 @@ def consolidate_command(
 
     With --continue the rest of a plan's night is planned: what is done stays done, what has failed is planned around.
     """
-    cluster = snapshot_of(snapshot, gpu_models, output)
+    cluster = snapshot_of(snapshot, gpu_models)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "ready_by")}
     if earlier is not None:
         plan = earlier_plan(earlier, "consolidate", {**flags, "free": free})
@@ -84,7 +84,7 @@ def evacuate_command(
 
     With --continue the rest of a plan is planned: hosts that are done stay done, what has failed is planned around.
     """
-    cluster = snapshot_of(snapshot, gpu_models, output)
+    cluster = snapshot_of(snapshot, gpu_models)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "hosts", "at_once", "minutes")}
     flags["in_order"] = in_order or None
     if earlier is not None:

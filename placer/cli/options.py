@@ -100,8 +100,10 @@ def memory_option(command: Command) -> Command:
 
 
 def read(path: str) -> tuple[bytes, str]:
-    """A file's bytes and name; standard input can be read but once."""
-    case = click.get_current_context().find_object(Case) or Case()
+    """A file's bytes and name: another file than the answer will go to. Standard input can be read but once."""
+    context = click.get_current_context()
+    files.spare(path, context.params.get("output"))
+    case = context.find_object(Case) or Case()
     if path == "-":
         if case.stdin_taken:
             raise click.UsageError("standard input ('-') is given for two files, and can be only one")
@@ -109,20 +111,17 @@ def read(path: str) -> tuple[bytes, str]:
     return files.read(path)
 
 
-def snapshot_of(path: str, gpu_models: str | None = None, beside: str | None = None) -> Snapshot:
-    """The snapshot in a file, read with a site's GPU models where they are given.
-
-    `beside` is the file that the answer will go to: another than the snapshot.
-    """
+def snapshot_of(path: str, gpu_models: str | None = None) -> Snapshot:
+    """The snapshot in a file, read with a site's GPU models where they are given."""
     from placer_models.snapshot import Snapshot
 
     catalogue = _catalogue_of(gpu_models)
     data, source = read(path)
-    files.spare(path, beside)
-    case = click.get_current_context().find_object(Case)
+    context = click.get_current_context()
+    case = context.find_object(Case)
     if case is not None:
-        case.snapshot, case.source = data, source
-        case.beside = None if beside == "-" else beside
+        case.snapshot, case.names["the snapshot"] = data, source
+        case.beside = context.params.get("output")
     gc.disable()  # it would walk through all that is read, again and again, and find nothing
     try:
         return Snapshot.load(data, source, catalogue)
@@ -157,6 +156,9 @@ def loaded(kind: type[D], path: str) -> D:
     from placer_models.document import parse, read_json
 
     data, source = read(path)
+    case = click.get_current_context().find_object(Case)
+    if case is not None:
+        case.names[f"the {kind.__name__.lower()}"] = source
     return parse(kind, read_json(data, source), source)
 
 

@@ -40,7 +40,7 @@ def place_command(
     snapshot: str, output: str | None, moves: int, gpu_models: str | None, quiet: bool, **wishes: Any
 ) -> int:
     """Answer the power-on requests of a snapshot."""
-    asked = snapshot_of(snapshot, gpu_models, output)
+    asked = snapshot_of(snapshot, gpu_models)
     decision = decision_of(**wishes)
     from placer.power_on import place
     from placer.report.live import Live

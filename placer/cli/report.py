@@ -21,8 +21,7 @@ def report_command(plan: str, snapshot: str | None, output: str | None, gpu_mode
     and runs no script. What the judge has against the plan is said on it, and by the exit code.
     """
     found = plan_of(plan)
-    files.spare(plan, output)
-    cluster = None if snapshot is None else snapshot_of(snapshot, gpu_models, output)
+    cluster = None if snapshot is None else snapshot_of(snapshot, gpu_models)
     faults: list[str] = []
     drifted: list[str] = []
     if cluster is not None:

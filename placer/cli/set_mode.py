@@ -42,7 +42,7 @@ def set_mode_command(
     With --continue the rest of a plan is planned: a flash that has begun is brought to its end, what has failed is
     planned around.
     """
-    cluster = snapshot_of(snapshot, gpu_models, output)
+    cluster = snapshot_of(snapshot, gpu_models)
     flags = {key: wishes.pop(key) for key in (*NIGHT, "host", "gpus", "mode", "sharing", "minutes")}
     if earlier is not None:
         return gone_on(cluster, earlier_plan(earlier, "set-mode", flags), at, None, output, quiet=quiet, **wishes)

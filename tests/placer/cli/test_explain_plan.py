@@ -60,3 +60,12 @@ def test_what_cannot_be_explained_is_said_in_a_sentence(desk_of: Path, words: li
     done = explain(*words)
     assert done.exit_code == BAD_INPUT
     assert sentence in done.stderr
+
+
+def test_a_plan_that_the_judge_refuses_is_called_by_its_file(desk_of: Path) -> None:
+    plan = json.loads(Path("plan.json").read_text())
+    plan["freed"] = [{"host": "nowhere", "from": "2026-11-20T22:00:00Z", "until": "2026-11-20T23:00:00Z"}]
+    Path("mine.json").write_text(json.dumps(plan))
+    done = explain("esx01", "--plan", "mine.json")
+    assert done.exit_code == BAD_INPUT
+    assert "mine.json: freed[0].host: found 'nowhere', expected a host of this snapshot" in done.stderr

@@ -58,6 +58,31 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["show", str(snapshot), "-o", str(tmp_path / "view.txt")]).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "s.json", "desk-101", "--placements", "x"],
+        ["explain", "s.json", "desk-101", "--plan", "x"],
+        ["consolidate", "s.json", "--continue", "x"],
+        ["consolidate", "s.json", "--jobs", "x", "--window", "2026-11-20T22:00Z/2026-11-21T06:00Z"],
+        ["place", "s.json", "--gpu-models", "x"],
+        ["place", "s.json", "--decision", "x"],
+        ["diff", "s.json", "x"],
+        ["report", "x"],
+    ],
+    ids=" ".join,
+)
+def test_no_file_that_a_command_reads_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.json").write_bytes((STORY / "snapshot.json").read_bytes())
+    Path("x").write_text("mine")
+    found = CliRunner().invoke(main, [*words, "-o", "x"])
+    assert (found.exit_code, Path("x").read_text()) == (2, "mine")
+    assert "x: is read by this command, expected another file to write to" in found.output
+
+
 def test_closed_standard_streams_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     monkeypatch.setattr(sys, "stdout", None)

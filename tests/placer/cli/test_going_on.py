@@ -63,7 +63,7 @@ def test_what_failed_is_told_and_planned_around(desk_of: Plan) -> None:
         (["--at", "soon"], "--at: found 'soon', expected a time with its offset"),
         (["--at", "2026-11-20T22:01:00"], "expected a time with its offset"),
         (["--free", "2"], "found --free beside --continue: the plan says what is asked"),
-        (["--at", "2026-11-21T08:00:00Z"], "the plan: found 2026-11-21T08:00:00Z, expected a time before its last"),
+        (["--at", "2026-11-21T08:00:00Z"], "plan.json: found 2026-11-21T08:00:00Z, expected a time before its last"),
     ],
     ids=" ".join,
 )
