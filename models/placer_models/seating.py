@@ -58,7 +58,7 @@ class _Search:
     def __init__(self, scene: Scene, vm: Vm, host: Host, gpus: Sequence[Gpu], anyhow: bool) -> None:
         self.cluster, self.vm, self.gpus = scene.cluster, vm, gpus
         self.first_legal = scene.cluster.platform.slot_choice == "first-legal" and not anyhow
-        self.apart = {gpu.id: _whereabouts(host, gpu) if anyhow else None for gpu in gpus}
+        self.apart = {gpu.id: whereabouts(host, gpu) if anyhow else None for gpu in gpus}
         self.asked = items(vm)
         self.of = [number for number, ask in enumerate(vm.wants) for _ in range(ask.count)]
         self.held = {gpu.id: held(scene, host, gpu) for gpu in gpus}
@@ -137,15 +137,22 @@ class _Search:
 
     def _slots(self, gpu: Gpu, sharing: Sharing, use: Use) -> Sequence[int | None]:
         model = model_of(self.cluster, gpu)
-        free = free_slots(use, model.row_units(sharing), self.held[gpu.id])
         if self.first_legal:
-            return free[:1]
-        if len(free) < 2 or sharing in ("same-size", "passthrough", "fraction"):
-            return free[:1]
-        return sorted(free, key=lambda slot: (-_openness(model, sharing, (*self.held[gpu.id], (use, slot))), slot or 0))
+            return free_slots(use, model.row_units(sharing), self.held[gpu.id])[:1]
+        return open_slots(model, sharing, use, self.held[gpu.id])
 
 
-def _whereabouts(host: Host, gpu: Gpu) -> tuple[object, ...]:
+def open_slots(model: GpuModel, sharing: Sharing, use: Use, holds: Held) -> Sequence[int | None]:
+    """The slots that an item may be given on a GPU that holds this, those first that leave the most open; one of those
+    that are alike.
+    """
+    free = free_slots(use, model.row_units(sharing), holds)
+    if len(free) < 2 or sharing in ("same-size", "passthrough", "fraction"):
+        return free[:1]
+    return sorted(free, key=lambda slot: (-_openness(model, sharing, (*holds, (use, slot))), slot or 0))
+
+
+def whereabouts(host: Host, gpu: Gpu) -> tuple[object, ...]:
     """What tells a GPU of a host from others like it for VMs whose GPUs must be together."""
     return gpu.board, gpu.numa_node, tuple(i for i, group in enumerate(host.nvlink_groups) if gpu.id in group)
 

@@ -153,6 +153,10 @@ class Failover:
         """A host as it stands in a scene."""
         return self._sites.at(scene, host)
 
+    def admits(self, scene: Scene, host: Host, kind: int) -> bool:
+        """Whether a host admits VMs of a kind, whoever stands there."""
+        return self._sites.admits(scene, host, kind)
+
     def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
         """What VMs of these kinds would hold, in their order, beside those on a host; None: they have no room."""
         return self._sites.takes(scene, site, some)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
+from functools import lru_cache
 from itertools import islice
 
-from placer_models.cluster import Vm
+from placer_models.cluster import Ask, Needs, Vm
 from placer_models.rules.rule import Rule
 
 Some = tuple[int, ...]
@@ -57,7 +58,8 @@ class Kinds:
 
     def vms(self, some: Some, without: Collection[str]) -> list[Vm]:
         """VMs of these kinds, one for each, and none of those named; fewer, where there are too few."""
-        not_again, vms = set(without), []
+        not_again = set(without)
+        vms: list[Vm] = []
         for kind, count in Counter(some).items():
             others = (vm for name, vm in self._members[kind].items() if name not in not_again)
             vms.extend(islice(others, count))
@@ -67,4 +69,9 @@ class Kinds:
 
 def _size(vm: Vm) -> tuple[object, ...]:
     """Sorts the big VMs first."""
-    return -sum(ask.count for ask in vm.gpus), -vm.memory_mib, -vm.cpu_milli, repr((vm.wants, vm.needs))
+    return -sum(ask.count for ask in vm.gpus), -vm.memory_mib, -vm.cpu_milli, _said(vm.wants, vm.needs)
+
+
+@lru_cache(maxsize=4096)
+def _said(wants: tuple[Ask, ...], needs: Needs) -> str:
+    return repr((wants, needs))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from placer_models.cluster import Host, Vm
 from placer_models.rules.failover_kinds import Kinds, Some
+from placer_models.rules.failover_seats import Row, Seated, SeatFinder
 from placer_models.rules.rule import Rule
 from placer_models.rules.seats import Holds, Seats
 from placer_models.scene import Scene, Stand
@@ -28,11 +29,13 @@ Amounts = Mapping[tuple[str, ...], int]
 @dataclass
 class _Seated:
     """What is known of GPUs that are alike and hold the same: a host that has such, and what VMs would hold there, by
-    the numbers of what they ask for; None: they have no seats together.
+    the numbers of what they ask for; None: they have no seats together. `by_state` are those that were found by states.
     """
 
     host: Host
+    row: Row
     holds: dict[tuple[int, ...], tuple[Holds, ...] | None] = field(default_factory=lambda: {(): ()})
+    by_state: dict[tuple[int, ...], Seated] = field(default_factory=dict)
 
 
 @dataclass
@@ -43,7 +46,6 @@ class Site:
 
     host: Host
     stands: tuple[Stand, ...]
-    make: int
     seated: _Seated
     counted: Sequence[int]
     asked: Sequence[tuple[Rule, Amounts]]
@@ -60,15 +62,17 @@ class Sites:
         self, rules: Sequence[Rule], kinds: Kinds, local: Sequence[tuple[Rule, Mapping[str, Amounts]]]
     ) -> None:
         self._rules, self._kinds, self._local = rules, kinds, local
-        self._gpu = next((rule for rule in rules if rule.kind == "gpu"), None)
+        self._finder = SeatFinder()
+        self._seen = any(rule.kind == "gpu" for rule in rules)
+        """Whether a rule tells hosts apart by their GPUs."""
         self._latest: dict[str, Site] = {}
         self._sites: dict[tuple[int, tuple[Stand, ...]], Site] = {}
         self._seated: dict[Hashable, _Seated] = {}
         self._makes: dict[Hashable, int] = {}
+        self._made: dict[str, tuple[Host, int]] = {}
         self._admits: dict[tuple[int, int], bool] = {}
         self._takes: dict[tuple[int, int], tuple[int, ...]] = {}
-        self._asks: dict[int, int] = {}
-        self._numbers: dict[Hashable, int] = {}
+        self._items: dict[int, int] = {}
 
     def at(self, scene: Scene, host: Host) -> Site:
         """A host as it stands in a scene."""
@@ -90,15 +94,24 @@ class Sites:
         rooms = {at: room for at, (rule, may) in enumerate(limits) if not may and (room := rule.room(scene, host))}
         counted = [at for at, room in rooms.items() if all(left >= 0 for left in room)]
         asked = [limit for at, limit in enumerate(limits) if at not in counted]
-        make = self._makes.setdefault(tuple(rule.host_key(host) for rule in self._rules), len(self._makes))
-        left = {(): [rooms[at] for at in counted]}
-        return Site(host, stands, make, self._seated_on(scene, host), counted, asked, left)
+        left: dict[Some, list[tuple[int, ...]]] = {(): [rooms[at] for at in counted]}
+        return Site(host, stands, self._seated_on(scene, host), counted, asked, left)
+
+    def _make(self, host: Host) -> int:
+        """The number of hosts that no rule tells apart."""
+        known = self._made.get(host.name)
+        if known is None or known[0] is not host:
+            make = self._makes.setdefault(tuple(rule.host_key(host) for rule in self._rules), len(self._makes))
+            known = self._made[host.name] = host, make
+        return known[1]
 
     def _seated_on(self, scene: Scene, host: Host) -> _Seated:
-        if self._gpu is None:
-            return _Seated(host)
-        key = self._gpu.host_key(host), self._gpu.scene_key(scene, host)
-        return self._seated.setdefault(key, _Seated(host))
+        row = self._finder.row(scene, host)
+        key = self._make(host) if self._seen else host.name, row
+        known = self._seated.get(key)
+        if known is None:
+            known = self._seated[key] = _Seated(host, row, by_state={(): ((), row)})
+        return known
 
     def forget(self, hosts: Collection[str]) -> None:
         """What these hosts take is to be asked again."""
@@ -106,6 +119,15 @@ class Sites:
             self._latest.pop(name, None)
         for key in [key for key, site in self._sites.items() if site.host.name in hosts]:
             del self._sites[key]
+
+    def admits(self, scene: Scene, host: Host, kind: int) -> bool:
+        """Whether a host admits VMs of a kind, whoever stands there."""
+        key = self._make(host), kind
+        found = self._admits.get(key)
+        if found is None:
+            vm = self._any(kind)
+            found = self._admits[key] = all(rule.admits(scene.cluster, vm, host) for rule in self._rules)
+        return found
 
     def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
         """What VMs of these kinds would hold, in their order, beside those on a host; None: they have no room."""
@@ -118,27 +140,27 @@ class Sites:
 
     def _taken(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
         first = self.takes(scene, site, some[:-1])
-        if first is None or not self._admitted(scene, site, some[-1]) or self._too_much(site, some):
+        if first is None or not self.admits(scene, site.host, some[-1]) or self._too_much(site, some):
             return None
-        asks, seated = tuple(map(self._ask, some)), site.seated
-        if seated.holds.get(asks, ()) is None:
-            return None
-        vms = self._kinds.vms(some, {stand.vm for stand in site.stands})
-        if len(vms) < len(some):
-            return None
-        if asks not in seated.holds:
-            seated.holds[asks] = _renamed(_seats(scene, site.host, vms, first), site.host, seated.host)
-        holds = _renamed(seated.holds[asks], seated.host, site.host)
-        return holds if holds is not None and self._light_enough(scene, site, some, vms) else None
+        holds = self._holds(scene, site, some, first)
+        return holds if holds is not None and self._light_enough(scene, site, some) else None
 
-    def _admitted(self, scene: Scene, site: Site, kind: int) -> bool:
-        """Whether a host admits VMs of a kind, whoever else is there."""
-        found = self._admits.get((site.make, kind))
-        if found is None:
-            vm = self._any(kind)
-            found = all(rule.admits(scene.cluster, vm, site.host) for rule in self._rules)
-            self._admits[site.make, kind] = found
-        return found
+    def _holds(self, scene: Scene, site: Site, some: Some, first: tuple[Holds, ...]) -> tuple[Holds, ...] | None:
+        """What VMs of these kinds would hold of a host's GPUs, of which all but the last would hold this."""
+        seated, asked = site.seated, tuple(self._item(scene, kind) for kind in some)
+        if asked in seated.holds:
+            pass
+        elif asked[:-1] in seated.by_state and self._finder.simple(asked[-1]):
+            found = self._finder.beside(scene.cluster, seated.by_state[asked[:-1]], seated.row, asked)
+            if found is not None:
+                seated.by_state[asked] = found
+            seated.holds[asked] = None if found is None else self._finder.holds(seated.host, found[0], asked)
+        else:
+            vms = self._vms(site, some)
+            if vms is None:
+                return None
+            seated.holds[asked] = _renamed(_seats(scene, site.host, vms, first), site.host, seated.host)
+        return _renamed(seated.holds[asked], seated.host, site.host)
 
     def _too_much(self, site: Site, some: Some) -> bool:
         """Whether the last of these takes more of an amount than the others leave."""
@@ -154,12 +176,16 @@ class Sites:
             found = self._takes[at, kind] = self._local[at][0].takes(self._any(kind))
         return found
 
-    def _ask(self, kind: int) -> int:
+    def _vms(self, site: Site, some: Some) -> list[Vm] | None:
+        """VMs of these kinds that do not stand on a host; None: there are not so many."""
+        vms = self._kinds.vms(some, {stand.vm for stand in site.stands})
+        return vms if len(vms) == len(some) else None
+
+    def _item(self, scene: Scene, kind: int) -> int:
         """The number of what VMs of a kind ask for of GPUs."""
-        found = self._asks.get(kind)
+        found = self._items.get(kind)
         if found is None:
-            vm = self._any(kind)
-            found = self._asks[kind] = self._numbers.setdefault((vm.wants, vm.needs), len(self._numbers))
+            found = self._items[kind] = self._finder.item(scene.cluster, self._any(kind))
         return found
 
     def _any(self, kind: int) -> Vm:
@@ -167,11 +193,13 @@ class Sites:
         assert vm is not None, f"there is no VM of kind {kind}"
         return vm
 
-    def _light_enough(self, scene: Scene, site: Site, some: Some, vms: Iterable[Vm]) -> bool:
-        """Whether the rules that do not count amounts let these VMs stand on a host together; if so, what they leave of
-        amounts is known from then on.
+    def _light_enough(self, scene: Scene, site: Site, some: Some) -> bool:
+        """Whether the rules that do not count amounts let VMs of these kinds stand on a host together; if so, what they
+        leave of amounts is known from then on.
         """
-        host = site.host
+        host, vms = site.host, self._vms(site, some)
+        if vms is None:
+            return False
         with scene.trial(*(Stand(vm.name, host.name) for vm in vms)):
             if not kept(scene, site.asked, (host.name,), None):
                 return False

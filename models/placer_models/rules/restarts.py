@@ -7,9 +7,11 @@ by `placer_models.rules.failover`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
+from placer_models.cluster import Host
 from placer_models.rules.failover import Failover
 from placer_models.rules.failover_kinds import Some
 from placer_models.rules.failover_sites import Site
@@ -57,7 +59,8 @@ class _Search:
         for name in names:
             self._names[failover.kind(name)].append(name)
         self._kinds = sorted(self._names)
-        self._hosts = list(failover.others(scene, lost))
+        self._hosts: list[Host] = []
+        self._more = failover.others(scene, lost)
         self._sites: dict[int, Site] = {}
         self._on: dict[str, Some] = {}
         self._put: dict[int, list[Stand]] = defaultdict(list)
@@ -89,14 +92,28 @@ class _Search:
         """Kind after kind, each on the first hosts that take it."""
         for kind in self._kinds:
             left = len(self._names[kind])
-            for number in range(len(self._hosts)):
-                if not left:
-                    break
+            for number in self._open_to(kind):
                 while left and self._start(self._site(number), kind):
                     left -= 1
+                if not left:
+                    break
         found = self._found()
         self._clear()
         return found
+
+    def _open_to(self, kind: int) -> Iterator[int]:
+        """The numbers of the other hosts that admit VMs of a kind."""
+        return (at for at in self._numbers(0) if self._of.admits(self._scene, self._hosts[at], kind))
+
+    def _numbers(self, first: int) -> Iterator[int]:
+        """The numbers of the other hosts from one on, which are looked for where they are tried."""
+        for number in count(first):
+            if number == len(self._hosts):
+                host = next(self._more, None)
+                if host is None:
+                    return
+                self._hosts.append(host)
+            yield number
 
     def _site(self, number: int) -> Site:
         """What is known of one of the other hosts: looked for where it is tried."""
@@ -126,7 +143,7 @@ class _Search:
                 return self._found()
             return self._place(at + 1, len(self._names[self._kinds[at + 1]]), 0, most)
         kind = self._kinds[at]
-        for number in range(first, len(self._hosts)):
+        for number in self._numbers(first):
             self._tries += 1
             if self._tries > self._most_tries:
                 return None
@@ -163,12 +180,12 @@ class _Search:
 
     def _room(self, kind: int) -> int:
         """How many VMs of a kind could start if no other did, up to as many as there are."""
-        count = len(self._names[kind])
+        most = len(self._names[kind])
         room = 0
-        for number in range(len(self._hosts)):
-            if room == count:
+        for number in self._open_to(kind):
+            if room == most:
                 break
             site, here = self._site(number), 0
-            while room < count and self._of.takes(self._scene, site, (kind,) * (here + 1)) is not None:
+            while room < most and self._of.takes(self._scene, site, (kind,) * (here + 1)) is not None:
                 here, room = here + 1, room + 1
         return room
