@@ -8,16 +8,26 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.machine import about
+from bench.night import EVENING
 from bench.yard import Yard
+from placer.judge.timed import TimedReplay
+from placer.steps import Steps
+from placer_models.clock import Clock, Span
 from placer_models.decision import shipped_decision
 from placer_models.motion import migrate_seconds
-from placer_models.night import Limits
+from placer_models.night import Consolidate, Limits
+from placer_models.plan import Plan
 from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from placer.solve.motion import Schedule
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,9 @@ def rearrangement(hosts: int, moves: int, full: float = 0.9, seed: int = 1) -> R
 
 
 def measured(asked: Rearrangement, at_once: int) -> Mapping[str, object]:
-    """What the list needs, what is found by searching, and what no schedule beats: seconds of the night, and of CPU."""
+    """What the list needs, what is found by searching, and what no schedule beats: seconds of the night, and of CPU.
+    Raises ClickException where the judge finds fault with either.
+    """
     from placer.solve.budget import Budget
     from placer.solve.motion import list_schedule
     from placer.solve.timing import busiest, sooner
@@ -76,7 +88,11 @@ def measured(asked: Rearrangement, at_once: int) -> Mapping[str, object]:
     then = time.process_time()
     budget = Budget(time.monotonic() + shipped_decision("consolidate").search.time_limit_seconds)
     found = sooner(now, rules, listed, limits, budget) if not listed.stuck else listed
+    for schedule in (listed, found):
+        if wrong := faults(now, schedule, limits, {stand.vm: stand.host for stand in asked.stands}):
+            raise click.ClickException(f"the judge says: {wrong[0]}")
     return {
+        "judged": True,
         "moves": len(actions),
         "stuck": len(listed.stuck),
         "list_seconds": listed.seconds,
@@ -85,6 +101,23 @@ def measured(asked: Rearrangement, at_once: int) -> Mapping[str, object]:
         "list_cpu_seconds": round(then - began, 2),
         "found_cpu_seconds": round(time.process_time() - then, 2),
     }
+
+
+def faults(now: Scene, schedule: Schedule, limits: Limits, asked: Mapping[str, str]) -> list[str]:
+    """What the judge has against a schedule, played as the plan of a night without a way back, and whom it does not
+    bring to the host that was asked for (all are, but for those that are stuck).
+    """
+    clock = Clock(datetime.fromisoformat(EVENING))
+    steps = Steps(now.cluster, clock)
+    steps.evening(schedule.timed, 0, "move-", ())
+    window = Span.model_validate({"from": clock.origin, "until": clock.instant(max(1, schedule.seconds))})
+    request = Consolidate(windows=(window,), way_back="none", limits=limits)
+    plan = Plan(status="feasible", steps=tuple(steps.steps))
+    replay = TimedReplay(now.cluster, shipped_decision("consolidate").rules_of([]), request, (), plan)
+    stuck = {action.vm for action in schedule.stuck}
+    ends = {vm: [stand.host for stand in replay.scene.of(vm)] for vm in asked}
+    missed = (f"{vm} is not on {host}" for vm, host in asked.items() if vm not in stuck and ends[vm] != [host])
+    return [*replay.faults, *missed]
 
 
 @click.command()

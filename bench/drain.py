@@ -178,7 +178,7 @@ def _proxlb(snapshot: Snapshot, row: Row, peer: Path | None, balanciness: int) -
     status = "not emptied" if not found else "refused by the judge" if faults else "emptied"
     reached = "UNREACHABLE" if "UNREACHABLE" in text else proxlb.status(text)
     said = "; ".join([f"says {reached}", *faults[:1], *([ended.killed] if ended.killed else [])])
-    return _line(name, ended, status=status, moves=len(found), others=0, said=said)
+    return _line(name, ended, status=status, judged=bool(found and not faults), moves=len(found), others=0, said=said)
 
 
 def _faults(snapshot: Snapshot, hosts: Collection[str], found: list[Move]) -> Iterator[str]:
