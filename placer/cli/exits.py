@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from placer.cli.files import STDOUT, leave_stdout
 from placer.disagreement import Disagreement
 from placer_models.faults import Faults, clean
 
@@ -63,30 +65,40 @@ def run(command: click.Command, args: Sequence[str] | None = None, **extra: Any)
         return BAD_INPUT
     except click.UsageError as wrong:
         path = wrong.ctx.command_path if wrong.ctx else "placer"
-        click.echo(f"{path}: {clean(wrong.format_message())} ({path} --help says more)", err=True)
+        _say(f"{path}: {clean(wrong.format_message())} ({path} --help says more)")
         return BAD_INPUT
     except click.ClickException as wrong:
-        click.echo(f"placer: {clean(wrong.format_message())}", err=True)
+        _say(f"placer: {clean(wrong.format_message())}")
         return BAD_INPUT
     except Faults as faults:
         source = case.names.get(faults.source, faults.source)
-        click.echo(str(Faults(source, faults.sentences, faults.more, faults.at_least)), err=True)
+        _say(str(Faults(source, faults.sentences, faults.more, faults.at_least)))
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted before there was an answer", err=True)
+        _say("interrupted before there was an answer")
         return INTERRUPTED
     except Disagreement as bug:
-        click.echo("a bug of placer's: its judge refuses what its search proposed", err=True)
+        _say("a bug of placer's: its judge refuses what its search proposed")
         for fault in bug.faults:
-            click.echo(f"  {clean(fault)}", err=True)
+            _say(f"  {clean(fault)}")
         _leave(case)
         return OUR_BUG
     except Exception as bug:
+        if isinstance(bug, OSError) and bug.errno == errno.ENOSPC:  # of help, of tables
+            leave_stdout()
+            _say(f"{STDOUT} or <stderr>: cannot be written: {bug.strerror}")
+            return BAD_INPUT
         said = traceback.format_exception_only(bug)[-1].strip()
-        click.echo(f"a bug of placer's: {clean(said)}", err=True)
+        _say(f"a bug of placer's: {clean(said)}")
         _leave(case)
         return OUR_BUG
     return int(code or DONE)
+
+
+def _say(sentence: str) -> None:
+    """Tell it, if standard error takes it: the exit code is the same."""
+    with contextlib.suppress(OSError):
+        click.echo(sentence, err=True)
 
 
 def ended(answer: Placements | Plan, what: str, *, done: bool) -> int:
@@ -115,9 +127,9 @@ def _leave(case: Case) -> None:
             left.append(_new(folder / (name + ending), data))
         left.append(_new(folder / f"{name}.txt", report.encode()))
         if all(left):
-            click.echo(f"please report it with {' and '.join(clean(str(path)) for path in left)}", err=True)
+            _say(f"please report it with {' and '.join(clean(str(path)) for path in left)}")
             return
-    click.echo(clean(report.strip().splitlines()[-1]), err=True)
+    _say(clean(report.strip().splitlines()[-1]))
 
 
 def _report(case: Case) -> str:

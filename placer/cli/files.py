@@ -77,11 +77,17 @@ def _to_stdout(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # What is still in the buffer would be tried again, and fail again with a traceback, when Python ends.
-        with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        leave_stdout()
         if not isinstance(error, BrokenPipeError):
             raise Faults(STDOUT, [f"cannot be written: {_why(error)}"]) from None
+
+
+def leave_stdout() -> None:
+    """Standard output cannot be written: what is still in its buffer would be tried again, and fail again with a
+    traceback, when Python ends.
+    """
+    with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def _to_file(path: Path, data: bytes) -> None:

@@ -22,20 +22,26 @@ WIDTH = 120
 
 
 def stderr() -> Console:
-    """Where tables and progress go."""
-    return Console(
-        file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=_width(sys.stderr)
-    )
+    """Where tables and progress go: nowhere, if it is closed (rich would print on standard output then)."""
+    out = sys.stderr or io.StringIO()
+    return Console(file=out, markup=False, highlight=False, emoji=False, soft_wrap=False, width=_width(out))
 
 
 def to_text(parts: Sequence[RenderableType], *, colours: bool = False) -> str:
-    """What a console would show, as text."""
-    out = sys.stdout if colours else io.StringIO()
-    console = Console(file=out, markup=False, highlight=False, emoji=False, width=_width(sys.stdout))
-    with console.capture() as caught:
-        for part in parts:
-            console.print(part)
-    return caught.get()
+    """What a console would show, as text: with the colours that standard output takes, where they are wanted."""
+    out, taken = io.StringIO(), Console(file=sys.stdout).color_system if colours and sys.stdout else None
+    console = Console(
+        file=out,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=_width(sys.stdout),
+        force_terminal=taken is not None,
+        color_system=taken,  # type: ignore[arg-type]
+    )
+    for part in parts:
+        console.print(part)
+    return out.getvalue()
 
 
 def _width(stream: object) -> int | None:

@@ -224,6 +224,14 @@ def test_standard_output_that_takes_nothing_is_a_fault() -> None:
     assert (process.returncode, said) == (1, b"<stdout>: cannot be written: No space left on device\n")
 
 
+def test_help_that_nobody_can_read_is_no_bug() -> None:
+    with Path("/dev/full").open("wb") as full:
+        words = [sys.executable, "-m", "placer", "--help"]
+        found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    said = b"<stdout> or <stderr>: cannot be written: No space left on device\n"
+    assert (found.returncode, found.stderr) == (2, said)
+
+
 def test_a_folder_that_may_not_be_written_is_a_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object) -> None:
         raise PermissionError(13, "Permission denied")

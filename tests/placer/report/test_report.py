@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from placer.report.console import MOST_ROWS, cut, row, table, to_text
+from placer.report.console import MOST_ROWS, cut, row, stderr, table, to_text
 from placer.report.explanation import sentences
 from placer.report.live import Live, line
 from placer.report.placements import gpus_text
@@ -18,6 +18,14 @@ def test_markup_in_a_name_is_no_markup() -> None:
     made = table("name")
     row(made, "[red]x[/red]")
     assert "[red]x[/red]" in to_text([made])
+
+
+def test_tables_do_not_go_to_standard_output_where_standard_error_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    stderr().print("a table")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_long_list_says_how_much_is_left() -> None:
