@@ -177,7 +177,7 @@ def _proxlb(snapshot: Snapshot, row: Row, peer: Path | None, balanciness: int) -
     faults = list(_faults(snapshot, row.hosts, found))
     status = "not emptied" if not found else "refused by the judge" if faults else "emptied"
     reached = "UNREACHABLE" if "UNREACHABLE" in text else proxlb.status(text)
-    said = "; ".join([f"says {reached}", *faults[:1], *([ended.killed] if ended.killed else [])])
+    said = "; ".join([f"says {reached}", *faults[:1], *filter(None, [ended.killed or ("" if text else ended.said)])])
     return _line(name, ended, status=status, judged=bool(found and not faults), moves=len(found), others=0, said=said)
 
 

@@ -17,6 +17,9 @@ import click
 COMMAND = "bench.command"
 """Where click keeps, for all commands of one call, what was called."""
 
+CODE = ("placer", "models", "bench", ":!bench/results")
+"""What a measurement depends on, as git calls it."""
+
 LOAD_BEFORE = os.getloadavg()
 """The load averages when this process began: what else the machine was doing."""
 
@@ -60,14 +63,19 @@ def command() -> str | None:
 
 @cache
 def commit() -> str | None:
-    """The commit of this checkout, with `+` where files have changed since; None where it is no checkout."""
-    here = ("git", "-C", str(Path(__file__).parent))
+    """The commit of this checkout, with `+` where code of placer or of the bench has changed since (results are none);
+    None where it is no checkout.
+    """
     try:
-        found = subprocess.run((*here, "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True)
-        changed = subprocess.run((*here, "status", "--porcelain", "-uno"), capture_output=True, text=True, check=True)
+        found, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return found + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "-C", str(Path(__file__).parents[1]), *arguments)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cpus() -> int:

@@ -25,7 +25,7 @@ from bench.figures import (
     total,
     worst,
 )
-from bench.tables import Line
+from bench.tables import Line, middle
 
 Call = tuple[str, ...]
 """A module of this checkout that is run (`bench` or `placer`), and its arguments."""
@@ -143,8 +143,17 @@ def _drain(files: Files) -> Sequence[Call]:
     return [("bench", "drain", *(() if files.proxlb is None else ("--proxlb", str(files.proxlb))))]
 
 
-def _full_rows_later(lines: Sequence[Line]) -> float | None:
-    return later("empty_after", "bound_empty_after")([line for line in lines if line["row"] != "swap"])
+def _no_swap(lines: Sequence[Line], peer: str = "placer") -> list[Line]:
+    return [line for line in lines if line["row"] != "swap" and line["peer"] == peer]
+
+
+def _drained(whose: str, peer: str) -> tuple[Figure, Figure]:
+    """What it took to empty the hosts; the peer does not do the swap."""
+    moves = Figure(f"{whose} moves", lambda lines: sum(one.get("moves", 0) for one in _no_swap(lines, peer)), places=0)
+    cpu = Figure(
+        f"{whose} CPU, median", lambda lines: middle(_no_swap(lines, peer), "cpu_seconds"), unit=" s", places=1
+    )
+    return moves, cpu
 
 
 PEERS = (
@@ -284,10 +293,16 @@ TARGETS: Sequence[Target] = (
         "one host emptied, beside proxlb-solver",
         _drain,
         (
-            Figure("moves", lambda lines: sum(line["moves"] for line in lines if line["peer"] == "placer"), places=0),
-            Figure("empty later than the bound, but for the swap", _full_rows_later, 4, unit=" %", places=1),
-            Figure("CPU, median", median("cpu_seconds", peer="placer"), unit=" s", places=1),
-            Figure("proxlb-solver's", median("cpu_seconds", peer="proxlb, balanciness 3"), unit=" s", places=1),
+            Figure(
+                "empty later than the bound, but for the swap",
+                lambda lines: later("empty_after", "bound_empty_after")(_no_swap(lines)),
+                4,
+                unit=" %",
+                places=1,
+            ),
+            *_drained("placer's", "placer"),
+            *_drained("proxlb-solver's", "proxlb, balanciness 3"),
+            *_drained("proxlb-solver's fewest", "proxlb, balanciness 1"),
         ),
     ),
 )

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,6 +31,8 @@ from bench.tables import Line, grouped
 from bench.targets import BY_NAME, TARGETS, Call, Files, Missing, Target
 
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
+MOST_SECONDS = 1800
+"""A call that has not ended by then has failed."""
 RESULTS = ROOT / "bench" / "results"
 
 
@@ -38,7 +44,7 @@ RESULTS = ROOT / "bench" / "results"
 @click.option("--calls", "only_calls", is_flag=True, help="Only say which calls would be made, and how often.")
 def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, folder: Path, only_calls: bool) -> None:
     """Measure row by row what placer is to show, and write lines, table and pictures of each row as it ends."""
-    day = datetime.now(UTC).date().isoformat()
+    day, failed = datetime.now(UTC).date().isoformat(), 0
     with tempfile.TemporaryDirectory() as scratch:
         pictures = str(folder.resolve() / f"{day}-") if find_spec("matplotlib") else None
         files = Files(Path(scratch), openb and openb.resolve(), proxlb and proxlb.resolve(), pictures)
@@ -54,25 +60,32 @@ def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, fo
                 continue
             kept = folder / f"{day}-table.jsonl"
             folder.mkdir(parents=True, exist_ok=True)
-            with kept.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines)
+            with kept.open("ab", buffering=0) as file:  # at once, so that no line is left half written
+                file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
             (folder / f"{day}-table.md").write_text(markdown(read_lines([kept])), encoding="utf-8")
-            click.echo(f"{target.name}: {': '.join(_outcome(target, lines))}", err=True)
+            failed += any(line["work"] == "failed" for line in lines)
+            click.echo(f"{target.name}: {': '.join(_outcome(target, lines))} ({lines[0]['row_seconds']} s)", err=True)
+    if failed:
+        raise click.ClickException(f"{failed} {'row' if failed == 1 else 'rows'} failed")
 
 
 def measured(target: Target, files: Files) -> list[Line]:
-    """The lines of a row's calls; where one fails, a line of `work` failed and no other. Raises Missing."""
+    """The lines of a row's calls, each with the seconds of the whole row; where one fails, a line of `work` failed and
+    no other. Raises Missing.
+    """
     row = {"target": target.name, "taken": datetime.now(UTC).isoformat(timespec="seconds")}
     calls = target.calls(files)
+    began = time.monotonic()
     try:
-        return [
+        lines = [
             {**row, "again": again, **line}
             for again in range(1, target.repeat + 1)
             for call in calls
             for line in _called(call)
         ]
     except click.ClickException as error:
-        return [{**row, "work": "failed", "said": error.message, **about(*PACKAGES)}]
+        lines = [{**row, "work": "failed", "said": error.message, **about(*PACKAGES)}]
+    return [{**line, "row_seconds": round(time.monotonic() - began)} for line in lines]
 
 
 def _outcome(target: Target, lines: Sequence[Line]) -> tuple[str, str]:
@@ -83,29 +96,46 @@ def _outcome(target: Target, lines: Sequence[Line]) -> tuple[str, str]:
 
 def _called(call: Call) -> list[Line]:
     """The JSON lines of a call. placer's 1 says that some of what was asked could not be done."""
-    command = [sys.executable, "-m", *call]
-    done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode > (call[0] == "placer"):
-        said = done.stderr.strip().splitlines()
-        raise click.ClickException(f"{' '.join(call[:2])} ended with {done.returncode}: {said[-1] if said else ''}")
-    return [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]
+    command, called = [sys.executable, "-m", *call], " ".join(call[:2])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            lines, said = process.communicate(timeout=MOST_SECONDS)
+        except BaseException as error:
+            process.send_signal(signal.SIGINT)  # so that it ends what it has started
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=10)
+            process.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise click.ClickException(f"{called} did not end in {MOST_SECONDS // 60} minutes") from error
+            raise
+    if process.returncode > (call[0] == "placer"):
+        last = said.strip().splitlines()[-1:]
+        raise click.ClickException(": ".join([f"{called} ended with {process.returncode}", *last]))
+    return [json.loads(text) for text in lines.splitlines() if text.startswith("{")]
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    return f"{machine['cpus']} CPUs ({machine['model']}, {machine['memory_mib']} MiB, {machine['system']})"
 
 
 def markdown(lines: Sequence[Line]) -> str:
     """What the lines say of each row, as it was measured last: a page."""
     last = {name: max(line["taken"] for line in some) for (name,), some in grouped(lines, "target").items()}
     newest = [line for line in lines if line["taken"] == last[line["target"]]]
-    machine, versions = newest[0]["machine"], newest[0]["versions"]
+    machines = {json.dumps(line["machine"], sort_keys=True): line["machine"] for line in newest}
+    versions = {name: version for line in newest for name, version in line["versions"].items()}
     page = [
         "# What placer is to show, and what was measured",
         "",
-        f"On {machine['cpus']} CPUs ({machine['model']}, {machine['memory_mib']} MiB, {machine['system']}), with "
+        f"On {' and '.join(map(_machine, machines.values()))}, with "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + ". Figures are medians of the runs, each in a process of its own; means where they say so. Every answer was"
-        + " judged. Load is the greatest load average of one minute before a run.",
+        + " judged (FGD's, where pods arrive one by one, by the bench's own world, which refuses what does not fit)."
+        + " Load is the greatest load average of one minute before a run; took says how long the whole row was.",
         "",
-        "| row | what | at least | beyond | measured | verdict | runs | load | commit |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| row | what | at least | beyond | measured | verdict | runs | took | load | commit |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     known = grouped(newest, "target")
     shown = [(target, known[target.name,]) for target in TARGETS if (target.name,) in known]
@@ -116,14 +146,16 @@ def markdown(lines: Sequence[Line]) -> str:
             "; ".join(filter(None, (figure.wish(figure.must) for figure in target.figures))),
             "; ".join(filter(None, (figure.wish(figure.beyond) for figure in target.figures))),
             *_outcome(target, some),
-            str(target.repeat),
+            str(len({(line.get("again"), line.get("run")) for line in some})),
+            f"{some[0].get('row_seconds', '?')} s",
             f"{max(line['load_before'][0] for line in some):.1f}",
             ", ".join(sorted({str(line["commit"]) for line in some})),
         )
         page.append(f"| {' | '.join(cells)} |")
     if grown := [line for line in newest if line["work"] == "growth"]:
         page += ["", sentence(grown)]
-    page += ["", "The calls:", ""]
+    together = sum(some[0].get("row_seconds", 0) for _, some in shown)
+    page += ["", f"All of these rows together took {together / 60:.0f} minutes. The calls:", ""]
     for target, some in shown:
         page += [f"- {target.name}: `{command}`" for command in dict.fromkeys(line["command"] for line in some)]
     return "\n".join(page) + "\n"

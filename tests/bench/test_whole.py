@@ -64,7 +64,8 @@ def test_rows_are_written_as_they_end_and_one_that_fails_does_not_stop_the_other
     monkeypatch.setattr(whole, "TARGETS", (NEEDS, FAILS, TINY))
     monkeypatch.delenv("PLACER_OPENB", raising=False)
     done = CliRunner().invoke(bench, ["all", "-o", str(tmp_path / "out")])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
+    assert "Error: 1 row failed" in done.stderr
     assert "needs: not measured: the folder of the openb trace" in done.stderr
     assert "fails: nothing: failed: bench synthetic ended with 2: " in done.stderr
     assert "tiny: gap 0.00 %, VMs 40: short: VMs" in done.stderr
@@ -79,6 +80,12 @@ def test_rows_are_written_as_they_end_and_one_that_fails_does_not_stop_the_other
     assert "- tiny: `python -m bench synthetic --row loaded-4-40-10`" in page
 
 
+def test_a_call_that_does_not_end_fails_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "MOST_SECONDS", 0)
+    (line,) = whole.measured(TINY, FILES)
+    assert (line["work"], line["said"]) == ("failed", "bench synthetic did not end in 0 minutes")
+
+
 def test_calls_can_be_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "TARGETS", (TINY,))
     done = CliRunner().invoke(bench, ["all", "--calls"])
@@ -91,7 +98,7 @@ def test_what_is_measured_again_replaces_what_the_table_said(monkeypatch: pytest
     known: dict[str, Any] = {"target": "tiny", "machine": machine, "versions": {}, "load_before": [0.5], "commit": "c"}
     known |= {"command": "x", "vms": 60, "work": "synthetic"}
     early, late = ({**known, "taken": taken, "gap_percent": gap} for taken, gap in (("1", 7.0), ("2", 0.0)))
-    assert "gap 0.00 %, VMs 60 | met | 2 |" in whole.markdown([late, early])
+    assert "gap 0.00 %, VMs 60 | met | 1 | ? s | 0.5 | c |" in whole.markdown([late, early])
 
 
 def line(**more: Any) -> dict[str, Any]:
