@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from placer.called import check_call
 from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken
@@ -58,6 +59,7 @@ def consolidate(
     from placer.night.several import plan_nights  # here, because ortools takes most of a second to load
     from placer.solve.budget import Budget
 
+    check_call(snapshot, decision)
     decision = decision or shipped_decision("consolidate")
     jobs = tuple(job.model_copy(update={"running": None}) for job in (snapshot.jobs if jobs is None else jobs))
     begun = time.monotonic() if since is None else since

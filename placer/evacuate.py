@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from placer.called import check_call
 from placer.progress import Progress
 from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
@@ -36,6 +37,7 @@ def evacuate(
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
     """
+    check_call(snapshot, decision)
     from placer.rounds.planned import planned  # here, because ortools takes most of a second to load
     from placer.rounds.rolling import OneByOne, Rolling
 

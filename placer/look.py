@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from placer.called import check_call
 from placer.judge.check import broken
 from placer.judge.spare import Spares
 from placer_models.cluster import Gpu, Host, with_mode
@@ -16,6 +17,7 @@ from placer_models.view import GpuView, Holder, HostView, Total, View
 
 def show(snapshot: Snapshot, decision: Decision | None = None) -> View:
     """Each host's use and GPUs, and what is left of them; the decision says which rules may be broken now."""
+    check_call(snapshot, decision)
     decision = decision or shipped_decision("power_on")
     cluster = snapshot.content
     scene = Scene.now(cluster)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from placer.called import check_call
 from placer.closing import closing
 from placer.disagreement import Disagreement
 from placer.judge.check import broken, scores
@@ -54,6 +55,7 @@ def place(
 
     The answer is judged before it is returned; Disagreement is raised where the judge refuses it (a bug).
     """
+    check_call(snapshot, decision, moves)
     decision = decision or shipped_decision("power_on")
     with Limit(decision.search.time_limit_seconds, since) as limit:
         return _placed(snapshot, decision, moves, progress, limit, spending or Spending())

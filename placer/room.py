@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from placer.called import check_call
 from placer.power_on import place
 from placer.progress import Progress
 from placer_models.cluster import Vm
@@ -49,6 +50,7 @@ def capacity(
     shipped `power_on`) names rules, time limit in seconds (for each search) and seed; its goals are not looked at.
     Rules see the copies by their labels, not by any name. Raises Faults for an ask that no snapshot could hold.
     """
+    check_call(snapshot, decision)
     decision = decision or shipped_decision("power_on")
     counting = decision.model_copy(update={"goals": ("placed",)})
     wanted = [(f"ask {i + 1}", ask) if isinstance(ask, VmAsk) else ask for i, ask in enumerate(asks)]

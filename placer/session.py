@@ -17,9 +17,11 @@ from threading import RLock
 
 from pydantic import RootModel
 
+from placer.called import check_call, check_moves
 from placer.judge.obstacles import Explainer
 from placer.steps import placed_gpus
 from placer.warm.asking import Unsure
+from placer.warm.expected import asks_and_vms
 from placer.warm.field import Pick
 from placer.warm.happened import take
 from placer.warm.hop import Hop, Hops
@@ -33,7 +35,6 @@ from placer_models.cluster import Typical, Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Document, Faults, digest, dump, parse, quote
 from placer_models.events import Event
-from placer_models.goals.stranded import asks_made_by
 from placer_models.plan import Placed, Unplaced
 from placer_models.references import unknown
 from placer_models.scene import Stand
@@ -69,11 +70,11 @@ class Session:
         decision: Decision | None = None,
         expected: Typical | Sequence[Vm] | None = None,
     ) -> None:
+        check_call(snapshot, decision)
         self._decision = decision or shipped_decision("power_on")
-        sample = [vm for vm in expected or () if isinstance(vm, Vm)]
-        asks = [ask for ask in expected or () if not isinstance(ask, Vm)]
-        if expected is not None:
-            snapshot = snapshot.expecting(tuple(asks) if asks else asks_made_by(sample))
+        asks, sample = asks_and_vms(expected) if expected is not None else (None, [])
+        if asks is not None:
+            snapshot = snapshot.expecting(asks)
         self._standing = Standing(snapshot, self._decision, sample or None)
         self._reasons: Reasons | None = None
         self._hops: Hops | None = None
@@ -101,7 +102,7 @@ class Session:
         than placing it. Raises Faults for what cannot be asked for.
         """
         vm, priority = self._wanted(request)
-        _check_moves(moves)
+        check_moves(moves)
         with self._lock:
             version = self._version
             try:
@@ -125,7 +126,9 @@ class Session:
         largest first, and the goals ask for no more, that is the answer; else they are solved together as `place` does,
         until its time limit at most. The cluster may change meanwhile, and then the proposal is stale.
         """
-        _check_moves(moves)
+        check_moves(moves)
+        if not isinstance(requests, Iterable) or isinstance(requests, str):
+            raise Faults("the requests", [f"found {quote(requests)}, expected a list of them"])
         wanted = [self._wanted(request) for request in requests]
         asked = {vm.name: priority for vm, priority in wanted}
         if len(asked) < len(wanted):
@@ -290,8 +293,3 @@ class Session:
         with self._lock:
             take(self._standing, known)
             self._version += 1
-
-
-def _check_moves(moves: int) -> None:
-    if not isinstance(moves, int) or moves < 0:
-        raise Faults("moves", [f"found {quote(moves)}, expected a whole number from 0 on"])

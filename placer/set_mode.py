@@ -4,6 +4,7 @@ Planned round by round, written as one plan, judged.
 
 from __future__ import annotations
 
+from placer.called import check_call
 from placer.progress import Progress
 from placer.spending import Spending
 from placer_models.decision import Decision, shipped_decision
@@ -34,6 +35,7 @@ def set_mode(
     The time of the search counts from `since` (of `time.monotonic`; default: now). Ctrl-C (in the main thread) ends the
     search, and the best plan so far is returned. `spending` is told where the time goes.
     """
+    check_call(snapshot, decision)
     from placer.rounds.planned import planned  # here, because ortools takes most of a second to load
     from placer.rounds.switching import Switching
 

@@ -74,7 +74,7 @@ class Hints:
 
     def __call__(self, found: str, known: Iterable[str]) -> str:
         """``; did you mean 'esx01'?``, or nothing where no name is near."""
-        if self._left == 0:
+        if self._left == 0 or not isinstance(found, str):
             return ""
         self._left -= 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placer.called import check_call
 from placer.judge.check import broken
 from placer.judge.obstacles import Explainer, Look
 from placer.judge.replay import Replay
@@ -22,6 +23,7 @@ def explain(
     The decision (default: the shipped `power_on`) says which rules hold; with `answer` the cluster is looked at as it
     is after those placements. Raises Faults for an unknown VM, and for an answer that the judge refuses.
     """
+    check_call(snapshot, decision)
     decision = decision or shipped_decision("power_on")
     cluster, rules = snapshot.content, decision.rules_of(snapshot.rules)
     if vm not in cluster.vms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from placer.called import check_call
 from placer.judge.check import scores
 from placer.judge.replay import Replay
 from placer_models.decision import Decision, shipped, shipped_decision
@@ -32,6 +33,9 @@ def verify(
     another snapshot by its digest are at fault; a plan is not, because it may still hold (`placer.drift` says what
     changed): then its claims are not looked at.
     """
+    check_call(snapshot, decision)
+    if not isinstance(answer, Placements | Plan):
+        raise Faults("the answer", [f"found {quote(answer)}, expected Placements or a Plan"])
     if isinstance(answer, Plan):
         return _verify_plan(snapshot, answer, decision, asked)
     decision = decision_of(answer, decision)

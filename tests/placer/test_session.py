@@ -168,6 +168,12 @@ def test_moves_are_counted(moves: Any) -> None:
             ask("desk", moves=moves)
 
 
+@pytest.mark.parametrize("requests", ["desk", None, 7])
+def test_several_requests_are_a_list(requests: Any) -> None:
+    with pytest.raises(Faults, match="expected a list of them"):
+        Session(desks()).propose_many(requests)
+
+
 def test_what_is_no_proposal_is_not_carried_out() -> None:
     session: Any = Session(desks())
     with pytest.raises(Faults, match="expected what this session proposed"):
