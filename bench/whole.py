@@ -28,7 +28,8 @@ from bench.options import FOLDER, THERE
 from bench.process import ROOT, environment
 from bench.report import read_lines
 from bench.tables import Line, grouped
-from bench.targets import BY_NAME, TARGETS, Call, Files, Missing, Target
+from bench.target import Call, Files, Missing, Target
+from bench.targets import BY_NAME, TARGETS
 
 PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 MOST_SECONDS = 1800

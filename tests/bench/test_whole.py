@@ -14,7 +14,8 @@ from bench import whole
 from bench.__main__ import bench
 from bench.figures import Figure, later, median, of_best_other, open_points, short_of, worst
 from bench.tables import tables
-from bench.targets import TARGETS, Files, Missing, Target
+from bench.target import Files, Missing, Target
+from bench.targets import TARGETS
 from placer.cli import main as placer
 
 FILES = Files(Path("scratch"), Path("openb"), Path("proxlb"), "pictures/")
