@@ -55,7 +55,9 @@ def misfit(cluster: Cluster, vm: Vm) -> str | None:
         return None
     if len(vgpus) > cluster.platform.vgpus_per_vm:
         most = cluster.platform.vgpus_per_vm
-        return f"{len(vgpus)} vGPUs are more than the {most} that one VM can have on {cluster.platform}"
+        said = f"{len(vgpus)} vGPUs are more than the {most} that one VM can have on {cluster.platform}"
+        known = cluster.platform.most_vgpus_per_vm is not None
+        return said if known else f"{said}, unless 'most_vgpus_per_vm' says otherwise"
     return next((why for one in vgpus if (why := _unlike(cluster.platform, vgpus[0], one)) is not None), None)
 
 

@@ -77,7 +77,9 @@ class Switching(Rounds):
         if self._flashes(gpu) and request.mode not in model.modes:
             return f"a {gpu.model} has no mode {request.mode}"
         if request.sharing is not None and request.sharing not in gpu.sharings:
-            return f"may not be put in sharing {request.sharing}"
+            if not model.row_units(request.sharing):
+                return f"no {gpu.model} can stand in sharing {request.sharing}"
+            return f"may not be put in sharing {request.sharing}: its 'may_share' does not say so"
         return None
 
     @property

@@ -155,7 +155,12 @@ def test_gpus_that_are_so_already_are_said_and_left_alone() -> None:
     ("one", "asked", "why"),
     [
         (gpu("T4"), {"mode": "compute"}, "GPU g0: a T4 has no mode compute"),
-        (gpu("T4"), {"sharing": "same-size"}, "GPU g0: may not be put in sharing same-size"),
+        (
+            gpu("T4"),
+            {"sharing": "same-size"},
+            "GPU g0: may not be put in sharing same-size: its 'may_share' does not say so",
+        ),
+        (gpu("T4"), {"sharing": "mig"}, "GPU g0: no T4 can stand in sharing mig"),
     ],
 )
 def test_a_gpu_that_cannot_be_so_is_left_out_with_the_reason(one: Values, asked: Values, why: str) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from placer_models.cluster import Ask, Gpu, Host, Needs, Vm, with_mode
+from placer_models.cluster import Ask, Cluster, Gpu, Host, Needs, Vm, with_mode
 from placer_models.gpus import SHARINGS
 from placer_models.gpus_together import misfit
 from placer_models.gpus_use import accepts, use_for
@@ -77,8 +77,10 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
         empty = sum(not scene.holders(host.name, gpu.id) for gpu in other)
         numbers = {"total": len(other), "free": min(empty, ask.count), "asked": ask.count}
         if other and ask.profile is None:
-            said = f"its {what} may not be put in {'pass-through' if ask.whole else 'fraction'}"
-            return Reason("gpu", host.name, ("sharing", what), said, numbers)
+            made = sorted({with_mode(gpu.model, gpu.mode) for gpu in other})
+            said = f"its {' or '.join(made)} may not be put in {'pass-through' if ask.whole else 'fraction'}"
+            said += "" if ask.whole else f", where {what} can be had"
+            return Reason("gpu", host.name, ("sharing", what, *made), said, numbers)
         for gpu in other:
             ways = [how for how in SHARINGS if use_for(cluster, ask, vm.needs, gpu, how)]
             if cluster.platform.why_one_size(host.vgpu_manager) is not None:
@@ -90,7 +92,7 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
             said = f"no instance for {what} in the MIG layouts that its GPUs keep"
             return Reason("gpu", host.name, ("layout", what), said, numbers)
         have = sorted({with_mode(gpu.model, gpu.mode) for gpu in host.gpus})
-        said = f"no GPU for {what}" + (f" (it has {', '.join(have)})" if have else " (it has none)")
+        said = f"no GPU for {what}{_taken_for(cluster, ask, host)} (it has {', '.join(have) or 'none'})"
         return Reason("gpu", host.name, ("model", what, *have), said)
     in_use = [gpu for gpu in able if scene.holders(host.name, gpu.id)]
     single = ask.count == 1 and len(vm.wants) == 1 and vm.needs in (Needs(), Needs(cuda=True))
@@ -103,6 +105,19 @@ def _lacking_one(scene: Scene, vm: Vm, ask: Ask, host: Host) -> Reason:
         code = "held" if ask.whole else "full"
         return Reason("gpu", host.name, (code, what), _held_by(scene, host, in_use), numbers)
     return Reason("gpu", host.name, ("few", what), "", numbers)
+
+
+def _taken_for(cluster: Cluster, ask: Ask, host: Host) -> str:
+    """Which model an asked name is taken for, where the host has another that it could mean (`H100` is one board of
+    several).
+    """
+    find = cluster.catalogue.find
+    there = {find(gpu.model).name for gpu in host.gpus}
+    for name in ask.models or ():
+        taken = find(name)
+        if taken.known and there.intersection(cluster.catalogue.meant(name)) - {taken.name}:
+            return f", which is {taken.name}"
+    return ""
 
 
 def _bare(gpu: Gpu) -> Gpu:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from placer_models.scene import Hold, Stand
@@ -11,8 +13,8 @@ from tests.build import Json, gpu, host, off, on, profile, values, whole
 M60 = gpu("Tesla M60", "same-size")
 
 
-def asked(hosts: list[Json], *vms: Json) -> Asked:
-    return Asked(values(hosts, list(vms)), "gpu")
+def asked(hosts: list[Json], *vms: Json, **more: Any) -> Asked:
+    return Asked(values(hosts, list(vms), **more), "gpu")
 
 
 def test_m60_1q_joins_m60_1q_and_not_m60_2q() -> None:
@@ -107,3 +109,30 @@ def test_a_mig_layout_that_is_kept_gives_its_own_instances_only() -> None:
     assert one.why_not("b", "h1") is None
     one.scene.put(Stand("b", "h1", (Hold("g0", "mig", "1g.6gb", 1),)))
     assert list(one.breaches) == ["h1: GPU g0: slot 1 is no legal start; legal: 0"]
+
+
+def test_a_name_that_means_another_board_than_the_hosts_is_said() -> None:
+    hosts = [host("h1", gpu("NVIDIA H100 80GB HBM3")), host("h2", gpu("Tesla T4"))]
+    one = asked(hosts, off("a", whole("H100")), off("b", whole("Tesla M60")))
+    said = "no GPU for H100, which is H100 PCIe 80GB (it has NVIDIA H100 80GB HBM3)"
+    assert one.why_not("a", "h1") == said
+    assert one.why_not("a", "h2") == "no GPU for H100 (it has Tesla T4)"
+    assert one.why_not("b", "h1") == "no GPU for Tesla M60 (it has NVIDIA H100 80GB HBM3)"
+
+
+def test_gpus_in_the_wrong_sharing_are_called_as_they_are() -> None:
+    hosts = [host("h1", gpu("Tesla M60", "same-size"), gpu("Tesla T4", "same-size"))]
+    part = {"models": ["Tesla T4", "L40S"], "milli": 500}
+    several = {"models": ["Tesla M60", "L40S"]}
+    one = asked(hosts, off("part", part), off("several", several))
+    said = "its Tesla T4 may not be put in fraction, where 500/1000 of a Tesla T4 or L40S can be had"
+    assert one.why_not("part", "h1") == said
+    assert one.why_not("several", "h1") == "its Tesla M60 may not be put in pass-through"
+
+
+def test_more_vgpus_than_are_confirmed_of_a_platform_are_said_with_the_key_that_allows_them() -> None:
+    hosts, vm = [host("h1", gpu("A16", "same-size"))], off("a", profile("A16-16Q", count=2))
+    said = "2 vGPUs are more than the 1 that one VM can have on AHV"
+    assert asked(hosts, vm, kind="ahv").why_not("a", "h1") == f"{said}, unless 'most_vgpus_per_vm' says otherwise"
+    told = asked(hosts, vm, platform={"kind": "ahv", "most_vgpus_per_vm": 1})
+    assert told.why_not("a", "h1") == said
