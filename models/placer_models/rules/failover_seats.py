@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Vm
@@ -51,6 +52,12 @@ class Row:
 
     gpus: tuple[State, ...]
     where: tuple[int, ...]
+
+    @cached_property
+    def fullest_first(self) -> tuple[int, ...]:
+        """The order in which GPUs are tried."""
+        used = [state.used_milli for state in self.gpus]
+        return tuple(sorted(range(len(used)), key=used.__getitem__, reverse=True))  # of equals the first comes first
 
     def turned(self, at: int, state: State) -> Row:
         """The same with one GPU in another state."""
@@ -134,7 +141,7 @@ class SeatFinder:
             yield None, row
             return
         seen = set()
-        for at in sorted(range(len(row.gpus)), key=lambda at: -row.gpus[at].used_milli):
+        for at in row.fullest_first:
             state = row.gpus[at]
             for sharing, turns in self._turns(cluster, state, item):
                 one = state, row.where[at], sharing

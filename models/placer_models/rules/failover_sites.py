@@ -8,6 +8,7 @@ about what passes all that.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -70,7 +71,7 @@ class Sites:
         self._seated: dict[Hashable, _Seated] = {}
         self._makes: dict[Hashable, int] = {}
         self._made: dict[str, tuple[Host, int]] = {}
-        self._admits: dict[tuple[int, int], bool] = {}
+        self._admits: defaultdict[int, dict[int, bool]] = defaultdict(dict)
         self._takes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._items: dict[int, int] = {}
 
@@ -122,11 +123,11 @@ class Sites:
 
     def admits(self, scene: Scene, host: Host, kind: int) -> bool:
         """Whether a host admits VMs of a kind, whoever stands there."""
-        key = self._make(host), kind
-        found = self._admits.get(key)
+        known = self._admits[self._make(host)]
+        found = known.get(kind)
         if found is None:
             vm = self._any(kind)
-            found = self._admits[key] = all(rule.admits(scene.cluster, vm, host) for rule in self._rules)
+            found = known[kind] = all(rule.admits(scene.cluster, vm, host) for rule in self._rules)
         return found
 
     def takes(self, scene: Scene, site: Site, some: Some) -> tuple[Holds, ...] | None:
