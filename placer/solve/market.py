@@ -8,12 +8,19 @@ the least room first, as they have the least choice.
 The prices are the relaxation's duals, as in Dantzig & Wolfe, "Decomposition principle for linear programs", 1960; that
 nothing is chosen twice makes it a heuristic, as bid prices are (Talluri & van Ryzin, "An analysis of bid-price controls
 for network revenue management", 1998).
+
+For the first goal, hosts choose first as though nobody had chosen before them: what all of them gain so, and the prices
+of all VMs, nobody beats (Geoffrion, "Lagrangean relaxation for integer programming", 1974). Those who took what is gone
+choose again, among those who are left.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -26,7 +33,7 @@ from placer.solve.figures import free
 from placer.solve.merged import Merged, MergedBoard
 from placer.solve.patch import sort_of
 from placer.solve.question import Question
-from placer.solve.survey import Survey
+from placer.solve.survey import Survey, tying
 from placer_models.cluster import Vm
 from placer_models.rules.gpu import GpuRule
 from placer_models.scene import Stand
@@ -37,7 +44,7 @@ TOGETHER = 4
 SCALE = 1000
 """Prices are whole numbers of this part of what a goal counts."""
 
-REBATE = 0.02
+REBATE = 0.001
 """The part of its price by which a VM is cheaper: so that who brings just its price is taken rather than nobody."""
 
 HELD = 1.1
@@ -47,14 +54,37 @@ MOST_UNKNOWNS, WORK = 5_000, 0.1
 """Unknowns of one choice at most, and its deterministic seconds."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A board over some hosts, the unknowns that count VMs of each class there, and how many are left of them."""
+
+    board: CountBoard
+    spots: Mapping[int, Sequence[cp_model.IntVar]]
+    left: Mapping[int, int]
+
+    def possible(self, values: Sequence[int]) -> bool:
+        """Whether no more are taken than are left, where the unknowns have these values."""
+        return all(sum(values[one.index] for one in counts) <= self.left[n] for n, counts in self.spots.items())
+
+    def limit(self) -> None:
+        """Let no more be taken than are left."""
+        for number, counts in self.spots.items():
+            self.board.at_most([(1, count) for count in counts], self.left[number], eased=False)
+
+
 class Market:
     """Hosts and VMs, for the last of a question's goals, of which more is better; `merged` is its relaxation."""
 
     def __init__(self, question: Question, survey: Survey, budget: Budget, merged: Merged) -> None:
         self._scene, self._survey, self._rules = question.scene.copy(), survey, question.rules
         self._goals, self._search = question.goals, question.search
-        self._budget, self._merged, self._alone = budget, merged, merged.alone
+        self._budget, self.merged, self._alone = budget, merged, merged.alone
         self._stands: list[Stand] = []
+        vms = self._survey.cluster.vms
+        self._tied = bool(tying(self._rules, [vms[name] for name in self._survey.cluster.asked]))
+        first = len(self._goals) == 1 and self._goals[0].sense == "most"
+        self._gain: int | None = 0 if first and merged.removable and not self._tied else None
+        """What all who have chosen gain at most beyond the prices, in parts of `SCALE`; None: it is not known."""
         self.left: set[str] = set()
         """The hosts that had no turn."""
 
@@ -63,18 +93,20 @@ class Market:
         before the last.
         """
         end = max(0.0, self._budget.left - seconds)
-        weights = self._merged.weights(len(self._goals) - 1, scores)
+        weights = self.merged.weights(len(self._goals) - 1, scores)
         if weights is None:
             return []
         weights = [*(HELD * weight for weight in weights[:-1]), weights[-1]]
-        prices = self._merged.prices(weights)
+        prices = self.merged.prices(weights)
         if not prices:
             return []
-        asked = self._survey.cluster.asked
-        kinds = [list(names) for names in self._survey.waiting(asked, list(asked)) if names[0] in prices]
-        self._waiting = sorted(kinds, key=lambda names: -asked[names[0]])
+        self._waiting = self._kinds(prices)
         self._class = {name: number for number, names in enumerate(self._waiting) for name in names}
-        self._prices = [(1 - REBATE) * prices[names[0]][1] for names in self._waiting]
+        least = (min(prices[name][1] for name in names) for names in self._waiting)
+        self._prices = [math.floor(SCALE * (1 - REBATE) * price) / SCALE for price in least]
+        self._first = [names[0] for names in self._waiting]
+        self._taken: list[list[str]] = [[] for _ in self._waiting]
+        many = [len(names) for names in self._waiting]
         vms = [self._survey.cluster.vms[names[0]] for names in self._waiting]
         self._most = np.array([self._alone.of(vm) for vm in vms], dtype=np.int64)  # on each host, were there no others
         brings = [prices[names[0]][0] - price for names, price in zip(self._waiting, self._prices, strict=True)]
@@ -86,7 +118,21 @@ class Market:
                 break
             self._choose(turns, weights)
             self.left.difference_update(host for hosts in turns for host in hosts)
+        if self._gain is not None and not self.left:
+            sold = sum(round(SCALE * price) * number for price, number in zip(self._prices, many, strict=True))
+            self.merged.keep_first((self._gain + sold) // SCALE)
         return self._stands
+
+    def _kinds(self, prices: Mapping[str, tuple[float, float]]) -> list[list[str]]:
+        """The VMs that count for anything: those alike that bring as much, whatever their priority, together; the more
+        urgent ones first.
+        """
+        asked = self._survey.cluster.asked
+        kinds: dict[Hashable, list[str]] = defaultdict(list)
+        for name in sorted(asked, key=lambda name: -asked[name]):
+            if name in prices:
+                kinds[self._survey.vm(name), round(prices[name][0], 9)].append(name)
+        return list(kinds.values())
 
     def _turns(self) -> list[list[list[str]]]:
         """The hosts that choose together, of each sort those with the least room first; beside them some of another
@@ -138,22 +184,47 @@ class Market:
         return better
 
     def _choose(self, turns: Sequence[Sequence[str]], weights: Sequence[float]) -> None:
-        """Let some hosts choose, each few of them by themselves, at the same time."""
-        boards = self._boards(turns)
-        jobs = [(self._solver(board, weights), board.model) for board in boards if board is not None]
-        found = self._budget.solve_all(jobs)
-        for board, (solver, _), status in zip(filter(None, boards), jobs, found, strict=True):
-            if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-                for stand in board.read(reading(list(solver.response_proto.solution))):
-                    self._waiting[self._class[stand.vm]].remove(stand.vm)
-                    self._scene.put(stand)
-                    self._stands.append(stand)
+        """Let some hosts choose, each few by themselves, at the same time; again where what they took is gone."""
+        choices = self._choices(turns)
+        again = []
+        for choice, values in self._solved(choices, weights):
+            if choice.possible(values):
+                self._take(choice.board, values)
+            else:
+                choice.limit()
+                again.append(choice)
+        for choice, values in self._solved(again, weights, bounding=False):
+            self._take(choice.board, values)
 
-    def _boards(self, turns: Sequence[Sequence[str]]) -> list[CountBoard | None]:
-        """The boards over some hosts each; who could come to more than one of them is dealt out. Classes are left out
+    def _solved(
+        self, choices: Sequence[Choice], weights: Sequence[float], *, bounding: bool = True
+    ) -> list[tuple[Choice, Sequence[int]]]:
+        """The choices that were made, and the values of their unknowns."""
+        jobs = [(self._solver(choice.board, weights), choice.board.model) for choice in choices]
+        made: list[tuple[Choice, Sequence[int]]] = []
+        for choice, (solver, _), status in zip(choices, jobs, self._budget.solve_all(jobs), strict=True):
+            known = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+            if known:
+                made.append((choice, list(solver.response_proto.solution)))
+            if bounding and self._gain is not None:
+                sure = known and not choice.board.narrow
+                self._gain = self._gain + math.floor(solver.best_objective_bound + 1e-6) if sure else None
+        return made
+
+    def _take(self, board: CountBoard, values: Sequence[int]) -> None:
+        """Let VMs come where they were chosen."""
+        for stand in board.read(reading(values)):
+            number = self._class[stand.vm]
+            self._waiting[number].remove(stand.vm)
+            self._taken[number].append(stand.vm)
+            self._stands.append(stand)
+            if self._tied:  # else what others hold is nobody's concern
+                self._scene.put(stand)
+
+    def _choices(self, turns: Sequence[Sequence[str]]) -> list[Choice]:
+        """The choices of some hosts each; who could come to more than one of them is dealt out. Classes are left out
         of which others are as good, and more than enough.
         """
-        asked = self._survey.cluster.asked
         at = [[self._alone.index[host] for host in hosts] for hosts in turns]
         most = np.column_stack([self._most[:, numbers].sum(axis=1) for numbers in at])
         some: list[dict[int, list[str]]] = [{} for _ in turns]
@@ -161,21 +232,39 @@ class Market:
             names, takers = self._waiting[number], np.flatnonzero(most[number]).tolist()
             for turn, taker in enumerate(takers):
                 some[taker][number] = names[turn :: len(takers)][: most[number, taker]]
-        boards = []
+        choices = []
         for turn, (hosts, classes) in enumerate(zip(turns, some, strict=True)):
             plenty = {number for number, names in classes.items() if len(names) == most[number, turn]}
-            kept = [names for number, names in classes.items() if plenty.isdisjoint(self._better[number])]
-            boards.append(self._board(hosts, {name: asked[name] for names in kept for name in names}))
-        return boards
+            kept = {number: names for number, names in classes.items() if plenty.isdisjoint(self._better[number])}
+            wanted = {number: self._with_others(number, names, most[number, turn]) for number, names in kept.items()}
+            board = self._board(hosts, wanted)
+            if board is not None:
+                spots: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+                for vms, _, count in board.where():
+                    if not isinstance(count, int):
+                        spots[self._class[vms.names[0]]].append(count)
+                choices.append(Choice(board, spots, {number: len(names) for number, names in kept.items()}))
+        return choices
 
-    def _board(self, hosts: Sequence[str], asked: Mapping[str, int]) -> CountBoard | None:
-        """The board over some hosts and VMs; None where there are none, or too many."""
+    def _with_others(self, number: int, names: list[str], most: int) -> list[str]:
+        """These VMs of a class, and others of it that hosts might have had."""
+        if self._gain is None:
+            return names
+        taken = set(names)
+        others = (name for name in (*self._waiting[number], *self._taken[number]) if name not in taken)
+        return [*names, *islice(others, max(0, most - len(names)))]
+
+    def _board(self, hosts: Sequence[str], classes: Mapping[int, Sequence[str]]) -> CountBoard | None:
+        """The board over some hosts and VMs, those of a class equally urgent; None where there would be too many."""
         most = affordable(self._search.memory_limit_mib, MOST_UNKNOWNS)
+        priorities = self._survey.cluster.asked
+        asked = {name: priorities[self._first[number]] for number, names in classes.items() for name in names}
         loose = any(rule.exact for rule in self._rules)
         made = self._scene, self._rules, self._goals, asked
         try:
             return MergedBoard(self._alone, *made, hosts=hosts, survey=self._survey, most=most, loose=loose)
         except TooLarge:
+            self._gain = None
             return None
 
     def _solver(self, board: CountBoard, weights: Sequence[float]) -> cp_model.CpSolver:

@@ -60,11 +60,11 @@ class MergedBoard(CountBoard):
         super()._make_places(groups)
         index = self._alone.index
         self._order = np.array([index[name] for place in self._places for name in place.names], dtype=np.int64)
-        self._firsts = np.cumsum([0, *(place.m for place in self._places)])[:-1]
+        self.firsts = np.cumsum([0, *(place.m for place in self._places)])[:-1]
 
     def _roomy(self, vm: Vm, size: int) -> Iterable[tuple[Place, int]]:
         each = np.minimum(size, self._alone.of(vm)[self._order])
-        most = np.add.reduceat(each, self._firsts) if len(each) else each
+        most = np.add.reduceat(each, self.firsts) if len(each) else each
         return [(place, min(size, count)) for place, count in zip(self._places, most.tolist(), strict=True) if count]
 
     def rows(self, place: Place) -> Any:
@@ -103,7 +103,7 @@ class Alone:
         self._all = np.arange(len(figures.hosts))
         self._kinds = np.array([survey.host(host.name) for host in figures.hosts], dtype=np.int64)
         self._up = np.array([host.state == "up" for host in figures.hosts], dtype=np.bool_)
-        self._firsts = dict(zip(self._kinds[::-1].tolist(), figures.hosts[::-1], strict=True))
+        self.firsts = dict(zip(self._kinds[::-1].tolist(), figures.hosts[::-1], strict=True))
         self._found: dict[int, Ints] = {}
         for name in scene.cluster.asked:
             if not scene.of(name):
@@ -113,8 +113,8 @@ class Alone:
         """How many VMs of its kind each host takes."""
         kind = self._survey.vm(vm.name)
         if kind not in self._found:
-            admitted = [self._survey.admits(vm.name, host.name) for host in self._firsts.values()]
-            may = np.isin(self._kinds, [kind for kind, yes in zip(self._firsts, admitted, strict=True) if yes])
+            admitted = [self._survey.admits(vm.name, host.name) for host in self.firsts.values()]
+            may = np.isin(self._kinds, [kind for kind, yes in zip(self.firsts, admitted, strict=True) if yes])
             self._found[kind] = np.where(may & self._up, most_alone(self.figures, vm, self._all), 0)
         return self._found[kind]
 
@@ -142,7 +142,7 @@ class Merged:
             if not self._board.narrow:
                 break
         self._linear = Linear(self._board, goals, budget)
-        self._first: int | None = None
+        self.first: int | None = None
         """The sharper bound of the first goal, which asks for no scores."""
 
     def weights(self, number: int, scores: Sequence[int]) -> list[float] | None:
@@ -179,12 +179,23 @@ class Merged:
         """How many unknowns it has."""
         return len(self._board.model.proto.variables)
 
+    @property
+    def removable(self) -> bool:
+        """Whether what stands stays legal when a VM is taken away: where the manager picks slots, others may then be
+        without a seat.
+        """
+        return self._board.slot_choice == "chosen"
+
+    def keep_first(self, bound: int) -> None:
+        """Keep a bound of what is chosen for the first goal: sharper than what whole numbers of merged hosts say."""
+        self.first = bound + self._expression(self._board, self._board.aims[0])[1]
+
     def sharper(self, number: int, scores: Sequence[int]) -> int | None:
         """The same in whole numbers, which takes longer. None where it is too large for that."""
-        if not number and self._goals[0].sense == "most" and self._board.slot_choice == "chosen":
-            self._first = self._first or self._in_pieces()
-            if self._first is not None:
-                return self._first
+        if not number and self._goals[0].sense == "most" and self.removable:
+            self.first = self.first or self._in_pieces()
+            if self.first is not None:
+                return self.first
         if self._board.narrow or self.size > MOST_WHOLE:
             return None
         found = self._solved(number, scores[:number])

@@ -60,7 +60,8 @@ class Relaxed:
         """
         relaxation = self.merged or self._linear
         for number in range(self._plain):
-            if relaxation is not None and self._known.open(number) and not self._budget.over():
+            known = not number and self._known.bounds[0] is not None  # it asks for no scores
+            if relaxation is not None and self._known.open(number) and not known and not self._budget.over():
                 begun = time.monotonic()
                 self._known.keep(number, relaxation.bound(number, self._known.answer.counted()))
                 self._seconds = max(self._seconds, time.monotonic() - begun)

@@ -96,6 +96,33 @@ def test_a_large_search_takes_what_is_chosen_where_it_is_better(monkeypatch: pyt
     assert without.score["gpu-milli"] < found.score["gpu-milli"] <= bound
 
 
+@pytest.mark.parametrize("kind", ["over-subscribed", "diverse", "shared"])
+def test_what_hosts_gain_and_the_prices_bound_what_can_be_had(kind: str) -> None:
+    for seed in (1, 2):
+        made = Snapshot.of(synthetic(5, 60, seed, kind))
+        one = market_of(made)
+        assert one.deal((), 60)
+        best = place(made, shipped_decision("gpu_allocation")).score["gpu-milli"]
+        bound = one.merged.sharper(0, ())
+        assert bound is not None
+        assert best <= bound <= 1.02 * best
+
+
+def test_vms_of_a_kind_are_chosen_by_priority() -> None:
+    asked = [{"name": f"share{number}", "gpus": [{"milli": 500}]} for number in range(4)]
+    requests = [{"kind": "power-on", "vm": vm["name"], "priority": number % 2 * 10} for number, vm in enumerate(asked)]
+    assert {stand.vm for stand in dealt(snapshot(gpu_hosts(1, 1), asked, requests=requests))} == {"share1", "share3"}
+
+
+def test_vms_that_are_tied_are_chosen_with_an_eye_to_the_others_and_bound_nothing() -> None:
+    asked = [{"name": f"share{number}", "gpus": [{"milli": 500}]} for number in range(4)]
+    apart = {"kind": "apart", "vms": [vm["name"] for vm in asked], "by": "rack", "strength": "must"}
+    hosts = [{**host, "labels": {"rack": f"r{number // 5}"}} for number, host in enumerate(gpu_hosts(10, 1))]
+    one = market_of(snapshot(hosts, asked, rules=[apart]))
+    assert len(one.deal((), 60)) == 2
+    assert one.merged.first is None
+
+
 def test_hosts_are_told_that_had_no_turn_in_time() -> None:
     one = market_of(snapshot(gpu_hosts(2, 1), [{"name": "share", "gpus": [{"milli": 500}]}]))
     assert one.deal((), 0.0) == []
