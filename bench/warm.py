@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.session import faults
 from bench.world import WHOLE, Choice, Pod, World
@@ -111,9 +111,10 @@ class Warm:
         return faults(self._first, self.session.snapshot())
 
     def _vm(self, pod: Pod, name: str) -> Vm:
-        if pod not in self._known:
-            self._known[pod] = Vm.model_validate(_document(pod))
-        return self._known[pod].model_copy(update={"name": name})
+        alike = replace(pod, name="")
+        if alike not in self._known:
+            self._known[alike] = Vm.model_validate(_document(pod))
+        return self._known[alike].model_copy(update={"name": name})
 
 
 _FRAME = {

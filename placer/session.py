@@ -31,7 +31,7 @@ from placer.warm.searched import searched
 from placer.warm.several import COUNTED, InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
 from placer.warm.words import why
-from placer_models.cluster import Typical, Vm
+from placer_models.cluster import Ask, Typical, Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Document, Faults, digest, dump, parse, quote
 from placer_models.events import Event
@@ -48,6 +48,10 @@ Request = PowerOn | Vm | str
 
 MOST = frozenset({"placed", "gpu-milli", "should"})
 """Goals by which nothing is better than a VM that is placed with no wish broken."""
+
+
+MOST_RIGHT = 4096
+"""Asks of which it is remembered that nothing is wrong with them."""
 
 
 class _AnyEvent(RootModel[Event]):
@@ -80,6 +84,8 @@ class Session:
         self._hops: Hops | None = None
         self._version = 0
         self._lock = RLock()
+        self._right: set[tuple[Ask, ...]] = set()
+        """Asks of VMs that are off with which nothing is wrong."""
 
     @property
     def version(self) -> int:
@@ -170,7 +176,7 @@ class Session:
                 wrong = vm.power == "on" or any(ask.at for ask in vm.gpus)
                 if wrong or self._standing.stand(vm.name) is not None:
                     raise Faults("the request", [f"found {quote(vm.name)}, which is on; expected a VM that is off"])
-                self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
+                self._refuse_asks(vm)
                 return vm, priority
             name = request.vm if isinstance(request, PowerOn) else request
             if not isinstance(name, str):
@@ -181,6 +187,14 @@ class Session:
             if self._standing.stand(name) is not None:
                 raise Faults("the request", [f"found {quote(name)}, which is on; expected a VM that is off"])
             return known, priority
+
+    def _refuse_asks(self, vm: Vm) -> None:
+        """Raise Faults where a VM that is off asks for what cannot be had. The same asks are looked at once."""
+        if vm.gpus not in self._right:
+            self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
+            if len(self._right) >= MOST_RIGHT:
+                self._right.clear()
+            self._right.add(vm.gpus)
 
     def _stands_best(self, pick: Pick) -> bool:
         """Whether no move could make a place better by the goals that come before the fewest moves."""

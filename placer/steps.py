@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from placer_models.clock import Clock
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 def placed_gpus(cluster: Cluster, host: str, holds: Sequence[Hold]) -> tuple[PlacedGpu, ...]:
     """Holds as answers say them: the sharing only where the GPU must first be put in it."""
     gpus = cluster.hosts[host].gpu
+    return tuple(_placed_gpu(hold, hold.sharing != gpus[hold.gpu].sharing) for hold in holds)
 
-    def placed(hold: Hold) -> PlacedGpu:
-        other = None if hold.sharing == gpus[hold.gpu].sharing else hold.sharing
-        return PlacedGpu(gpu=hold.gpu, profile=hold.profile, slot=hold.slot, milli=hold.milli, sharing=other)
 
-    return tuple(placed(hold) for hold in holds)
+@lru_cache(maxsize=4096)
+def _placed_gpu(hold: Hold, says_sharing: bool) -> PlacedGpu:
+    sharing = hold.sharing if says_sharing else None
+    return PlacedGpu(gpu=hold.gpu, profile=hold.profile, slot=hold.slot, milli=hold.milli, sharing=sharing)
 
 
 def _host(stand: Stand | None) -> str:

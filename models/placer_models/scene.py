@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from placer_models.cluster import Ask, Cluster, Gpu, Vm
@@ -92,16 +92,9 @@ class Scene:
         for hold in stand.holds:
             self._gpus[stand.host][hold.gpu].remove((stand, hold))
 
-    @contextmanager
-    def trial(self, *stands: Stand) -> Iterator[None]:
+    def trial(self, *stands: Stand) -> AbstractContextManager[None]:
         """These stands added for the length of a `with` block."""
-        for stand in stands:
-            self.put(stand)
-        try:
-            yield
-        finally:
-            for stand in stands:
-                self.remove(stand)
+        return _Trial(self, stands)
 
     @contextmanager
     def lifted(self, *stands: Stand) -> Iterator[None]:
@@ -147,6 +140,23 @@ class Scene:
         """What a GPU stands in: what its holders made of it, or what the snapshot says while it is empty."""
         holders = self.holders(host, gpu.id)
         return holders[0][1].sharing if holders else gpu.sharing
+
+
+class _Trial:
+    """Stands added to a scene for the length of a `with` block (a class, because rules ask this thousands of times)."""
+
+    __slots__ = ("scene", "stands")
+
+    def __init__(self, scene: Scene, stands: tuple[Stand, ...]) -> None:
+        self.scene, self.stands = scene, stands
+
+    def __enter__(self) -> None:
+        for stand in self.stands:
+            self.scene.put(stand)
+
+    def __exit__(self, *_: object) -> None:
+        for stand in self.stands:
+            self.scene.remove(stand)
 
 
 def stand_of(cluster: Cluster, vm: Vm) -> Stand:

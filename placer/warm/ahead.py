@@ -17,7 +17,7 @@ Bid-Price Controls for Network Revenue Management", 1998 (prices from a linear p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from placer.warm.rows import Rows
 from placer.warm.serving import Serving, Shape, Size
 from placer.warm.states import Ints, Item
 from placer.warm.worth import Expected, Worth
-from placer_models.cluster import Vm
+from placer_models.cluster import Ask, Vm
 from placer_models.goals.stranded import item_of
 
 COVER = 0.95
@@ -46,6 +46,7 @@ class Ahead:
 
     def __init__(self, rows: Rows, columns: Columns, *, chooses_seats: bool) -> None:
         self._rows, self._columns, self._chooses_seats = rows, columns, chooses_seats
+        self._asked: dict[tuple[tuple[Ask, ...], bool], tuple[tuple[int, int], ...]] = {}
         self._counts: Counter[Shape] = Counter()
         self._changed: Counter[Shape] = Counter()
         """By how much the counts differ from those by which the prices were found."""
@@ -60,12 +61,18 @@ class Ahead:
 
     def learn(self, vm: Vm, times: int) -> None:
         """Reckon with VMs like this so many times more."""
-        amounts: dict[int, int] = {}
-        for ask in vm.wants:
-            item = self._rows.item(item_of(ask, vm))
-            amounts[item] = amounts.get(item, 0) + ask.count
-        for item, amount in amounts.items():
+        for item, amount in self._amounts(vm):
             self._count(Shape(item, amount, vm.cpu_milli, vm.memory_mib), times)
+
+    def _amounts(self, vm: Vm) -> Iterable[tuple[int, int]]:
+        """Each item that a VM asks for, and how many of it; the same asks are looked at once."""
+        asks = vm.wants, vm.needs.cuda
+        if asks not in self._asked:
+            amounts: Counter[int] = Counter()
+            for ask in vm.wants:
+                amounts[self._rows.item(item_of(ask, vm))] += ask.count
+            self._asked[asks] = tuple(amounts.items())
+        return self._asked[asks]
 
     def _count(self, shape: Shape, times: int) -> None:
         self._counts[shape] += times
@@ -91,7 +98,7 @@ class Ahead:
 
     def look(self, vm: Vm, one: tuple[int | None, int], hosts: Ints, gpus: Ints) -> Look:
         """What is lost on these hosts, all of which have room for a VM that asks for so many of one item, each on
-        another of these GPUs (a row for each). Nothing is lost where nothing is expected.
+        another of these GPUs (a row for each, of all hosts). Nothing is lost where nothing is expected.
         """
         self.ready()
         return Look(self._hosts, Size(*one, vm.cpu_milli, vm.memory_mib), hosts, gpus)
@@ -143,11 +150,11 @@ class Look:
         """On each of them."""
         if self._serving is None:
             return np.zeros(len(some), dtype=np.int64)
-        return self._serving.lost(self._size, self._hosts[some], self._gpus[:, some])
+        return self._serving.lost(self._size, self._hosts[some], self._gpus)
 
     def least(self, some: Ints) -> Ints:
         """Those of them on which least is lost."""
         if self._serving is None:
             return some
-        found: Ints = some[self._serving.least(self._size, self._hosts[some], self._gpus[:, some])]
+        found: Ints = some[self._serving.least(self._size, self._hosts[some], self._gpus)]
         return found

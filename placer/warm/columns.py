@@ -51,8 +51,9 @@ class Room:
 class Columns:
     """`rooms` for each rule that counts amounts, `gpus` the state of each GPU (0: there is none), `up`, what there is
     at `most` and what is `left` of CPUs (a row of thousandths) and of memory (a row of MiB), how `full` each host is by
-    that, and how many `times` it was looked at. `by_gpu` is `gpus` the other way round, as it lies in memory: what is
-    looked up for each GPU and then summed over a host's few GPUs is summed over long rows.
+    that, and at which of the `looks` at hosts it was looked at last (`times`). `by_gpu` is `gpus` the other way round,
+    as it lies in memory: what is looked up for each GPU and then summed over a host's few GPUs is summed over long
+    rows.
     """
 
     def __init__(self, scene: Scene, rules: Sequence[Rule], rows: Rows) -> None:
@@ -72,6 +73,7 @@ class Columns:
         self.most: Ints = np.zeros((2, len(self.hosts)), dtype=np.int64)
         self.left: Ints = np.zeros((2, len(self.hosts)), dtype=np.int64)
         self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        self.looks = 0
         self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self._brim: tuple[int, Ints] | None = None
         """How full the fullest host is, and how much more of CPUs and memory (thousandths) others take until then."""
@@ -90,7 +92,7 @@ class Columns:
         other = copy.copy(self)
         other.scene, other.hosts = scene, list(self.hosts)
         other.rooms = [Room(room.rule, room.left.copy()) for room in self.rooms]
-        for name in ("by_gpu", "up", "most", "left", "full", "_tally"):
+        for name in ("by_gpu", "up", "most", "left", "full", "times", "_tally"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -115,7 +117,8 @@ class Columns:
         self.most[:, number] = most
         self.left[:, number] = most[0] - use.cpu_milli, most[1] - use.gpu_vms_memory_mib - use.other_memory_mib
         self.full[number] = fullness(self.scene, host)
-        self.times[number] += 1
+        self.looks += 1
+        self.times[number] = self.looks
         self._brim = self._stranded = None
 
     def _count(self, number: int, times: int) -> None:

@@ -153,7 +153,7 @@ class Field:
         self.openings.check_sayable(vm)
         self._ahead.ready()
         open_ = self.openings.of(vm)
-        keys = self.scores.keys(vm, open_, lambda host: self.openings.seated(vm, host, open_.one))
+        keys = self.scores.keys(vm, open_, lambda host: self.openings.seated(vm, host, open_))
         return open_, keys, self._look_ahead(vm, open_)
 
     def _look_ahead(self, vm: Vm, open_: Open) -> Look:
@@ -161,12 +161,12 @@ class Field:
         or for GPUs that are together, only what that does to GPUs is counted.
         """
         if open_.one is None:
-            return _Known(open_.cost * self.columns.up[open_.hosts])
+            return _Known(open_.lost(open_.hosts, self.columns.up))
         return self._ahead.look(vm, open_.one, open_.hosts, open_.gpus)
 
     def _asking(self, vm: Vm, open_: Open) -> Asking:
         seated = self.openings.seated
-        return Asking(self.scene, self.must, self._said, vm, lambda host: seated(vm, host, open_.one))
+        return Asking(self.scene, self.must, self._said, vm, lambda host: seated(vm, host, open_))
 
     # one VM in the room of another
 
@@ -178,7 +178,7 @@ class Field:
         lost = self._look_ahead(vm, open_).lost(np.arange(len(open_.hosts)))
         up = self.columns.up[open_.hosts] > 0
         found = open_.hosts[up]
-        return found, open_.cost[up] if self.strands else np.zeros(len(found), dtype=np.int64), lost[up]
+        return found, open_.cost[found] if self.strands else np.zeros(len(found), dtype=np.int64), lost[up]
 
     def lost_instead(self, vm: Vm, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
         """What is lost on hosts where a VM comes in the place of another, without whom the hosts' GPUs (a row for each)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from placer.warm.asking import Unsure
 from placer.warm.columns import Bools, Columns
 from placer.warm.rows import NEVER, Rows
 from placer.warm.seats import Seats, simple
+from placer.warm.sights import MOST_KEPT, Sight
 from placer.warm.states import Ints
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.gpus_together import misfit
@@ -24,14 +26,19 @@ One = tuple[int | None, int]
 
 @dataclass(frozen=True)
 class Open:
-    """The hosts on which a VM has room, by their places; by how much more would be lost there of GPUs; and where it
-    asks for `one` item at most, the GPUs that it would take (a row for each).
+    """The `hosts` on which a VM has room, by their places; of every host by how much more would be lost there of GPUs
+    (`cost`); and where it asks for `one` item at most, the GPUs that it would take (a row for each). What is said of
+    hosts without room means nothing.
     """
 
     hosts: Ints
     cost: Ints
     one: One | None
     gpus: Ints
+
+    def lost(self, hosts: Ints, up: Ints) -> Ints:
+        """How much more would be lost of GPUs on some hosts, if they are `up`."""
+        return self.cost[hosts] * up[hosts]
 
 
 class Openings:
@@ -44,6 +51,7 @@ class Openings:
         self.seats = Seats(rows)
         self._seats_known: dict[tuple[object, ...], int] = {}
         self._changes_then = 0
+        self._sights = lru_cache(MOST_KEPT)(partial(_unseen, len(columns.hosts)))
 
     def check_sayable(self, vm: Vm) -> None:
         """Raise Unsure where a VM's places cannot be enumerated."""
@@ -64,22 +72,32 @@ class Openings:
 
     def of(self, vm: Vm) -> Open:
         """The hosts with room for a VM."""
-        columns = self._columns
-        fits: Bools = np.ones(len(columns.hosts), dtype=np.bool_)
+        fits: Bools = np.ones(len(self._columns.hosts), dtype=np.bool_)
         for room in self._rooms:
             if room.rule.concerns(vm):
                 room.narrow(vm, fits)
-        one, gpus = self.one(vm), columns.by_gpu[:0]
-        cost: Ints = np.zeros(len(fits), dtype=np.int64)
-        if vm.gpus and misfit(self._cluster, vm):
-            cost += NEVER
-        elif one is None:
-            for number in np.flatnonzero(fits).tolist():
-                cost[number] = self.cost(vm, columns.hosts[number], columns.gpus[number].tolist())
-        elif one[0] is not None:
-            cost, gpus = self._rows.spread(one[0], one[1], columns.by_gpu)
-        found: Ints = np.flatnonzero(fits & (cost < NEVER))
-        return Open(found, cost[found], one, gpus[:, found])
+        one = self.one(vm)
+        sight = self._seen(vm, one)
+        return Open(np.flatnonzero(fits & (sight.cost < NEVER)), sight.cost, one, sight.gpus)
+
+    def _seen(self, vm: Vm, one: One | None) -> Sight:
+        """What a VM sees of all hosts, as they are."""
+        sight = self._sights((vm.wants, vm.needs), 0) if one is None else self._sights(one, one[1])
+        stale = sight.stale(self._columns, self._rows.changes)
+        if not len(stale):
+            return sight
+        if not vm.gpus:
+            sight.cost[stale] = 0
+        elif misfit(self._cluster, vm):
+            sight.cost[stale] = NEVER
+        elif one is not None and one[0] is not None:
+            found = self._rows.spread(one[0], one[1], self._columns.by_gpu[:, stale])
+            sight.cost[stale], sight.gpus[:, stale] = found
+        else:
+            hosts, states = self._columns.hosts, self._columns.gpus[stale].tolist()
+            costs = [self.cost(vm, hosts[number], some) for number, some in zip(stale.tolist(), states, strict=True)]
+            sight.cost[stale] = costs
+        return sight
 
     def cost(self, vm: Vm, host: Host, states: Sequence[int]) -> int:
         """The cost on one host, whose GPUs are in these states: hosts in the same share it as long as the weights are
@@ -94,15 +112,21 @@ class Openings:
             self._seats_known[key] = NEVER if best is None else best[0]
         return self._seats_known[key]
 
-    def seated(self, vm: Vm, host: Host, one: One | None) -> tuple[Hold, ...]:
-        """A VM's best seats on a host that has room for it."""
-        states = self._columns.by_gpu[:, self._columns.index[host.name]].tolist()
-        if one is None:
+    def seated(self, vm: Vm, host: Host, open_: Open) -> tuple[Hold, ...]:
+        """A VM's best seats on a host that is open to it."""
+        number = self._columns.index[host.name]
+        states = self._columns.by_gpu[:, number].tolist()
+        if open_.one is None:
             best = self.seats.best(vm, host, states)
-        else:
-            best = (0, ()) if one[0] is None else self.seats.alike(vm, host, states, one[0], one[1])
-        assert best is not None, f"{host.name} has no seat for {vm.name}"
-        return best[1]
+            assert best is not None, f"{host.name} has no seat for {vm.name}"
+            return best[1]
+        item, _ = open_.one
+        return () if item is None else self.seats.held(vm, host, [(i, states[i]) for i in open_.gpus[:, number]], item)
+
+
+def _unseen(hosts: int, what: Hashable, gpus: int) -> Sight:
+    """What VMs see that ask for so many GPUs of something: nothing yet."""
+    return Sight(hosts, gpus)
 
 
 def _places(host: Host) -> tuple[object, ...]:

@@ -124,7 +124,7 @@ class Rows(States):
         if count == 1:
             gpus: Ints = keys.argmin(axis=0)[None]
             return keys.min(axis=0) >> FREE_BITS, gpus
-        gpus = keys.argpartition(count - 1, axis=0)[:count]
+        gpus = keys.argsort(axis=0, kind="stable")[:count]
         costs = np.take_along_axis(keys, gpus, axis=0) >> FREE_BITS
         return np.where(costs[-1] < NEVER, costs.sum(axis=0), NEVER), gpus  # other costs may be below nothing
 

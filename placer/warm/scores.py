@@ -22,14 +22,15 @@ class Scores:
         self._labels = [(goal.kind, goal.label) for goal in goals]
         kinds = {goal.kind for goal in goals}
         self._strands, self._counts_milli = "stranded" in kinds, "gpu-milli" in kinds
+        self._balances = "balance" in kinds
 
     def keys(self, vm: Vm, openings: Open, seated: Seated) -> list[tuple[str, Key]]:
         """What tells hosts apart: the scores of those goals that do, in their order."""
         wishes, columns, weight = self._wishes, self._columns, max(1, self._rows.weight)
-        found, cost = openings.hosts, openings.cost * columns.up[openings.hosts]
+        found = openings.hosts
         lost = columns.lost() if self._strands else 0
         keys: dict[str, Key] = {
-            "stranded": lambda some: (lost + cost[some]) // weight,
+            "stranded": lambda some: (lost + openings.lost(found[some], columns.up)) // weight,
             "balance": lambda some: columns.fullest(found[some], vm),
         }
         if wishes.concern(vm):
@@ -38,7 +39,12 @@ class Scores:
 
     def off(self) -> dict[str, int]:
         """Where the VM stays off."""
-        return self._all({"should": self._wishes.broken, **self._now()})
+        counts = {"should": self._wishes.broken}
+        if self._strands:
+            counts["stranded"] = self._columns.lost() // max(1, self._rows.weight)
+        if self._balances:
+            counts["balance"] = self._columns.fullest_now
+        return self._all(counts)
 
     def on(self, vm: Vm, counts: Mapping[str, int]) -> dict[str, int]:
         """Where it comes to a host, on which the goals that tell hosts apart count so much."""
@@ -58,10 +64,6 @@ class Scores:
             return [-score[goal.label] if goal.sense == "most" else score[goal.label] for goal in self._goals]
 
         return key(one) < key(other)
-
-    def _now(self) -> dict[str, int]:
-        lost = self._columns.lost() // max(1, self._rows.weight) if self._strands else 0
-        return {"stranded": lost, "balance": self._columns.fullest_now}
 
     def _all(self, counts: Mapping[str, int]) -> dict[str, int]:
         return {label: counts.get(kind, 0) for kind, label in self._labels}

@@ -52,12 +52,17 @@ class Seats:
         self, vm: Vm, host: Host, states: Sequence[int], item: int, count: int
     ) -> tuple[int, tuple[Hold, ...]] | None:
         """The same for a VM whose only item (by its number) goes on so many GPUs, one on each."""
-        costs, after = self._rows.best(item)
+        costs, _ = self._rows.best(item)
         chosen = sorted(range(len(host.gpus)), key=lambda i: (costs[states[i]], -self._used(states[i])))[:count]
         if len(chosen) < count or any(costs[states[i]] >= NEVER for i in chosen):
             return None
-        turns = {i: self._turn(item, states[i], int(after[states[i]])) for i in chosen}
-        return sum(int(costs[states[i]]) for i in chosen), _holds(vm, host, [(i, ((0, turns[i]),)) for i in chosen])
+        return sum(int(costs[states[i]]) for i in chosen), self.held(vm, host, [(i, states[i]) for i in chosen], item)
+
+    def held(self, vm: Vm, host: Host, gpus: Sequence[tuple[int, int]], item: int) -> tuple[Hold, ...]:
+        """What a VM holds whose only item goes on each of these of a host's GPUs, which are in these states."""
+        after, (ask,) = self._rows.best(item)[1], vm.wants
+        turns = ((i, self._turn(item, state, int(after[state]))) for i, state in gpus)
+        return tuple(Hold(host.gpus[i].id, turn.sharing, ask.profile, turn.slot, ask.milli) for i, turn in turns)
 
     def _turn(self, item: int, before: int, after: int) -> Turn:
         """The turn that leads from one state to another."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from placer.warm.columns import Columns
+from placer.warm.columns import Bools, Columns
 from placer.warm.rows import Rows
+from placer.warm.sights import MOST_KEPT
 from placer.warm.states import Ints
 from placer.warm.worth import Floats, Worth
 
@@ -24,11 +26,8 @@ KEPT_WHOLE = 0.0004
 MICRO = 1_000_000
 """Losses are whole millionths of a GPU, so that equal hosts are equal."""
 
-MOST_KEPT = 256
-"""Sizes of VMs whose losses on all hosts are remembered."""
-
 AT_FIRST = 16
-"""Of how many hosts the loss is worked out first, those that may lose least; then of all that may lose no more."""
+"""Of how many hosts the loss is worked out at once, those that may lose least; then of those that may lose no more."""
 
 
 class Shape(NamedTuple):
@@ -59,9 +58,21 @@ class _Seated:
     new: Ints
     free: Ints
 
-    def at(self, places: Ints) -> _Seated:
-        """The same on some of the hosts."""
-        return _Seated(self.old[:, places], self.new[:, places], self.free[places])
+
+class _Losses:
+    """What VMs of one size would lose on each host, at the least; where it is `exact`, just so much."""
+
+    def __init__(self, hosts: int, size: Size) -> None:
+        self.values: Ints = np.zeros(hosts, dtype=np.int64)
+        self.exact: Bools = np.zeros(hosts, dtype=np.bool_)
+        self._seen: Ints = np.full(hosts, -1, dtype=np.int64)
+
+    def forget(self, hosts: Ints, times: Ints) -> Ints:
+        """Those of some hosts that have changed since they were seen, of which nothing is known now."""
+        stale: Ints = hosts[self._seen[hosts] != times[hosts]]
+        self.exact[stale] = False
+        self._seen[stale] = times[stale]
+        return stale
 
 
 class Serving:
@@ -78,9 +89,14 @@ class Serving:
         self._per_count = np.array([just / shape.amount for shape, _ in shapes])
         unit = [worth.unit[place] for place in places]
         self._weight = np.array([FILLED * part * shape.amount for shape, part in shapes]) * np.array(unit) / 1000
-        self._per_cpu = np.array([just / max(1, shape.cpu_milli) for shape, _ in shapes])
-        self._per_memory = np.array([just / max(1, shape.memory_mib) for shape, _ in shapes])
+        per_cpu = np.array([just / max(1, shape.cpu_milli) for shape, _ in shapes])
+        per_memory = np.array([just / max(1, shape.memory_mib) for shape, _ in shapes])
+        none = np.zeros(len(shapes))
         self._prices: Floats = np.array([worth.cpu_price, worth.memory_price])
+        self._per_each: Floats = np.concatenate([self._prices, [per_cpu, none], [none, per_memory]], axis=1)
+        """By which CPUs (a row) and memory (a row) are multiplied: what they are worth at each price, and how many of
+        each shape the CPUs are enough for, and the memory.
+        """
         worth.learn()
         self._seen: Ints = np.full(size, -1, dtype=np.int64)
         self._rest: Floats = np.zeros((size, worth.rest.shape[1]))
@@ -89,50 +105,43 @@ class Serving:
         self._served: Floats = np.zeros(size)
         self._tightest: Ints = np.zeros(size, dtype=np.int64)
         """The price at which each host's GPUs are worth least."""
-        self._kept: dict[Size, tuple[Ints, Ints]] = {}
+        self._losses = lru_cache(MOST_KEPT)(partial(_Losses, size))
 
     def lost(self, size: Size, hosts: Ints, gpus: Ints) -> Ints:
-        """What is lost on these hosts if a VM of this size comes to these of their GPUs (a row for each item)."""
-        values, seen = self._of(size)
-        now = self._columns.times[hosts]
-        stale: Ints = np.flatnonzero(seen[hosts] != now)
-        if len(stale):
-            some = hosts[stale]
-            values[some] = self._lost(size, some, self._seated(size, some, gpus[:, stale]))
-            seen[some] = now[stale]
-        found: Ints = values[hosts]
+        """What is lost on these hosts if a VM of this size comes to these GPUs of theirs (a row for each item, of all
+        hosts).
+        """
+        losses = self._losses(size)
+        losses.forget(hosts, self._columns.times)
+        self._work_out(size, losses, hosts[~losses.exact[hosts]], gpus)
+        found: Ints = losses.values[hosts]
         return found
 
     def least(self, size: Size, hosts: Ints, gpus: Ints) -> Ints:
         """The places among these hosts at which least is lost: only those are looked at that may be."""
-        values, seen = self._of(size)
-        now = self._columns.times[hosts]
-        known = seen[hosts] == now
-        best = int(values[hosts[known]].min()) if known.any() else None
-        stale: Ints = np.flatnonzero(~known)
-        if len(stale):
-            seated = self._seated(size, hosts[stale], gpus[:, stale])
-            at_least = self._at_least(size, hosts[stale], seated)
-            order = at_least.argsort(kind="stable")
-            for places in (order[:AT_FIRST], order[AT_FIRST:]):
-                if best is not None:
-                    places = places[: np.searchsorted(at_least[places], best, side="right")]
-                if len(places):
-                    some = hosts[stale[places]]
-                    values[some] = lost = self._lost(size, some, seated.at(places))
-                    seen[some] = now[stale[places]]
-                    best = int(lost.min()) if best is None else min(best, int(lost.min()))
-        found: Ints = np.flatnonzero((seen[hosts] == now) & (values[hosts] == best))
+        losses = self._losses(size)
+        stale = losses.forget(hosts, self._columns.times)
+        if len(stale) > AT_FIRST:
+            losses.values[stale] = self._at_least(size, stale, self._seated(size, stale, gpus))
+        else:
+            self._work_out(size, losses, stale, gpus)
+        values, exact = losses.values[hosts], losses.exact[hosts]
+        if not exact.any():
+            some = hosts[values.argpartition(AT_FIRST)[:AT_FIRST]] if len(hosts) > AT_FIRST else hosts
+            self._work_out(size, losses, some, gpus)
+            values, exact = losses.values[hosts], losses.exact[hosts]
+        maybe = hosts[~exact & (values <= values[exact].min())]
+        if len(maybe):
+            self._work_out(size, losses, maybe, gpus)
+            values = losses.values[hosts]
+        found: Ints = np.flatnonzero(values == values.min())
         return found
 
-    def _of(self, size: Size) -> tuple[Ints, Ints]:
-        """What is known of a size: the loss on each host, and when it was worked out."""
-        if size not in self._kept:
-            if len(self._kept) >= MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            hosts = len(self._columns.hosts)
-            self._kept[size] = np.zeros(hosts, dtype=np.int64), np.full(hosts, -1, dtype=np.int64)
-        return self._kept[size]
+    def _work_out(self, size: Size, losses: _Losses, hosts: Ints, gpus: Ints) -> None:
+        """Find exactly what is lost on some hosts."""
+        if len(hosts):
+            losses.values[hosts] = self._lost(size, hosts, self._seated(size, hosts, gpus))
+            losses.exact[hosts] = True
 
     def lost_instead(self, size: Size, hosts: Ints, gpus: Ints, left: Ints) -> Ints:
         """What is lost on hosts whose GPUs (a row for each) are in these states, and whose CPUs and memory (a row for
@@ -153,7 +162,7 @@ class Serving:
     def _seated(self, size: Size, hosts: Ints, gpus: Ints) -> _Seated:
         """A VM of this size on these GPUs of each host."""
         self._refresh(hosts)
-        return self._turned(size, self._columns.by_gpu[gpus, hosts], self._free[hosts])
+        return self._turned(size, self._columns.by_gpu[gpus[:, hosts], hosts], self._free[hosts])
 
     def _turned(self, size: Size, old: Ints, free: Ints) -> _Seated:
         """A VM of this size on GPUs that are in these states now, of hosts of which so much is free."""
@@ -201,11 +210,12 @@ class Serving:
 
     def _serves(self, rest: Floats, left: Ints) -> tuple[Floats, Floats]:
         """The GPUs that hosts can still serve, by what is left of them, and what their GPUs are worth at each price."""
-        free = np.maximum(left, 0.0)
-        at_prices: Floats = rest[:, : self.worth.at] + free @ self._prices
+        prices, shapes = self.worth.at, len(self._place)
+        enough = np.maximum(left, 0.0) @ self._per_each
+        at_prices: Floats = rest[:, :prices] + enough[:, :prices]
         times = rest.take(self._place, axis=1)
         times *= self._per_count
-        np.minimum(times, free[:, :1] * self._per_cpu, out=times)
-        np.minimum(times, free[:, 1:] * self._per_memory, out=times)
-        served: Floats = at_prices.min(axis=1) + np.floor(times, out=times) @ self._weight
+        np.minimum(times, enough[:, prices : prices + shapes], out=times)
+        np.minimum(times, enough[:, prices + shapes :], out=times)
+        served: Floats = np.minimum.reduce(at_prices, axis=1) + np.floor(times, out=times) @ self._weight
         return served, at_prices
