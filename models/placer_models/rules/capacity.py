@@ -99,7 +99,8 @@ class Capacity(Rule):
             numbers = {"free": free, "asked": vm.cpu_milli}
         else:
             used = use.gpu_vms_memory_mib * host.memory_ratio_milli + use.other_memory_mib * 1000 - _weight(vm, host)
-            numbers = {"free": max(0, (_room(host) - used) // host.memory_ratio_milli), "asked": vm.memory_mib}
+            of_one_mib = host.memory_ratio_milli if vm.gpus else 1000
+            numbers = {"free": max(0, (_room(host) - used) // of_one_mib), "asked": vm.memory_mib}
         return Reason(self.kind, stand.host, (what,), _short([numbers], what), numbers)
 
     def say(self, reasons: Sequence[Reason]) -> str:

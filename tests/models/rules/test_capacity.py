@@ -31,6 +31,14 @@ def test_memory_is_over_committed_for_vms_without_a_gpu_only() -> None:
     assert asked.why_not("with", "esx") == "10240 MiB of memory free, 11264 asked"
 
 
+def test_memory_that_is_over_committed_is_free_for_vms_without_a_gpu_and_less_of_it_for_those_with_one() -> None:
+    esx = host("esx", {"model": "T4", "sharing": "fraction"}, memory_gib=10, memory_ratio=2)
+    news = [off("without", memory_gib=13), off("with", {"milli": 100}, memory_gib=13)]
+    asked = Asked(values([esx], [on("x", "esx", memory_gib=8), *news]), "capacity")
+    assert asked.why_not("without", "esx") == "12288 MiB of memory free, 13312 asked"
+    assert asked.why_not("with", "esx") == "6144 MiB of memory free, 13312 asked"
+
+
 def test_what_is_over_full_now_is_said_with_the_vm_that_alone_is_too_big() -> None:
     asked = Asked(values([host("esx", cpus=2)], [on("giant", "esx", cpus=3)]), "capacity")
     assert asked.breaches == {
