@@ -14,6 +14,8 @@ from bench.world import WHOLE
 
 DRAWN = ("optimal", "feasible")
 MARKERS = "osD^v<>P*X"
+TICKS = [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)]
+"""Seconds at which a logarithmic axis is marked."""
 CUT = "(the axis does not begin at 0)"
 
 
@@ -69,6 +71,9 @@ def draw_peers(lines: Sequence[Line], path: Path) -> None:
         margin = 0.05 * (max(shown) - min(shown)) or 1
         drawn.set_ylim(min(shown) - margin, max(shown) + margin)
         drawn.set_xscale("log")
+        low, high = drawn.get_xlim()
+        drawn.set_xticks([at for at in TICKS if low <= at <= high])
+        drawn.set_xticks([], minor=True)
         drawn.xaxis.set_major_formatter("{x:g}")
         drawn.yaxis.set_major_formatter("{x:,g}")
         drawn.set_xlabel("seconds, whole process (logarithmic)")

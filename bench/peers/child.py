@@ -99,6 +99,8 @@ def _place(snapshot: Snapshot, out: Path, started: float, limit: float, seed: in
     trace: list[list[float | int | None]] = []
 
     def tell(label: str, score: int, bound: int | None) -> None:
+        if label == next(iter(scores), None) and score < scores[label]:
+            return  # another part of the search begins anew; what is known is kept
         scores[label] = score
         vms = [count for goal, count in scores.items() if goal.startswith("placed")]
         at = round(time.monotonic() - started, 3)

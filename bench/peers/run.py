@@ -1,8 +1,10 @@
 """`python -m bench peers`: placer and its peers on one snapshot, each in its own process, one after the other.
 
 What a peer answers is turned into a placements document and judged by placer's judge with the decision
-`gpu_allocation`: most GPU, then most VMs. A peer may overrun its time limit by half and ten seconds (solvers do, in
-presolve); then it is ended, and what it had told before is judged.
+`gpu_allocation`: most GPU, then most VMs. All have the same limits of time and memory, and both Python's start and the
+building of a model count. Solvers count equal VMs and begin with the best answer of the greedy peers; `cp-sat-by-vm` is
+what a newcomer writes, VM by VM and with nothing to begin with. A peer may overrun its time limit by half and ten
+seconds (solvers do, in presolve); then it is ended, and what it had told before is judged.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ class Race:
             except NotFor as reason:
                 return {**line, "status": "not-for", "said": str(reason)}
         line |= ended.figures
-        crashed = ended.said if told.answer is None and not ended.killed else ""
+        crashed = (ended.said or "no answer in its time") if told.answer is None and not ended.killed else ""
         said = "; ".join(filter(None, (ended.killed, told.said, crashed)))
         line |= {"said": said, "bound": told.bound, "trace": told.trace}
         if told.answer is None:

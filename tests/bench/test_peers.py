@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from bench.__main__ import bench
 from bench.peers import greedy, proxlb
-from bench.peers.child import Answers
+from bench.peers.child import Answers, run
 from bench.peers.instance import Instance, NotFor
 from bench.peers.run import Race, Told
 from bench.peers.solvers import Asked, Outcome, solve
@@ -386,3 +386,17 @@ def test_a_picture_of_two_instances_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is an extra (bench)")
     with pytest.raises(click.UsageError, match="several instances"):
         draw_peers([*LINES, {**LINES[0], "instance": "other"}], tmp_path / "run.svg")
+
+
+def test_what_placer_has_found_is_not_lost_where_its_search_begins_anew(
+    race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def place(snapshot: Snapshot, decision: Any, *, progress: Callable[..., None], since: float) -> Placements:
+        for label, score in (("gpu-milli", 900), ("placed", 2), ("gpu-milli", 400), ("gpu-milli", 1000), ("placed", 1)):
+            progress(label, score, None)
+        return Placements(status="feasible", snapshot_sha256=snapshot.sha256)
+
+    monkeypatch.setattr("placer.place", place)
+    run("placer", race.snapshot, tmp_path / "out", time.monotonic(), 5, 0)
+    told = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
+    assert [point[1:3] for point in told["trace"]] == [[900, None], [900, 2], [1000, 2], [1000, 1]]
