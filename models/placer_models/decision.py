@@ -38,7 +38,7 @@ class Decision(Document):
     format: Literal["placer.decision/1"]
     name: Name
     about: str = ""
-    rules: tuple[str, ...] = Field(default=("all",), description='kinds of rules, or "all"')
+    rules: tuple[str, ...] = Field(default=("all",), description='kinds of rules (`gpu` always holds), or "all"')
     goals: tuple[str, ...] = Field(min_length=1)
     search: Search = Search()
 
@@ -61,8 +61,8 @@ class Decision(Document):
         return kinds
 
     def holds(self, kind: str) -> bool:
-        """Whether rules of a kind hold."""
-        return "all" in self.rules or kind in self.rules
+        """Whether rules of a kind hold. Rule `gpu` always does: nothing else says which GPUs a VM gets."""
+        return kind == "gpu" or "all" in self.rules or kind in self.rules
 
     def rules_of(self, stated: Sequence[Rule]) -> list[Rule]:
         """The rules that hold for a snapshot that states these, in the order in which they are judged."""

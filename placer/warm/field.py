@@ -81,7 +81,7 @@ class Field:
                 rule.members(cluster)
             if not rule.soft:
                 rule.watch(self.scene)
-        self.openings = Openings(cluster, self.must, self.columns, self.rows)
+        self.openings = Openings(cluster, self.columns, self.rows)
         self.wishes = Wishes(self.scene, rules, self.columns)
         self.scores = Scores(cluster, goals, self.wishes, self.columns, self.rows)
 

@@ -16,8 +16,6 @@ from placer.warm.sights import MOST_KEPT, Sight
 from placer.warm.states import Ints
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.gpus_together import misfit
-from placer_models.rules.gpu import GpuRule
-from placer_models.rules.rule import Rule
 from placer_models.scene import Hold
 
 One = tuple[int | None, int]
@@ -44,10 +42,9 @@ class Open:
 class Openings:
     """Looks for room by the rules that must hold."""
 
-    def __init__(self, cluster: Cluster, must: Sequence[Rule], columns: Columns, rows: Rows) -> None:
+    def __init__(self, cluster: Cluster, columns: Columns, rows: Rows) -> None:
         self._cluster, self._columns, self._rows = cluster, columns, rows
         self._rooms = [room for room in columns.rooms if not room.rule.soft]
-        self._gpus_are_ruled = any(isinstance(rule, GpuRule) for rule in must)
         self.seats = Seats(rows)
         self._seats_known: dict[tuple[object, ...], int] = {}
         self._changes_then = 0
@@ -55,12 +52,8 @@ class Openings:
 
     def check_sayable(self, vm: Vm) -> None:
         """Raise Unsure where a VM's places cannot be enumerated."""
-        if not vm.gpus:
-            return
         several = sum(ask.count for ask in vm.gpus if ask.profile is not None) > 1
         if several and self._cluster.platform.slot_choice == "worst-case":
-            raise Unsure
-        if not self._gpus_are_ruled:
             raise Unsure
 
     def one(self, vm: Vm) -> One | None:
