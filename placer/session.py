@@ -145,9 +145,9 @@ class Session:
                 first = in_turn(self._standing, asked, vms)
             except Unsure:
                 first = None
-            version, snapshot = self._version, self._standing.snapshot(asked, vms)
             if first is not None and first.best and (not moves or len(first.stands) == len(vms)):
                 return self._all_of(first, vms, reasons)
+            version, snapshot = self._version, self._standing.snapshot(asked, vms)
         return self._searched(snapshot, version, vms, moves)
 
     def rank(self, request: Request) -> Ranking:
