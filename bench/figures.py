@@ -47,8 +47,13 @@ def median(key: str, **only: object) -> Of:
 
 
 def total(key: str) -> Of:
-    """The sum over the lines."""
-    return lambda lines: sum(line[key] for line in lines)
+    """The sum over the lines; None: one does not say it."""
+
+    def found(lines: Sequence[Line]) -> float | None:
+        values = [line[key] for line in lines if line.get(key) is not None]
+        return sum(values) if len(values) == len(lines) else None
+
+    return found
 
 
 def worst(key: str, *by: str) -> Of:

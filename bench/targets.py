@@ -10,6 +10,7 @@ from functools import partial
 
 from bench.figures import (
     Figure,
+    Of,
     allocated,
     gap,
     later,
@@ -23,7 +24,6 @@ from bench.figures import (
     total,
     worst,
 )
-from bench.tables import Line, middle
 from bench.target import Call, Files, Target
 
 
@@ -77,16 +77,15 @@ def _drain(files: Files) -> Sequence[Call]:
     return [("bench", "drain", *(() if files.proxlb is None else ("--proxlb", str(files.proxlb))))]
 
 
-def _no_swap(lines: Sequence[Line], peer: str = "placer") -> list[Line]:
-    return [line for line in lines if line["row"] != "swap" and line["peer"] == peer]
+def _no_swap(of: Of, peer: str = "placer") -> Of:
+    """What a peer's lines say together, but for that of the swap, which not all of them do."""
+    return lambda lines: of([line for line in lines if line["row"] != "swap" and line["peer"] == peer])
 
 
 def _drained(whose: str, peer: str) -> tuple[Figure, Figure]:
-    """What it took to empty the hosts; the peer does not do the swap."""
-    moves = Figure(f"{whose} moves", lambda lines: sum(one.get("moves", 0) for one in _no_swap(lines, peer)), places=0)
-    cpu = Figure(
-        f"{whose} CPU, median", lambda lines: middle(_no_swap(lines, peer), "cpu_seconds"), unit=" s", places=1
-    )
+    """What it took to empty the hosts."""
+    moves = Figure(f"{whose} moves", _no_swap(total("moves"), peer), places=0)
+    cpu = Figure(f"{whose} CPU, median", _no_swap(median("cpu_seconds"), peer), unit=" s", places=1)
     return moves, cpu
 
 
@@ -229,7 +228,7 @@ TARGETS: Sequence[Target] = (
         (
             Figure(
                 "empty later than the bound, but for the swap",
-                lambda lines: later("empty_after", "bound_empty_after")(_no_swap(lines)),
+                _no_swap(later("empty_after", "bound_empty_after")),
                 4,
                 unit=" %",
                 places=1,

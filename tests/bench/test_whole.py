@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from bench import whole
 from bench.__main__ import bench
-from bench.figures import Figure, later, median, of_best_other, open_points, short_of, worst
+from bench.figures import Figure, later, median, of_best_other, open_points, short_of, total, worst
 from bench.tables import tables
 from bench.target import Files, Missing, Target
 from bench.targets import TARGETS
@@ -120,6 +120,8 @@ def test_figures_follow_from_lines() -> None:
     assert median("s", kind="x")([line(kind="x", s=1), line(kind="y", s=9), line(kind="x", s=3)]) == 2
     assert worst("s", "kind")([line(kind="x", s=1), line(kind="y", s=9), line(kind="y", s=7)]) == 8
     assert worst("s", "kind")([line(kind="x", s=1), line(kind="y")]) is None
+    assert total("s")([line(s=1), line(s=9)]) == 10
+    assert total("s")([line(s=1), line(peer="absent")]) is None
     shares = [line(gpu_percent=96.0, most_percent=96.5), line(gpu_percent=96.25, most_percent=96.5)]
     assert open_points(shares) == 0.5
     assert open_points([*shares, line(gpu_percent=96, most_percent=None)]) is None
