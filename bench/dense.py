@@ -129,8 +129,4 @@ def faults(now: Scene, schedule: Schedule, limits: Limits, asked: Mapping[str, s
 def dense(hosts: int, moves: int, full: float, at_once: int, seed: int) -> None:
     """Time rearrangements of full clusters, from a list and searched for, as a JSON line."""
     line = measured(rearrangement(hosts, moves, full, seed), at_once)
-    click.echo(
-        json.dumps(
-            {"work": "dense", "seed": seed, "full": full, "at_once": at_once, **line, **about("gpu-placer", "ortools")}
-        )
-    )
+    click.echo(json.dumps({"work": "dense", "seed": seed, "full": full, "at_once": at_once, **line, **about()}))

@@ -95,7 +95,7 @@ def drain(names: tuple[str, ...], seed: int, peer: Path | None) -> None:
         snapshot = Snapshot.of(row.made(seed), name)
         for line in (_placer(snapshot, row), *(_proxlb(snapshot, row, peer, level) for level in BALANCINESS)):
             known = {"work": "drain", "row": name, "seed": seed, "vms_there": len(_there(snapshot, row.hosts))}
-            click.echo(json.dumps({**known, **line, **about("gpu-placer", "ortools")}))
+            click.echo(json.dumps({**known, **line, **about()}))
 
 
 def scenario(snapshot: Snapshot, hosts: Collection[str], balanciness: int) -> str:

@@ -17,6 +17,8 @@ import click
 COMMAND = "bench.command"
 """Where click keeps, for all commands of one call, what was called."""
 
+PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
+"""What a line says the versions of."""
 CODE = ("placer", "models", "bench", ":!bench/results")
 """What a measurement depends on, as git calls it."""
 
@@ -24,7 +26,7 @@ LOAD_BEFORE = os.getloadavg()
 """The load averages when this process began: what else the machine was doing."""
 
 
-def about(*packages: str) -> dict[str, object]:
+def about() -> dict[str, object]:
     """When, by which command and commit, on what machine, how busy it was (load averages of 1, 5 and 15 minutes, before
     the process began and now), and which versions of packages.
     """
@@ -40,7 +42,7 @@ def about(*packages: str) -> dict[str, object]:
         },
         "load_before": [round(load, 2) for load in LOAD_BEFORE],
         "load": [round(load, 2) for load in os.getloadavg()],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
 
 

@@ -135,6 +135,8 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
         "row": name,
         "seed": seed,
         "judged": True,
+        "decision": found.decision,
+        "search_seed": found.seed,
         "score": dict(found.score),
         "bound": dict(found.bound),
         "stopped": found.stopped,
@@ -143,5 +145,5 @@ def measured(name: str, row: Row, seed: int, seconds: float, folder: Path) -> di
         "steps": len(found.steps),
         "runs": len(found.jobs),
         **ended.figures,
-        **about("gpu-placer", "ortools"),
+        **about(),
     }

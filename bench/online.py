@@ -29,7 +29,6 @@ from bench.tables import console, online_table
 from bench.warm import WAYS, Warm
 from bench.world import WHOLE, Pod, Policy, World
 
-PACKAGES = ("gpu-placer", "numpy", "ortools")
 NODE = ("cpu_milli", "memory_mib", "gpu", "model")
 POD = ("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec")
 POLICIES = (*SIMPLE, "fgd", *WAYS)
@@ -203,7 +202,7 @@ def online(nodes: Path, pods: Path, orders: Path, seeds: Sequence[int] | None, p
             lines.append({**line(name, order.seed, play(world, arrivals, policy)), "trace": pods.stem})
             if isinstance(policy, Warm):
                 lines[-1] |= {"moves": policy.moves, "faults": policy.faults()}
-            lines[-1] |= about(*PACKAGES)
+            lines[-1] |= about()
             click.echo(json.dumps(lines[-1]))
     console(stderr=True).print(online_table(lines))
     if wrong := sum(len(line.get("faults", ())) for line in lines):

@@ -42,6 +42,8 @@ def placed(
     return answer, {
         "status": answer.status,
         "judged": True,
+        "decision": decision,
+        "search_seed": answer.seed,
         "snapshot_sha256": asked.sha256,
         "score": dict(answer.score),
         "bound": dict(answer.bound),
@@ -51,7 +53,7 @@ def placed(
         "stopped": answer.stopped,
         "time_limit": seconds,
         **ended.figures,
-        **about("gpu-placer", "ortools", "pydantic"),
+        **about(),
     }
 
 

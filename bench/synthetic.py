@@ -27,7 +27,6 @@ from placer_models.document import dump, parse, read_json
 from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
-PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 PLACING = ("placed", "gpu-milli")
 """Goals that count what is placed: how their labels begin."""
 
@@ -99,6 +98,7 @@ def judged(snapshot: Snapshot, answer: Placements, decision: str) -> Line:
     return {
         "status": answer.status,
         "judged": True,
+        "search_seed": answer.seed,
         "said": answer.stopped,
         "score": dict(answer.score),
         "bound": dict(answer.bound),
@@ -130,7 +130,7 @@ def measured(
             data = snapshot_of(row, seed)
             snapshot = Snapshot.load(data)
             for run in range(1, repeat + 1):
-                line = {"work": work, "run": run, **measure(row, seed, data, snapshot, decision), **about(*PACKAGES)}
+                line = {"work": work, "run": run, **measure(row, seed, data, snapshot, decision), **about()}
                 text = json.dumps(line)
                 if output is None:
                     click.echo(text)

@@ -31,7 +31,6 @@ from bench.tables import Line, grouped
 from bench.target import Call, Files, Missing, Target
 from bench.targets import BY_NAME, TARGETS
 
-PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 MOST_SECONDS = 1800
 """A call that has not ended by then has failed."""
 RESULTS = ROOT / "bench" / "results"
@@ -85,7 +84,7 @@ def measured(target: Target, files: Files) -> list[Line]:
             for line in _called(call)
         ]
     except click.ClickException as error:
-        lines = [{**row, "work": "failed", "said": error.message, **about(*PACKAGES)}]
+        lines = [{**row, "work": "failed", "said": error.message, **about()}]
     return [{**line, "row_seconds": round(time.monotonic() - began)} for line in lines]
 
 

@@ -38,7 +38,6 @@ from placer_models.plan import Placements
 from placer_models.snapshot import Snapshot
 
 PEERS = ("placer", *GREEDY, *SOLVERS, "proxlb")
-PACKAGES = ("gpu-placer", "ortools", "numpy", "pydantic")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class Race:
             "time_limit": self.limit,
             "seed": self.seed,
             "trace": [],
-            **about(*PACKAGES),
+            **about(),
         }
 
     def _ask(self, peer: str, folder: Path) -> tuple[Ended, Told]:
