@@ -78,8 +78,10 @@ class Relaxed:
 
     def seconds(self) -> float:
         """The seconds that are to be kept for bounds once the search has ended."""
-        if self.merged is None and self._linear is None:
+        merged = self.merged
+        if merged is None and self._linear is None:
             return 0.0
+        sharp = merged is not None and merged.first is not None and self._known.open(0)
         open_ = sum(map(self._known.open, range(self._plain)))
-        whole = 0.0 if self.merged is None else self.merged.size / SHARPENED_PER_SECOND
+        whole = 0.0 if merged is None or sharp else merged.size / SHARPENED_PER_SECOND
         return min(SHARE * self._budget.left, open_ * self._seconds + whole)

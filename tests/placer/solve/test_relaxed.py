@@ -48,3 +48,14 @@ def test_nothing_is_kept_for_a_relaxation_that_was_not_made() -> None:
     assert (one.seconds(), known.bounds) == (0.0, [None, None])
     one.relax(6)
     assert 1200 <= (known.bounds[0] or 0) <= 1800
+
+
+def test_less_time_is_kept_where_the_first_goal_has_its_sharper_bound() -> None:
+    one, _ = relaxed()
+    one.merge()
+    before = one.seconds()
+    assert one.merged is not None
+    one.merged.keep_first(1500)
+    assert one.seconds() < before
+    one.sharpen()
+    assert one.seconds() < before
