@@ -25,6 +25,7 @@ from placer.warm.expected import asks_and_vms
 from placer.warm.field import Pick
 from placer.warm.happened import take
 from placer.warm.hop import Hop, Hops
+from placer.warm.moving import room_comes_first, stands_best
 from placer.warm.proposal import Made, Proposal, Ranking, StaleProposal
 from placer.warm.reasons import Reasons
 from placer.warm.searched import searched
@@ -44,10 +45,6 @@ __all__ = ["Proposal", "Ranking", "Request", "Session", "StaleProposal"]
 
 Request = PowerOn | Vm | str
 """A VM to be started: by name, with a priority, or as a document where the cluster does not know it (yet)."""
-
-
-MOST = frozenset({"placed", "gpu-milli", "should"})
-"""Goals by which nothing is better than a VM that is placed with no wish broken."""
 
 
 MOST_RIGHT = 4096
@@ -113,10 +110,11 @@ class Session:
             version = self._version
             try:
                 with known(self._standing, [vm]):
-                    pick = self._standing.field.pick(vm)
-                    if not moves or self._stands_best(pick):
+                    field_ = self._standing.field
+                    pick = field_.pick(vm)
+                    if not moves or stands_best(field_.goals, pick):
                         return self._proposal(vm, pick, reasons)
-                    if pick.stand is None and self._room_comes_first():
+                    if pick.stand is None and room_comes_first(field_.goals, vm):
                         hop, all_seen = self._hopper().best(vm)
                         if hop is not None:
                             return self._hopped(vm, hop)
@@ -189,25 +187,14 @@ class Session:
             return known, priority
 
     def _refuse_asks(self, vm: Vm) -> None:
-        """Raise Faults where a VM that is off asks for what cannot be had. The same asks are looked at once."""
-        if vm.gpus not in self._right:
+        """Raise Faults where a VM that is off asks for what cannot be had. The same asks are looked at once,
+        but where there are jobs, as whose runs no VM may be called.
+        """
+        if vm.gpus not in self._right or self._standing.jobs:
             self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
             if len(self._right) >= MOST_RIGHT:
                 self._right.clear()
             self._right.add(vm.gpus)
-
-    def _stands_best(self, pick: Pick) -> bool:
-        """Whether no move could make a place better by the goals that come before the fewest moves."""
-        return pick.stand is not None and self._before_moves() <= MOST and not pick.score.get("should", 0)
-
-    def _before_moves(self) -> set[str]:
-        """The goals that come before the fewest moves."""
-        kinds = [goal.kind for goal in self._standing.field.goals]
-        return set(kinds[: kinds.index("moves")] if "moves" in kinds else kinds)
-
-    def _room_comes_first(self) -> bool:
-        """Whether a VM that is started is worth a move."""
-        return bool(self._before_moves() & {"placed", "gpu-milli"})
 
     def _hopper(self) -> Hops:
         if self._hops is None or self._hops.field is not self._standing.field:

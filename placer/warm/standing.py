@@ -26,6 +26,7 @@ class Standing:
 
     def __init__(self, snapshot: Snapshot, decision: Decision, sample: Sequence[Vm] | None = None) -> None:
         self._first, self._decision, self._sample = snapshot, decision, sample
+        self.jobs = snapshot.jobs
         self.hosts: dict[str, Host] = dict(snapshot.content.hosts)
         self.vms: dict[str, Vm] = dict(snapshot.content.vms)
         self.field = self._fresh()
@@ -137,7 +138,7 @@ class Standing:
         names, changed = {host.name for host in hosts}, {vm.name: vm for vm in vms}
         there = (self.vms[stand.vm] for host in names & self.hosts.keys() for stand in self.field.scene.on(host))
         all_vms = [vm for vm in there if vm.name not in changed]
-        parts = Parts.whole(hosts, tuple(chain(all_vms, vms)), (), (), self._first.jobs)
+        parts = Parts.whole(hosts, tuple(chain(all_vms, vms)), (), (), self.jobs)
         for fault in References(parts, self.field.cluster.catalogue, self.field.cluster.platform).faults():
             raise Faults(what, [fault.partition(": ")[2]])
 

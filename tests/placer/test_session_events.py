@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from placer import Faults, Session, place
+from placer_models.cluster import Vm
 from placer_models.document import dump
 from placer_models.events import HostState, VmStopped
 from placer_models.snapshot import PowerOn, Snapshot
@@ -201,3 +202,11 @@ def test_what_cannot_have_happened_is_refused_and_nothing_is_changed(name: str) 
     assert session.version == 0
     assert session.snapshot() == before
     assert session.propose("desk-2") == Session(story()).propose("desk-2")
+
+
+def test_no_vm_is_asked_for_that_is_called_as_a_job_s_run_would_be() -> None:
+    session = Session(story())
+    for _ in range(2):
+        session.propose(Vm(name="guest", power="off", cpus=1, memory_mib=1))
+        with pytest.raises(Faults, match="one of its runs would be called as"):
+            session.propose(Vm(name="job/films/0", power="off", cpus=1, memory_mib=1))
