@@ -9,7 +9,7 @@ from typing import ClassVar
 from placer.rounds.care import Care, Stage
 from placer.rounds.downtimes import downtimes
 from placer.rounds.homes import NoSeat
-from placer.rounds.options import able_of, nowhere_to_go
+from placer.rounds.options import able_of, in_maintenance, nowhere_to_go
 from placer.rounds.play import Round
 from placer.rounds.rounds import NOT_TRIED, TOO_LONG, Rounds
 from placer.solve.leaving import Left, Options, Spot
@@ -128,11 +128,14 @@ class Rolling(Rounds):
 
     def _chosen(self, pending: Sequence[str], size: int) -> tuple[list[str], Left | None]:
         """Which hosts are next, as many as `size`: those that can be left best now, where the order is free; and how,
-        if nobody but their VMs moves, and each of those migrates.
+        if nobody but their VMs moves and, of several hosts, each of those migrates.
         """
         if self.request.in_order or size == len(pending):
             return list(pending[:size]), None
-        leavers = self._leavers(sorted(pending, key=self._weight)[: SHORT + 2 * size])
+        short = sorted(pending, key=self._weight)[: SHORT + 2 * size]
+        if size == 1 and (one := self._easiest(short)) is not None:
+            return one
+        leavers = self._leavers(short)
         able = able_of(leavers, self.options)
         left = self.solve(self.scene, leavers, able, size, frozenset(pending), self._rounds_left(size))
         if not left.spots:
@@ -141,6 +144,27 @@ class Rolling(Rounds):
         gone = sum(len(leavers[spot]) for spot in left.spots)
         plain = gone == len(left.goings) and all(going.way == "migrate" for going in left.goings)
         return chosen, left if plain else None
+
+    def _easiest(self, hosts: Sequence[str]) -> tuple[list[str], Left] | None:
+        """Of these hosts the one of whose VMs the fewest go to hosts that are still to be left, or are down though they
+        could migrate: every host has its turn, so that is all that the order costs. None: none can be left but by
+        others making room.
+        """
+        found: list[tuple[int, str, Left]] = []
+        for host in hosts:
+            leavers, later = self._leavers([host]), frozenset(self.pending) - {host}
+            scene, able = in_maintenance(self.scene, [host]), able_of(leavers, self.options)
+            left = self.solve(scene, leavers, able, 1, later, self._rounds_left(1))
+            twice = sum(going.to is not None and going.to.host in later for going in left.goings)
+            down = sum(going.way != "migrate" and able[going.vm].live for going in left.goings)
+            if left.spots:
+                found.append((twice + down, host, left))
+            if found and (not found[-1][0] or self.over):
+                break
+        if not found:
+            return None
+        _, host, left = min(found, key=lambda one: one[0])
+        return [host], left
 
     def _weight(self, host: str) -> tuple[int, int]:
         """How much it takes to leave a host, roughly: how long VMs are down, and how many have to go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -16,10 +17,10 @@ from tests.nights import Night, Values, window
 from tests.worlds import gpu, host, want
 
 
-def evacuated(hosts: list[Values], vms: list[Values], *names: str, **more: Any) -> Plan:
+def evacuated(hosts: list[Values], vms: list[Values], *names: str, rules: Sequence[Values] = (), **more: Any) -> Plan:
     """A plan that empties these hosts, judged once more."""
     asked = {"kind": "evacuate", "hosts": list(names), "minutes": 1, "windows": [window(0, 3000)], **more}
-    night = Night(hosts, vms, asked)
+    night = Night(hosts, vms, asked, rules=rules)
     assert isinstance(night.asked, Evacuate)
     plan = evacuate(night.snapshot, night.asked)
     assert TimedReplay(night.cluster, night.holding, night.asked, (), plan).faults == []
@@ -48,6 +49,15 @@ def test_who_finds_room_only_on_the_host_in_maintenance_waits_until_that_is_back
     assert second.start == leave.end
     assert leave.id in second.waits_for
     assert plan.score["moves"] == 2
+
+
+def test_the_host_goes_first_whose_vms_need_not_go_twice() -> None:
+    hosts = [host(f"h{i}", cpus=4) for i in (1, 2, 3)]
+    vms = [quick("a", on="h1"), quick("b", on="h2"), quick("c", on="h2")]
+    near = {"kind": "affinity", "vms": ["a"], "hosts": ["h1", "h2"]}
+    plan = evacuated(hosts, vms, "h1", "h2", at_once=1, rules=[near])
+    assert [step.host for step in times(plan, "enter-maintenance")] == ["h2", "h1"]
+    assert plan.score["moves"] == plan.bound["moves"] == 3
 
 
 def test_nobody_is_off_for_longer_because_rounds_overlap() -> None:
