@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,15 +41,26 @@ RESULTS = ROOT / "bench" / "results"
 @click.option("--only", "names", type=click.Choice(list(BY_NAME)), multiple=True, help="May be repeated; default: all.")
 @click.option("--openb", type=THERE, envvar="PLACER_OPENB", help="The trace's folder (default: PLACER_OPENB).")
 @click.option("--proxlb", type=THERE, help="Where proxlb-solver is installed.")
+@click.option("--repeat", type=click.IntRange(1), help="Runs of each row (default: each row's own).")
 @click.option("-o", "--output", "folder", type=FOLDER, default=RESULTS, help="A folder (default: bench/results).")
 @click.option("--calls", "only_calls", is_flag=True, help="Only say which calls would be made, and how often.")
-def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, folder: Path, only_calls: bool) -> None:
+def everything(
+    names: Sequence[str],
+    openb: Path | None,
+    proxlb: Path | None,
+    repeat: int | None,
+    folder: Path,
+    only_calls: bool,
+) -> None:
     """Measure row by row what placer is to show, and write lines, table and pictures of each row as it ends."""
     day, failed = datetime.now(UTC).date().isoformat(), 0
+    if not only_calls:
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         pictures = str(folder.resolve() / f"{day}-") if find_spec("matplotlib") else None
         files = Files(Path(scratch), openb and openb.resolve(), proxlb and proxlb.resolve(), pictures)
         for target in [BY_NAME[name] for name in names] or TARGETS:
+            target = target if repeat is None else replace(target, repeat=repeat)
             try:
                 if only_calls:
                     for call in target.calls(files):
@@ -59,7 +71,6 @@ def everything(names: Sequence[str], openb: Path | None, proxlb: Path | None, fo
                 click.echo(f"{target.name}: not measured: {reason}", err=True)
                 continue
             kept = folder / f"{day}-table.jsonl"
-            folder.mkdir(parents=True, exist_ok=True)
             with kept.open("ab", buffering=0) as file:  # at once, so that no line is left half written
                 file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
             (folder / f"{day}-table.md").write_text(markdown(read_lines([kept])), encoding="utf-8")
@@ -85,7 +96,8 @@ def measured(target: Target, files: Files) -> list[Line]:
         ]
     except click.ClickException as error:
         lines = [{**row, "work": "failed", "said": error.message, **about()}]
-    return [{**line, "row_seconds": round(time.monotonic() - began)} for line in lines]
+    took = round(time.monotonic() - began)
+    return [{**line, "row_seconds": took} for line in lines]
 
 
 def _outcome(target: Target, lines: Sequence[Line]) -> tuple[str, str]:

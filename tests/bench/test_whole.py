@@ -91,6 +91,8 @@ def test_calls_can_be_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "TARGETS", (TINY,))
     done = CliRunner().invoke(bench, ["all", "--calls"])
     assert done.stdout == "tiny: 2 x python -m bench synthetic --row loaded-4-40-10\n"
+    done = CliRunner().invoke(bench, ["all", "--calls", "--repeat", "1"])
+    assert done.stdout == "tiny: 1 x python -m bench synthetic --row loaded-4-40-10\n"
 
 
 def test_what_is_measured_again_replaces_what_the_table_said(monkeypatch: pytest.MonkeyPatch) -> None:
