@@ -43,7 +43,10 @@ def rules_page() -> str:
     for kind, night_goal in NIGHT_GOALS.items():
         lines += _goal(kind, type(night_goal))
     lines += ["## Shipped decisions", "", *_table(("decision", "about", "rules", "goals", "seconds"), _decisions())]
-    lines += ["`rules` are kinds, or `all`. A decision of your own is such a file, given to `--decision`:", ""]
+    lines += [
+        "`rules` are kinds that snapshots state, or `all`. A decision of your own is such a file, given to `--decision`:",
+        "",
+    ]
     lines += ["```toml", (DECISIONS / "power_on.toml").read_text(encoding="utf-8").strip(), "```", ""]
     about = _text(Search)
     lines += [*_fields(Decision), f"Under `search`: {about[0].lower()}{about[1:]}", "", *_fields(Search)]

@@ -38,7 +38,9 @@ class Decision(Document):
     format: Literal["placer.decision/1"]
     name: Name
     about: str = ""
-    rules: tuple[str, ...] = Field(default=("all",), description='kinds of rules (`gpu` always holds), or "all"')
+    rules: tuple[str, ...] = Field(
+        default=("all",), description='kinds of rules that a snapshot states, or "all"; the others always hold'
+    )
     goals: tuple[str, ...] = Field(min_length=1)
     search: Search = Search()
 
@@ -61,13 +63,15 @@ class Decision(Document):
         return kinds
 
     def holds(self, kind: str) -> bool:
-        """Whether rules of a kind hold. Rule `gpu` always does: nothing else says which GPUs a VM gets."""
-        return kind == "gpu" or "all" in self.rules or kind in self.rules
+        """Whether rules of a kind hold. Those that no snapshot states always do: whatever is wished for, a host gives
+        no more than it has.
+        """
+        return kind in STANDING or "all" in self.rules or kind in self.rules
 
     def rules_of(self, stated: Sequence[Rule]) -> list[Rule]:
         """The rules that hold for a snapshot that states these, in the order in which they are judged."""
         order = [kind_of(rule) for rule in RULES]
-        standing = [rule.model_validate({}) for kind, rule in STANDING.items() if self.holds(kind)]
+        standing = [rule.model_validate({}) for rule in STANDING.values()]
         wanted = standing + [rule for rule in stated if self.holds(rule.kind)]
         return [rule.among(wanted) for rule in sorted(wanted, key=lambda rule: order.index(rule.kind))]
 

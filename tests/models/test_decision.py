@@ -9,6 +9,7 @@ import pytest
 from placer import Session, place
 from placer_models.decision import read_decision
 from placer_models.document import Faults
+from placer_models.rules import STANDING
 from tests.build import gpu, host, off, snapshot, whole
 
 TOML = b'format = "placer.decision/1"\nname = "mine"\ngoals = ["placed"]\n'
@@ -38,12 +39,15 @@ def test_what_is_no_decision_is_refused_in_a_sentence(data: bytes, sentence: str
     assert "did you mean" not in str(refused.value)
 
 
-def test_a_decision_that_names_other_rules_gives_vms_their_gpus_all_the_same() -> None:
+def test_what_hosts_and_gpus_can_hold_is_asked_whatever_rules_a_decision_names() -> None:
     few = read_decision(TOML.replace(b'["placed"]', b'["placed", "stranded"]') + b'rules = ["limit"]\n', "mine.toml")
-    assert [rule.kind for rule in few.rules_of([])] == ["gpu"]
-    story = snapshot([host("h1", gpu("Tesla T4"), cpus=1)], [off("a", whole("Tesla T4")), off("b", whole("Tesla T4"))])
-    (placed,) = place(story, few).placed
-    assert [one.gpu for one in placed.gpus] == ["g0"]
+    assert {rule.kind for rule in few.rules_of([])} == STANDING.keys()
+    assert (few.holds("limit"), few.holds("apart")) == (True, False)
+    story = snapshot(
+        [host("h1", gpu("Tesla T4"), cpus=6)],
+        [off("a", whole("Tesla T4")), off("b", whole("Tesla T4")), off("c", cpus=5)],
+    )
+    assert len(place(story, few).placed) == 1
     warm = Session(story, few)
-    warm.commit(warm.propose(placed.vm))
-    assert warm.propose("b" if placed.vm == "a" else "a").host is None
+    warm.commit(warm.propose("a"))
+    assert [warm.propose(name).host for name in ("b", "c")] == [None, None]
