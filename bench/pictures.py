@@ -56,7 +56,8 @@ def draw_peers(lines: Sequence[Line], path: Path) -> None:
     score = "gpu_milli" if gpu else "vms"
     most = max(line[score] for line in judged) / unit
     with axes(path) as drawn:
-        for index, (line, *_) in enumerate(grouped(sorted(judged, key=lambda one: -one[score]), "peer").values()):
+        firsts = [some[0] for some in grouped(judged, "peer").values()]
+        for index, line in enumerate(sorted(firsts, key=lambda one: -one[score])):
             colour, marker = f"C{index % 10}", MARKERS[index % len(MARKERS)]
             bound = None if line["bound"] is None else line["bound"] / unit
             label = f"{line['peer']}: {line[score] / unit:,.6g}" + ("" if bound is None else f" (at most {bound:,.6g})")
