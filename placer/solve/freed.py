@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from placer.judge.check import broken, worse
@@ -33,6 +34,8 @@ class FreedHosts:
         self.runs: list[list[Run]] = [[] for _ in slots]
         self._resting = [rule for rule in rules if not rule.always]
         self._broken_now: dict[int, list[list[Breach]]] = {}
+        self._enough: dict[Hashable, bool] = {}
+        """Whether runs that are under way together leave enough: the same come together again and again."""
         self._since: dict[tuple[str, int], int] = {}
         """Before when a slot has no room for one more run of an errand."""
         self._stretched: dict[tuple[str, int], tuple[int, list[Stretch]]] = {}
@@ -83,8 +86,18 @@ class FreedHosts:
             return True
         others = [other for runs in self.runs for other in runs]
         runs = [run, *(other for other in others if other.start < run.end and run.start < other.end)]
+        open_ = [number for number, each in enumerate(self.slots) if each.opens < run.end and run.start < each.closes]
+        together = Counter((each.slot, each.job, each.holds) for each in runs)
+        key = id(slot.night), run.slot, tuple(open_), frozenset(together.items())
+        if key not in self._enough:
+            self._enough[key] = self._leave_enough(runs, slot, open_)
+        return self._enough[key]
+
+    def _leave_enough(self, runs: Sequence[Run], slot: Slot, open_: Sequence[int]) -> bool:
+        """Whether they do while these slots are open, as the rules say."""
+        assert slot.night is not None
         one = self._cluster
-        then = {each.host.name: each.host for each in self.slots if each.opens < run.end and run.start < each.closes}
+        then = {self.slots[number].host.name: self.slots[number].host for number in open_}
         hosts = {**one.hosts, **then, slot.host.name: slot.host}
         vms = {f"{number} {each.name}": each.on(hosts[each.host]) for number, each in enumerate(runs)}
         cluster = replace(one, hosts=hosts, vms={**one.vms, **vms})
