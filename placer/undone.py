@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from placer_models.goals.night import finished
 from placer_models.night import Consolidate, Evacuate
 from placer_models.plan import Plan
+from placer_models.words import once_each
 
 
 def undone(plan: Plan) -> list[str]:
@@ -23,7 +24,7 @@ def _hosts(plan: Plan) -> Iterator[str]:
     asked = plan.asked
     if asked is None:
         return
-    why = {one.host: f": {'; '.join(one.reasons)}" for one in plan.left_out}
+    why = {one.host: f": {once_each(one.reasons)}" for one in plan.left_out}
     match asked.request:
         case Consolidate() as request:
             freed = {freed.host for freed in plan.freed}

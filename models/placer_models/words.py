@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def few(names: Sequence[str], most: int = 3) -> str:
@@ -18,3 +18,14 @@ def and_more(names: Sequence[str], most: int) -> str:
 def all_of(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [*names[-1:]])
+
+
+def once_each(sentences: Iterable[str], most: int = 5) -> str:
+    """`w1, w2: may not be moved; h3: is full`, of sentences that begin with a name: what is said of several is said
+    once.
+    """
+    by: dict[str, list[str]] = {}
+    for sentence in sentences:
+        who, colon, why = sentence.partition(": ")
+        by.setdefault(why if colon else sentence, []).extend([who] * bool(colon))
+    return "; ".join(f"{and_more(names, most)}: {why}" if names else why for why, names in by.items())

@@ -13,7 +13,7 @@ from placer.report.console import MOST_ROWS, cut, plain, row, stderr, table
 from placer.report.placements import ended, goals_table, gpus_text
 from placer.undone import undone
 from placer_models.plan import JobRun, Plan, Step, StepKind
-from placer_models.words import and_more
+from placer_models.words import and_more, once_each
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ def _steps(plan: Plan, clock: WallClock) -> Iterator[RenderableType]:
 
 def _unmoved(plan: Plan) -> Iterator[RenderableType]:
     for hosts, reasons in together((one.host, one.reasons) for one in plan.left_out):
-        yield plain(f"left out: {and_more(hosts, MOST_NAMES)}: {'; '.join(reasons)}")
+        yield plain(f"left out: {and_more(hosts, MOST_NAMES)}: {once_each(reasons)}")
     if not plan.unmoved:
         return
     made = table("VM", "keeps", "why", title=f"{len(plan.unmoved)} stay{'s' if len(plan.unmoved) == 1 else ''}")
