@@ -31,24 +31,17 @@ from placer.warm.reasons import Reasons
 from placer.warm.searched import searched
 from placer.warm.several import COUNTED, InTurn, guests, in_turn, known
 from placer.warm.standing import Standing
+from placer.warm.wanted import Request, Wanted
 from placer.warm.words import why
-from placer_models.cluster import Ask, Typical, Vm
+from placer_models.cluster import Typical, Vm
 from placer_models.decision import Decision, shipped_decision
 from placer_models.document import Document, Faults, digest, dump, parse, quote
 from placer_models.events import Event
 from placer_models.plan import Placed, Unplaced
-from placer_models.references import unknown
 from placer_models.scene import Stand
-from placer_models.snapshot import PowerOn, Snapshot
+from placer_models.snapshot import Snapshot
 
 __all__ = ["Proposal", "Ranking", "Request", "Session", "StaleProposal"]
-
-Request = PowerOn | Vm | str
-"""A VM to be started: by name, with a priority, or as a document where the cluster does not know it (yet)."""
-
-
-MOST_RIGHT = 4096
-"""Asks of which it is remembered that nothing is wrong with them."""
 
 
 class _AnyEvent(RootModel[Event]):
@@ -81,8 +74,7 @@ class Session:
         self._hops: Hops | None = None
         self._version = 0
         self._lock = RLock()
-        self._right: set[tuple[Ask, ...]] = set()
-        """Asks of VMs that are off with which nothing is wrong."""
+        self._wanted = Wanted(self._standing)
 
     @property
     def version(self) -> int:
@@ -104,9 +96,9 @@ class Session:
         searched for as `place` does. `reasons` False leaves out why a VM that stays off does so, which takes longer
         than placing it. Raises Faults for what cannot be asked for.
         """
-        vm, priority = self._wanted(request)
         check_moves(moves)
         with self._lock:
+            vm, priority = self._wanted.of(request)
             version = self._version
             try:
                 with known(self._standing, [vm]):
@@ -133,7 +125,8 @@ class Session:
         check_moves(moves)
         if not isinstance(requests, Iterable) or isinstance(requests, str):
             raise Faults("the requests", [f"found {quote(requests)}, expected a list of them"])
-        wanted = [self._wanted(request) for request in requests]
+        with self._lock:
+            wanted = [self._wanted.of(request) for request in requests]
         asked = {vm.name: priority for vm, priority in wanted}
         if len(asked) < len(wanted):
             raise Faults("the requests", ["found a VM twice, expected each once"])
@@ -152,7 +145,8 @@ class Session:
         """Every host for one VM: the best first, and what speaks against each of the others. Where its best place must
         be searched for, the hosts on which the judge sees room are told as one group. Raises Faults.
         """
-        vm, _ = self._wanted(request)
+        with self._lock:
+            vm, _ = self._wanted.of(request)
         with self._lock, known(self._standing, [vm]):
             explainer = self._explainer()
             look = explainer.look(vm)
@@ -164,37 +158,6 @@ class Session:
             against = [one for one in look.against if one.reason.host not in open_to]
             refused = {one.reason.host: explainer.rules[one.rule].say([one.reason]) for one in against}
             return Ranking(self._version, groups, refused)
-
-    def _wanted(self, request: Request) -> tuple[Vm, int]:
-        """The VM that is asked for, off, and its priority."""
-        with self._lock:
-            priority = request.priority if isinstance(request, PowerOn) else 0
-            if isinstance(request, Vm):
-                vm = request
-                wrong = vm.power == "on" or any(ask.at for ask in vm.gpus)
-                if wrong or self._standing.stand(vm.name) is not None:
-                    raise Faults("the request", [f"found {quote(vm.name)}, which is on; expected a VM that is off"])
-                self._refuse_asks(vm)
-                return vm, priority
-            name = request.vm if isinstance(request, PowerOn) else request
-            if not isinstance(name, str):
-                raise Faults("the request", [f"found {quote(name)}, expected a VM, its name or a PowerOn"])
-            known = self._standing.vms.get(name)
-            if known is None:
-                raise Faults("the request", [unknown("VM", name, self._standing.vms, "this session")])
-            if self._standing.stand(name) is not None:
-                raise Faults("the request", [f"found {quote(name)}, which is on; expected a VM that is off"])
-            return known, priority
-
-    def _refuse_asks(self, vm: Vm) -> None:
-        """Raise Faults where a VM that is off asks for what cannot be had. The same asks are looked at once,
-        but where there are jobs, as whose runs no VM may be called.
-        """
-        if vm.gpus not in self._right or self._standing.jobs:
-            self._standing.refuse_where("the request", [], [vm.model_copy(update={"host": None})])
-            if len(self._right) >= MOST_RIGHT:
-                self._right.clear()
-            self._right.add(vm.gpus)
 
     def _hopper(self) -> Hops:
         if self._hops is None or self._hops.field is not self._standing.field:

@@ -17,7 +17,7 @@ Bid-Price Controls for Network Revenue Management", 1998 (prices from a linear p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Ahead:
 
     def __init__(self, rows: Rows, columns: Columns, *, chooses_seats: bool) -> None:
         self._rows, self._columns, self._chooses_seats = rows, columns, chooses_seats
-        self._asked: dict[tuple[tuple[Ask, ...], bool], tuple[tuple[int, int], ...]] = {}
+        self._asked: dict[tuple[tuple[Ask, ...], bool, int, int], Sequence[Shape]] = {}
         self._counts: Counter[Shape] = Counter()
         self._changed: Counter[Shape] = Counter()
         """By how much the counts differ from those by which the prices were found."""
@@ -61,18 +61,18 @@ class Ahead:
 
     def learn(self, vm: Vm, times: int) -> None:
         """Reckon with VMs like this so many times more."""
-        for item, amount in self._amounts(vm):
-            self._count(Shape(item, amount, vm.cpu_milli, vm.memory_mib), times)
+        for shape in self._shapes(vm):
+            self._count(shape, times)
 
-    def _amounts(self, vm: Vm) -> Iterable[tuple[int, int]]:
-        """Each item that a VM asks for, and how many of it; the same asks are looked at once."""
-        asks = vm.wants, vm.needs.cuda
-        if asks not in self._asked:
+    def _shapes(self, vm: Vm) -> Sequence[Shape]:
+        """The shape of each item that a VM asks for; VMs that are alike are looked at once."""
+        alike = vm.wants, vm.needs.cuda, vm.cpu_milli, vm.memory_mib
+        if alike not in self._asked:
             amounts: Counter[int] = Counter()
             for ask in vm.wants:
                 amounts[self._rows.item(item_of(ask, vm))] += ask.count
-            self._asked[asks] = tuple(amounts.items())
-        return self._asked[asks]
+            self._asked[alike] = [Shape(*one, vm.cpu_milli, vm.memory_mib) for one in amounts.items()]
+        return self._asked[alike]
 
     def _count(self, shape: Shape, times: int) -> None:
         self._counts[shape] += times

@@ -75,8 +75,6 @@ class Columns:
         self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self.looks = 0
         self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
-        self._brim: tuple[int, Ints] | None = None
-        """How full the fullest host is, and how much more of CPUs and memory (thousandths) others take until then."""
         self._stranded: tuple[int, int] | None = None
         """What all strand, as of so many changes of the weights."""
         for number in range(len(self.hosts)):
@@ -119,7 +117,7 @@ class Columns:
         self.full[number] = fullness(self.scene, host)
         self.looks += 1
         self.times[number] = self.looks
-        self._brim = self._stranded = None
+        self._stranded = None
 
     def _count(self, number: int, times: int) -> None:
         if self.up[number]:
@@ -133,13 +131,12 @@ class Columns:
 
     def fullest(self, hosts: Ints, vm: Vm) -> Ints:
         """How full the fullest of all hosts would be with a VM more on each of these, as goal `balance` counts it."""
-        now, brim = self._fullest()
-        taken = np.array([[vm.cpu_milli], [vm.memory_mib]])
+        now, most = self.fullest_now, self.most[:, hosts]
+        given = most - self.left[:, hosts] + np.array([[vm.cpu_milli], [vm.memory_mib]])
         found: Ints = np.full(len(hosts), now, dtype=np.int64)
-        fuller: Ints = np.flatnonzero((brim[:, hosts] < 1000 * taken).any(axis=0))
+        fuller: Ints = np.flatnonzero((1000 * given > now * most).any(axis=0))
         if len(fuller):
-            most = self.most[:, hosts[fuller]]
-            given = most - self.left[:, hosts[fuller]] + taken
+            most, given = most[:, fuller], given[:, fuller]
             shares = np.where(most > 0, -(-1000 * given // np.maximum(most, 1)), 0)
             found[fuller] = np.maximum(now, shares.max(axis=0))
         return found
@@ -147,13 +144,7 @@ class Columns:
     @property
     def fullest_now(self) -> int:
         """How full the fullest host is."""
-        return self._fullest()[0]
-
-    def _fullest(self) -> tuple[int, Ints]:
-        if self._brim is None:
-            now = int(self.full.max(initial=0))
-            self._brim = now, 1000 * self.left - (1000 - now) * self.most
-        return self._brim
+        return int(np.maximum.reduce(self.full, initial=0))
 
     def lost(self) -> int:
         """What all GPUs of hosts that are up strand, times the weights."""

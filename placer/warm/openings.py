@@ -6,8 +6,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-import numpy as np
-
 from placer.warm.asking import Unsure
 from placer.warm.columns import Bools, Columns
 from placer.warm.rows import NEVER, Rows
@@ -65,24 +63,24 @@ class Openings:
 
     def of(self, vm: Vm) -> Open:
         """The hosts with room for a VM."""
-        fits: Bools = np.ones(len(self._columns.hosts), dtype=np.bool_)
+        one = self.one(vm)
+        sight = self._seen(vm, one)
+        fits: Bools = sight.cost < NEVER
         for room in self._rooms:
             if room.rule.concerns(vm):
                 room.narrow(vm, fits)
-        one = self.one(vm)
-        sight = self._seen(vm, one)
-        return Open(np.flatnonzero(fits & (sight.cost < NEVER)), sight.cost, one, sight.gpus)
+        return Open(fits.nonzero()[0], sight.cost, one, sight.gpus)
 
     def _seen(self, vm: Vm, one: One | None) -> Sight:
         """What a VM sees of all hosts, as they are."""
         sight = self._sights((vm.wants, vm.needs), 0) if one is None else self._sights(one, one[1])
+        if sight.nowhere is None:
+            sight.nowhere = misfit(self._cluster, vm) is not None
         stale = sight.stale(self._columns, self._rows.changes)
-        if not len(stale):
+        if sight.nowhere or not len(stale):
             return sight
         if not vm.gpus:
             sight.cost[stale] = 0
-        elif misfit(self._cluster, vm):
-            sight.cost[stale] = NEVER
         elif one is not None and one[0] is not None:
             found = self._rows.spread(one[0], one[1], self._columns.by_gpu[:, stale])
             sight.cost[stale], sight.gpus[:, stale] = found

@@ -130,11 +130,11 @@ class Serving:
             some = hosts[values.argpartition(AT_FIRST)[:AT_FIRST]] if len(hosts) > AT_FIRST else hosts
             self._work_out(size, losses, some, gpus)
             values, exact = losses.values[hosts], losses.exact[hosts]
-        maybe = hosts[~exact & (values <= values[exact].min())]
+        maybe = hosts[~exact & (values <= np.minimum.reduce(values[exact]))]
         if len(maybe):
             self._work_out(size, losses, maybe, gpus)
             values = losses.values[hosts]
-        found: Ints = np.flatnonzero(values == values.min())
+        found: Ints = (values == np.minimum.reduce(values)).nonzero()[0]
         return found
 
     def _work_out(self, size: Size, losses: _Losses, hosts: Ints, gpus: Ints) -> None:

@@ -16,12 +16,13 @@ MOST_KEPT = 256
 
 class Sight:
     """For each host what would be lost of GPUs (`cost`; `NEVER`: there is no room), and the GPUs that would be taken (a
-    row for each).
+    row for each). `nowhere`: what is asked for cannot be in one VM (None: that is not known yet).
     """
 
     def __init__(self, hosts: int, gpus: int) -> None:
         self.cost: Ints = np.full(hosts, NEVER, dtype=np.int64)
         self.gpus: Ints = np.zeros((gpus, hosts), dtype=np.int64)
+        self.nowhere: bool | None = None
         self._then = 0, -1
 
     def stale(self, columns: Columns, changes: int) -> Ints:
@@ -30,5 +31,4 @@ class Sight:
         """
         looks, weights = self._then
         self._then = columns.looks, changes
-        found: Ints = np.flatnonzero(columns.times > (looks if weights == changes else 0))
-        return found
+        return (columns.times > (looks if weights == changes else 0)).nonzero()[0]
