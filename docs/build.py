@@ -44,7 +44,7 @@ def rules_page() -> str:
         lines += _goal(kind, type(night_goal))
     lines += ["## Shipped decisions", "", *_table(("decision", "about", "rules", "goals", "seconds"), _decisions())]
     lines += [
-        "`rules` are kinds that snapshots state, or `all`. A decision of your own is such a file, given to `--decision`:",
+        "`rules` are kinds that snapshots state, or `all`. Your own decision is such a file, for `--decision`:",
         "",
     ]
     lines += ["```toml", (DECISIONS / "power_on.toml").read_text(encoding="utf-8").strip(), "```", ""]
