@@ -46,7 +46,7 @@ def bench(context: click.Context) -> None:
             click.echo(f"  {name:16} synthetic: {kind.says}.")
         for name, command in sorted(bench.commands.items()):
             if name != "clusters":
-                click.echo(f"{name}: {command.get_short_help_str(100)}")
+                click.echo(f"{name}: {command.get_short_help_str(200)}")
 
 
 @bench.command()

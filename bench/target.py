@@ -44,6 +44,10 @@ class Files:
         """Options for the trace as another scheduler has left it. Raises Missing."""
         return (*self.trace(), "--placement", str(Path(str(self.openb)) / "placement_fgd_seed42.csv"))
 
+    def peer(self) -> Call:
+        """The option that says where proxlb-solver is; nothing where nobody said."""
+        return () if self.proxlb is None else ("--proxlb", str(self.proxlb))
+
     def plot(self, name: str) -> Call:
         """The option that has a picture drawn."""
         return () if self.pictures is None else ("--plot", f"{self.pictures}{name}.svg")

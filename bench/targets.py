@@ -42,11 +42,15 @@ def _openb(files: Files, seconds: int, *more: str, pods: str = "default") -> Seq
     return [("bench", "openb", *files.trace(pods), "--time-limit", str(seconds), *more)]
 
 
+def _peers(files: Files, snapshot: str, name: str) -> Call:
+    return ("bench", "peers", snapshot, "--time-limit", "60", *files.peer(), *files.plot(name))
+
+
 def _peers_shared(files: Files) -> Sequence[Call]:
     snapshot = str(files.scratch / "shared-100-1500.json")
     return [
         ("bench", "clusters", "shared", "--hosts", "100", "--vms", "1500", "-o", snapshot),
-        ("bench", "peers", snapshot, "--time-limit", "60", *files.plot("peers-shared")),
+        _peers(files, snapshot, "peers-shared"),
     ]
 
 
@@ -54,7 +58,7 @@ def _peers_tenth(files: Files) -> Sequence[Call]:
     snapshot = str(files.scratch / "openb-tenth.json")
     return [
         ("placer", "import", "openb", *files.trace("default", "tenth"), "-o", snapshot),
-        ("bench", "peers", snapshot, "--time-limit", "60", *files.plot("peers-openb-tenth")),
+        _peers(files, snapshot, "peers-openb-tenth"),
     ]
 
 
@@ -74,7 +78,7 @@ def _dense(at_once: int, files: Files) -> Sequence[Call]:
 
 
 def _drain(files: Files) -> Sequence[Call]:
-    return [("bench", "drain", *(() if files.proxlb is None else ("--proxlb", str(files.proxlb))))]
+    return [("bench", "drain", *files.peer())]
 
 
 def _no_swap(of: Of, peer: str = "placer") -> Of:
