@@ -10,8 +10,10 @@ from placer.solve.columns import Columns, Setting
 from placer.solve.improve import Improver
 from placer.solve.known import Known
 from placer.solve.master import Floor, Values
+from placer.solve.merged import Merged
 from placer.solve.question import Question
 from placer.solve.rounding import rounded
+from placer.solve.steady import Asked, Steady
 from placer.solve.survey import Survey, tying
 
 MOST_GROUPS = 64
@@ -55,11 +57,14 @@ class Alike:
             values.append(found)
         return cls(columns, values, bool(tied))
 
-    def choose(self, known: Known, improver: Improver) -> None:
-        """Choose columns for the first goal that the first answers leave open; bounds up to it."""
+    def choose(self, known: Known, improver: Improver, merged: Merged | None = None) -> None:
+        """Choose columns for the first goal that the first answers leave open; bounds up to it. What is `merged` says
+        what VMs are worth in the first goal, about.
+        """
         floors: list[Floor] = []
         for number, values in enumerate(self.values):
-            prices, bound = self.columns.generate(values, floors)
+            steady = None if merged is None or floors else self._steady(merged, known.bounds[number])
+            prices, bound = self.columns.generate(values, floors, steady)
             known.keep(number, bound)
             if prices is not None and not self.tied and known.open(number):
                 improver.adopt(list(known.answer.stands), rounded(self.columns, values, floors, prices))
@@ -68,6 +73,14 @@ class Alike:
                 return
             self.columns.take(known.answer.stands.values())
             floors.append(Floor(values, known.answer.counted()[number]))
+
+    def _steady(self, merged: Merged, bound: int | None) -> Steady | None:
+        """The prices of the merged relaxation for the first goal, at which this bound was proven."""
+        found = None if bound is None else merged.prices([1.0])
+        if found is None or bound is None:
+            return None
+        worth = (found.get(names[0], (0.0, 0.0)) for names in self.columns.waiting)
+        return Steady(Asked(tuple(brings - price for brings, price in worth)), bound)
 
     def bound(self, known: Known) -> None:
         """Bounds of the further goals, given the scores of those before."""

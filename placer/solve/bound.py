@@ -69,15 +69,24 @@ class Linear:
                 worth[index] += weight * (factor if goal.sense == "most" else -factor)
         return worth
 
-    def prices(self, worth: Mapping[int, float]) -> Mapping[tuple[int, ...], float] | None:
-        """What one more would bring where a plain sum of unknowns (given by their numbers) is limited, these being
-        worth so much. None where it is not known.
+    def prices(self, worth: Mapping[int, float], kinds: Iterable[tuple[tuple[int, ...], int]]) -> list[float] | None:
+        """What one more of each kind would bring, the unknowns (given by their numbers) being worth so much. A kind is
+        some unknowns, of which there are so many together. None where it is not known.
         """
         duals = _duals(self._ends, self._rows, worth, self._budget)
         if duals is None:
             return None
-        plain = (tuple(row[0]) if set(row[1]) == {1} else () for row in self._rows)
-        return {indexes: dual for indexes, dual in zip(plain, duals, strict=True) if indexes}
+        left, plain = defaultdict(float, worth), dict[tuple[int, ...], float]()
+        for (indexes, factors, _, _), dual in zip(self._rows, duals, strict=True):
+            for index, factor in zip(indexes, factors, strict=True):
+                left[index] -= dual * factor
+            if set(factors) == {1}:
+                plain[tuple(indexes)] = dual
+        ends = self._ends
+        return [
+            plain.get(indexes, 0.0) + max(0.0, *(left[index] for index in indexes if ends[index][1] >= many), 0.0)
+            for indexes, many in kinds
+        ]
 
     def _asked(self, number: int, scores: Sequence[int]) -> tuple[list[Row], dict[int, int], int]:
         """The conditions, with the scores of the goals before held; what is to be most; and a constant beside it."""

@@ -2,9 +2,9 @@
 
 Hosts that nothing tells apart form a group; a column is what may come to one host of a group. A master problem chooses
 columns (`placer.solve.master`); which further column would help is asked of the same board as everywhere, over one
-host, with the master's prices as the VMs' values. Group after group is asked so, those of most hosts first, and the
-master is solved anew as soon as one knows something. When none does, what the pricing boards prove bounds what anybody
-can reach: for any prices,
+host, with the master's prices as the VMs' values, or prices near them (`placer.solve.steady`). Group after group is
+asked so, those of most hosts first, and the master is solved anew as soon as one knows something. When none does, what
+the pricing boards prove bounds what anybody can reach: for any prices,
 
     sum over groups of (hosts x the best content at these prices) + sum over VMs of max(0, value - price).
 
@@ -26,8 +26,10 @@ from dataclasses import dataclass
 from placer.solve.board import CountBoard
 from placer.solve.budget import Budget
 from placer.solve.conditions import reading
+from placer.solve.instead import Pairs, instead
 from placer.solve.master import Column, Floor, Prices, Room, Values, linear
 from placer.solve.pricing import SCALE, Pricer, Pricing
+from placer.solve.steady import Asked, Steady, worth
 from placer.solve.survey import Survey, transferred
 from placer_models.goals.goal import Goal
 from placer_models.rules.rule import Rule
@@ -87,7 +89,11 @@ class Columns:
         before: Columns | None = None,
     ) -> None:
         self._in, self.groups, self.waiting = setting, groups, waiting
-        self.room = Room(tuple(map(len, groups)), tuple(map(len, waiting)))
+        pairs = self._pairs() if before is None else before.room.instead
+        self.room: Room = Room(tuple(map(len, groups)), tuple(map(len, waiting)), pairs)
+        self._instead: dict[int, list[int]] = defaultdict(list)
+        for first, second in pairs:
+            self._instead[first].append(second)
         self._group = {host: number for number, names in enumerate(groups) for host in names}
         self._number = {name: number for number, names in enumerate(waiting) for name in names}
         self._size: int = sum(map(bool, waiting))
@@ -110,6 +116,11 @@ class Columns:
         board = CountBoard(setting.scene, setting.rules, setting.goals, asked, groups=[[host]], survey=setting.survey)
         here = board.here(board.places[0])
         return Pricer(board, [(self._number[vms.names[0]], count) for vms, count in here if not vms.stands])
+
+    def _pairs(self) -> Pairs:
+        """Whose places would do for whom."""
+        vms = [self._in.scene.cluster.vms[names[0]] for names in self.waiting]
+        return instead(vms, self._in.rules, self._in.scene)
 
     @property
     def budget(self) -> Budget:
@@ -150,9 +161,13 @@ class Columns:
         left = Columns(self._in, waiting, groups, self)
         for column in self.columns:
             if groups[column.group]:
-                counts = ((number, min(amount, len(waiting[number]))) for number, amount in column.counts)
+                counts = ((number, self._left(number, amount, waiting)) for number, amount in column.counts)
                 left._add(Column(column.group, tuple(pair for pair in counts if pair[1])), self._seats[column])
         return left
+
+    def _left(self, number: int, amount: int, waiting: Sequence[Sequence[str]]) -> int:
+        """How many places of a class a column still has: others may take those that it does not need."""
+        return amount if number in self._instead else min(amount, len(waiting[number]))
 
     def _add(self, column: Column, seats: Read | Content) -> bool:
         if column in self._seats or not column.counts:
@@ -164,28 +179,37 @@ class Columns:
     # prices
 
     def generate(
-        self, values: Values, floors: Sequence[Floor] = (), *, enough: float = math.inf
+        self, values: Values, floors: Sequence[Floor] = (), steady: Steady | None = None, *, enough: float = math.inf
     ) -> tuple[Prices | None, int | None]:
         """Add columns until none helps any more, or until the master reaches `enough`; the master's prices, and the
-        bound where it is proven.
+        bound as far as one is proven. Where `steady` prices are known all groups are asked in each round.
         """
         end = (1 - SHARE) * self.budget.left
+        steady = steady or Steady(None)
         prices = linear(self.room, self.columns, values, floors)
         proven: dict[int, Pricing] = {}
         turn = 0
-        while prices is not None and prices.total < enough and len(proven) < len(self._turns):
-            if self.budget.over():
-                return prices, None
-            width = min(len(self._turns), WIDTH * (1 + len(self.columns) // MANY))
-            some = [self._turns[(turn + step) % len(self._turns)] for step in range(width)]
+        while prices is not None and prices.total < min(enough, steady.bound) and not self.budget.over():
+            asked = steady.between(prices)
+            width = len(self._turns) if steady.guided else WIDTH * (1 + len(self.columns) // MANY)
+            some = [self._turns[(turn + step) % len(self._turns)] for step in range(min(len(self._turns), width))]
             turn += len(some)
-            found = self._price(prices, some)
+            found = self._price(asked, some)
             proven |= {pricing.group: pricing for pricing in found}
-            if not self.budget.short(end) and self._learnt(found, prices):
+            whole = len(proven) == len(self._turns)
+            if whole and not self._narrow:
+                steady.tell(asked, prices, self.room, values, floors, proven.values())
+            short = self.budget.short(end)
+            if short and (whole or steady.bound < math.inf):
+                break
+            if not short and self._learnt(found, prices):
                 prices, proven = linear(self.room, self.columns, values, floors), {}
-        if prices is None or self._narrow or len(proven) < len(self._turns):
-            return prices, None
-        return prices, self._bound(values, floors, prices, proven.values())
+                steady.learnt()
+            elif whole:
+                proven = {}
+                if not steady.closer():
+                    break
+        return prices, None if steady.bound == math.inf else math.floor(steady.bound)
 
     def _learnt(self, found: Sequence[Pricing], prices: Prices) -> bool:
         """Add the columns that are worth more than their hosts; whether there are any."""
@@ -193,11 +217,11 @@ class Columns:
             self._add(column, Read(self._boards[pricing.group].board, values))
             for pricing in found
             for column, values in pricing.found
-            if _worth(column, prices) > prices.hosts[pricing.group] + 1e-6
+            if worth(column, prices) > prices.hosts[pricing.group] + 1e-6
         ]
         return any(added)
 
-    def _price(self, prices: Prices, groups: Sequence[int]) -> list[Pricing]:
+    def _price(self, prices: Asked, groups: Sequence[int]) -> list[Pricing]:
         """The best content of a host of each of these groups at these prices."""
         whole = [round(price * SCALE) for price in prices.vms]
         with ThreadPoolExecutor(self._in.workers) as pool:
@@ -208,17 +232,6 @@ class Columns:
     def _best(self, group: int, prices: Sequence[int]) -> Pricing:
         return self._boards[group].best(group, prices, self.room.vms, self.budget.left)
 
-    def _bound(self, values: Values, floors: Sequence[Floor], prices: Prices, found: Iterable[Pricing]) -> int:
-        """What no answer exceeds, by these prices: in whole numbers throughout."""
-        held = [max(0, round(price * SCALE)) for price in prices.floors]
-        total = sum(pricing.bound * self.room.hosts[pricing.group] for pricing in found)
-        for number, most in enumerate(self.room.vms):
-            value = SCALE * values.get(number, 0)
-            value += sum(price * floor.values.get(number, 0) for price, floor in zip(held, floors, strict=True))
-            total += most * max(0, value - round(prices.vms[number] * SCALE))
-        total -= sum(price * floor.least for price, floor in zip(held, floors, strict=True))
-        return total // SCALE
-
     # seats
 
     def seated(self, column: Column, host: str, left: Sequence[list[str]]) -> list[Stand]:
@@ -228,12 +241,22 @@ class Columns:
         cluster, content = self._in.scene.cluster, self._content(column)
         stands: list[Stand] = []
         for stand in content:
-            names = left[self._number[stand.vm]]
+            names = self._takers(self._number[stand.vm], left)
             if names:
                 stands.append(transferred(cluster, stand, names.pop(0), host))
         if len(stands) == len(content) or cluster.platform.slot_choice == "chosen":
             return stands
         return self._in_turn(stands, left)  # where the manager picks slots, all after a gap are elsewhere
+
+    def _takers(self, number: int, left: Sequence[list[str]]) -> list[str]:
+        """Who is left for a place of a class: its own, or else those of the next who may be there instead."""
+        some, seen = [number], {number}
+        for one in some:  # which grows meanwhile
+            if left[one]:
+                return left[one]
+            some += [other for other in self._instead.get(one, ()) if other not in seen]
+            seen.update(some)
+        return []
 
     def _in_turn(self, stands: Sequence[Stand], left: Sequence[list[str]]) -> list[Stand]:
         """The same VMs seated one after the other as the manager would; who finds no seat goes back."""
@@ -258,8 +281,3 @@ class Columns:
         if isinstance(seats, Read):
             seats = self._seats[column] = tuple(seats.board.read(reading(seats.values)))
         return seats
-
-
-def _worth(column: Column, prices: Prices) -> float:
-    """What a column's VMs are worth."""
-    return sum(prices.vms[number] * amount for number, amount in column.counts)

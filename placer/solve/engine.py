@@ -200,7 +200,7 @@ class _Large:
             for stands in self.firsts:
                 columns.columns.take(stands)
             with self.budget.spending.part("columns"):
-                columns.choose(self.known, self.improver)
+                columns.choose(self.known, self.improver, self.relaxed.merged)
         elif not movable and self.relaxed.merged is None:
             self.relaxed.relax(self._relaxed_size())
         if movable and self.cluster.platform.slot_choice != "worst-case":

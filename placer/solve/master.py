@@ -1,7 +1,8 @@
 """The master problem of columns: how many hosts of each group take which content, so that the VMs count for most.
 
     most  sum of value x VMs placed
-    where VMs placed of a class <= what the columns taken hold of it, and <= the VMs that there are,
+    where VMs placed of a class <= what the columns taken hold of it, and <= the VMs that there are
+          (places may be lent to VMs that take no more: `placer.solve.instead`),
           columns taken in a group <= its hosts,
           further totals are at least so much (the goals before this one).
 
@@ -14,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ortools.linear_solver.python import model_builder
+
+from placer.solve.instead import Pairs
 
 Values = Mapping[int, int]
 """What one VM of each class counts for; nothing where it is not named."""
@@ -29,10 +32,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Room:
-    """What is to be shared out: the hosts of each group, and the VMs of each class."""
+    """What is to be shared out: the hosts of each group, and the VMs of each class; and whose places would do for whom
+    `instead`.
+    """
 
     hosts: tuple[int, ...]
     vms: tuple[int, ...]
+    instead: Pairs = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,10 @@ class _Model:
             used[column.group].append(taken)
             for number, amount in column.counts:
                 held[number].append((taken, -amount))
+        for first, second in room.instead:
+            lent = self.model.new_num_var(0, room.vms[second], "")
+            held[first].append((lent, 1))
+            held[second].append((lent, -1))
         self.classes = [
             self.model.add(expr.weighted_sum([placed, *(v for v, _ in on)], [1, *(c for _, c in on)]) <= 0)
             for placed, on in zip(self.placed, held, strict=True)

@@ -154,18 +154,18 @@ class Merged:
         bring. Only of VMs that count for anything.
         """
         worth = self._linear.worth(weights)
-        found = self._linear.prices(worth)
-        if found is None:
-            return None
         spots: dict[VmClass, list[int]] = defaultdict(list)
         for vms, _, count in self._board.where():
             if not isinstance(count, int):
                 spots[vms].append(count.index)
+        found = self._linear.prices(worth, ((tuple(indexes), len(vms.names)) for vms, indexes in spots.items()))
+        if found is None:
+            return None
         prices: dict[str, tuple[float, float]] = {}
-        for vms, indexes in spots.items():
+        for (vms, indexes), price in zip(spots.items(), found, strict=True):
             brings = max(worth.get(index, 0.0) for index in indexes)
             if brings > 0:
-                prices |= dict.fromkeys(vms.names, (brings, found.get(tuple(indexes), 0.0)))
+                prices |= dict.fromkeys(vms.names, (brings, price))
         return prices
 
     def bound(self, number: int, scores: Sequence[int]) -> int | None:

@@ -11,9 +11,10 @@ from placer.solve import columns as columns_file
 from placer.solve.budget import Budget
 from placer.solve.columns import Columns, Setting
 from placer.solve.master import Floor
+from placer.solve.steady import Asked, Steady
 from placer.solve.survey import Survey
 from placer_models.decision import shipped_decision
-from placer_models.scene import Scene
+from placer_models.scene import Scene, Stand
 from placer_models.snapshot import Snapshot
 from tests.placer.solve.small import deciding, gpu_hosts, shares, snapshot
 
@@ -42,14 +43,15 @@ def test_bound_from_no_columns_at_all_is_reached_by_the_whole_board() -> None:
     assert best.score["gpu-milli"] <= bound == int(prices.total + 1e-6)
 
 
-def test_nothing_is_said_of_the_bound_where_the_master_has_enough_before() -> None:
+def test_what_is_bounded_before_the_master_has_enough_is_a_bound() -> None:
     columns = columns_of(MADE)
     values = columns.values(0)
     assert values is not None
     prices, bound = columns.generate(values, enough=1)
     assert prices is not None
     assert prices.total >= 1
-    assert bound is None
+    assert bound is not None
+    assert bound >= place(MADE, deciding()).score["gpu-milli"]
 
 
 def test_bound_of_the_second_goal_is_given_the_score_of_the_first() -> None:
@@ -90,6 +92,30 @@ def test_goal_that_counts_hosts_is_no_value_of_vms() -> None:
     known = {goal.kind: columns.values(number) is not None for number, goal in enumerate(goals)}
     assert known["placed"]
     assert not known["hosts-touched"]
+
+
+def test_steady_prices_come_to_the_same_bound() -> None:
+    columns = columns_of(MADE)
+    values = columns.values(0)
+    assert values is not None
+    _, bound = columns_of(MADE).generate(values)
+    nothing = Asked((0.0,) * len(columns.waiting))  # a poor guess
+    prices, other = columns.generate(values, steady=Steady(nothing))
+    assert prices is not None
+    assert other == bound == int(prices.total + 1e-6)
+
+
+def test_place_of_a_larger_vm_is_lent_to_a_smaller_one() -> None:
+    asked = [{**share, "cpus": 2 if i else 3} for i, share in enumerate(shares(500, 500, 500))]
+    columns = columns_of(snapshot(gpu_hosts(2, 1, cpus=8), asked))
+    large = next(number for number, names in enumerate(columns.waiting) if len(names) == 1)
+    (small,) = {0, 1} - {large}
+    assert columns.room.instead == ((large, small),)
+    columns.take([Stand(columns.waiting[large][0], "h0", ())])
+    left = [list(names) for names in columns.waiting]
+    columns.seated(columns.columns[0], "h0", left)
+    (stand,) = columns.seated(columns.columns[0], "h1", left)
+    assert stand.vm in columns.waiting[small]
 
 
 def test_without_time_to_learn_the_last_prices_are_still_proven(monkeypatch: pytest.MonkeyPatch) -> None:
