@@ -30,14 +30,15 @@ class InTurn:
 
 def in_turn(standing: Standing, asked: Mapping[str, int], vms: Sequence[Vm]) -> InTurn | None:
     """Place VMs that stand nowhere one after the other: by priority (`asked`), then the largest first. The cluster is
-    afterwards as it was. None: a wish would be broken, or a goal looks at more than who is placed. Raises Unsure.
+    afterwards as it was. None: a wish is broken then, or a goal looks at more than who is placed. Raises Unsure.
     """
     goals = standing.goals_of(asked)
-    if not {goal.kind for goal in goals} <= COUNTED:
+    kinds = {goal.kind for goal in goals}
+    if not kinds <= COUNTED:
         return None
     field = standing.field
     milli = {vm.name: milli_of(field.cluster, vm) for vm in vms}
-    wishes = 0
+    wishes = field.wishes.broken if "should" in kinds else 0
     with known(standing, vms):
         with guests(field) as put:
             for vm in sorted(vms, key=lambda vm: (-asked[vm.name], -milli[vm.name], -vm.cpu_milli)):

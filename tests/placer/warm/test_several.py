@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from placer import Session, place
+from placer import Decision, Session, place
 from placer_models.decision import shipped_decision
 from placer_models.snapshot import PowerOn, Snapshot
-from tests.build import gpu, host, off, snapshot, whole
+from tests.build import gpu, host, off, on, snapshot, whole
 
 MOST_GPU = shipped_decision("gpu_allocation")
 
@@ -78,3 +78,17 @@ def test_each_priority_is_counted_by_itself() -> None:
 def test_goals_that_look_at_more_are_searched_for() -> None:
     story = farm("a", "b")
     assert dict(Session(story).propose_many(["a", "b"]).score) == dict(place(story).score)
+
+
+def test_wishes_that_are_broken_already_are_counted_where_nobody_finds_room() -> None:
+    wished = Decision.model_validate({"format": "placer.decision/1", "name": "mine", "goals": ("should", "placed")})
+    story = snapshot(
+        [host("h1", cpus=8)],
+        [on("a", "h1"), on("b", "h1"), off("c")],
+        rules=[{"kind": "apart", "vms": ["a", "b"], "strength": "should"}],
+    )
+    for asked in (["c"], []):
+        requests = tuple(PowerOn(vm=name) for name in asked)
+        cold = place(story.with_parts(requests=requests), wished)
+        assert dict(Session(story, wished).propose_many(asked).score) == dict(cold.score)
+        assert cold.score["should"] == 1
