@@ -27,7 +27,7 @@ class VmStopped(Document):
 
 
 class VmMoved(Document):
-    """A running VM stands on another host, or holds other GPUs."""
+    """A running VM stands on another host, or holds other GPUs (`sharing`: what a GPU was first put in for it)."""
 
     kind: Literal["vm-moved"] = "vm-moved"
     vm: Name
