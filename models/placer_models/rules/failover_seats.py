@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 from placer_models.cluster import Ask, Cluster, Gpu, Host, Vm
@@ -72,13 +73,18 @@ class SeatFinder:
     """Finds seats for VMs, whose items are meant by their numbers (`item`)."""
 
     def __init__(self) -> None:
-        self._cluster: Cluster | None = None
         self._states: dict[Hashable, State] = {}
         self._contents: dict[Hashable, int] = {}
+        self._next = count()  # numbers go on when contents are let go of: rows that are kept have the old ones
         self._numbers: dict[Hashable, int] = {}
         self._vms: list[Vm] = []
         self._items: list[Ask | None] = []
         self._simple: list[bool] = []
+
+    def forget(self) -> None:
+        """Let go of the states that are known: what is asked about next finds its own anew."""
+        self._states.clear()
+        self._contents.clear()
 
     def row(self, scene: Scene, host: Host) -> Row:
         """A host's GPUs as they stand in a scene."""
@@ -92,7 +98,9 @@ class SeatFinder:
         key = gpu.make, gpu.sharings, sharing, content
         state = self._states.get(key)
         if state is None:
-            number = self._contents.setdefault(content, len(self._contents))
+            if content not in self._contents:
+                self._contents[content] = next(self._next)
+            number = self._contents[content]
             used = sum(use.share_milli for use, _ in holds)
             state = self._states[key] = State(gpu, sharing, holds, number, used)
         return state

@@ -86,6 +86,7 @@ class Sites:
             if len(self._sites) >= MOST_SITES:
                 self._sites.clear()
                 self._seated.clear()
+                self._finder.forget()
             site = self._sites[id(host), stands] = self._new(scene, host, stands)
         self._latest[host.name] = site
         return site
