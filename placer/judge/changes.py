@@ -110,9 +110,7 @@ class Changes:
             other = vms[stand.vm]
             if other.power != "on" or immovable(scene.cluster, other, stand):
                 continue
-            with scene.lifted(stand):
-                makes_room = self._fits(vm, host)
-            if makes_room and (target := self._goes_to(other, stand, vm, host)):
+            if self._fits_without(vm, host, [stand]) and (target := self._goes_to(other, stand, vm, host)):
                 return f"move {other.name} from {stand.host} to {target}{_there(stand, host)}"
         return None
 
@@ -139,9 +137,8 @@ class Changes:
     def _stop_one(self, vm: Vm, host: Host) -> str | None:
         """Stop one VM that runs, or leave one off that was to be started and is no more urgent."""
         for stand in self._leavers(vm, host, lambda other: self._may_stop(other, vm)):
-            with self.scene.lifted(stand):
-                if self._fits(vm, host):
-                    return self._stopped([stand]) + _there(stand, host)
+            if self._fits_without(vm, host, [stand]):
+                return self._stopped([stand]) + _there(stand, host)
         return None
 
     def _stop_two(self, vm: Vm, host: Host) -> str | None:
@@ -157,17 +154,18 @@ class Changes:
     def _stop_several(self, vm: Vm, host: Host) -> str | None:
         """Stop some few VMs of a host, of which none could stay."""
         going = self._may_go(vm, host)
-        if len(going) < 3 or not self._fits_without(vm, host, going):
+        if len(going) < 3 or self._left < 2 * len(going) or not self._fits_without(vm, host, going):
             return None
         found = []
         for stay_first in (reversed(going), going):  # those that are most trouble, or the small
             gone = list(going)
             for stand in stay_first:
-                if self._left > 0 and self._fits_without(vm, host, [one for one in gone if one is not stand]):
+                if self._fits_without(vm, host, [one for one in gone if one is not stand]):
                     gone.remove(stand)
             found.append(gone)
         least = min(found, key=len)
-        return self._stopped(least) if len(least) <= MOST_STOPPED else None
+        all_tried = self._left_exact >= 0  # else some may be named that could stay
+        return self._stopped(least) if len(least) <= MOST_STOPPED and all_tried else None
 
     def _may_go(self, vm: Vm, host: Host) -> Sequence[Stand]:
         """VMs of a host that could be stopped for this one, of those that are alike no more than are ever named."""
