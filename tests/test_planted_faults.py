@@ -18,6 +18,7 @@ from placer_models.rules import (
     apart,
     capacity,
     failover,
+    failover_sites,
     gpu,
     gpu_board,
     gpu_dealing,
@@ -198,7 +199,7 @@ FAULTS = [
     Fault(
         "reserve",
         "the judge forgets what is broken now",
-        failover,
+        failover_sites,
         "breach.amount <= amounts.get(breach.subject, 0)",
         "breach.amount <= 0",
     ),
@@ -215,8 +216,8 @@ FAULTS = [
     Fault(
         "reserve of GPUs",
         "the judge seats each VM as it comes",
-        failover,
-        "return Seats(scene, site.host, vms).found() if first else None",
+        failover_sites,
+        "return Seats(scene, host, vms).found() if first else None",
         "return None",
     ),
     Fault(
