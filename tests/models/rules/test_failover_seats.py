@@ -75,3 +75,21 @@ def test_vms_whose_gpus_must_be_together_or_that_ask_for_several_are_seated_by_t
     finder = SeatFinder()
     simple = {name: finder.simple(finder.item(content, vm)) for name, vm in content.vms.items()}
     assert simple == {"two": False, "board": False, "one": True}
+
+
+def test_where_the_first_seats_leave_none_for_the_last_all_are_seated_anew() -> None:
+    sizes = {"there-0": 500, "there-1": 460, "a": 300, "b": 240, "c": 260, "d": 240}
+    vms = [off(name, {"models": ["T4"], "milli": milli}) for name, milli in sizes.items()]
+    content = snapshot([host("h1", *[gpu("T4", "fraction")] * 2)], vms).content
+    here = content.hosts["h1"]
+    there = [Stand(f"there-{i}", "h1", (Hold(f"g{i}", "fraction", milli=sizes[f"there-{i}"]),)) for i in range(2)]
+    scene, finder = Scene(content, there), SeatFinder()
+    row = finder.row(scene, here)
+    asked = tuple(finder.item(content, content.vms[name]) for name in "abcd")
+    found: Seated = ((), row)
+    for at in range(1, 5):
+        seated = finder.beside(content, found, row, asked[:at])
+        assert seated is not None
+        found = seated
+    together = Seats(scene, here, [content.vms[name] for name in "abcd"]).found()
+    assert finder.holds(here, found[0], asked) == together
