@@ -47,6 +47,9 @@ SCALE = 1000
 REBATE = 0.001
 """The part of its price by which a VM is cheaper: so that who brings just its price is taken rather than nobody."""
 
+MOST_TWICE = 2_500
+"""Hosts of which most choose twice, for the bound's sake: of more, all choose once in the time that twice takes."""
+
 HELD = 1.1
 """By how much more goals before the last weigh than they would have to: so that their scores are reached."""
 
@@ -82,7 +85,7 @@ class Market:
         self._stands: list[Stand] = []
         vms = self._survey.cluster.vms
         self._tied = bool(tying(self._rules, [vms[name] for name in self._survey.cluster.asked]))
-        first = len(self._goals) == 1 and self._goals[0].sense == "most"
+        first = len(self._goals) == 1 and self._goals[0].sense == "most" and len(survey.cluster.hosts) <= MOST_TWICE
         self._gain: int | None = 0 if first and merged.removable and not self._tied else None
         """What all who have chosen gain at most beyond the prices, in parts of `SCALE`; None: it is not known."""
         self.left: set[str] = set()
