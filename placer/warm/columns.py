@@ -75,6 +75,8 @@ class Columns:
         self.full: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self.looks = 0
         self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
+        self._calm: tuple[int, Ints] = -1, self.left
+        """How full the fullest host is, and how many thousandths of CPUs and memory (a row each) others take till then."""
         self._stranded: tuple[int, int] | None = None
         """What all strand, as of so many changes of the weights."""
         for number in range(len(self.hosts)):
@@ -92,6 +94,7 @@ class Columns:
         other.rooms = [Room(room.rule, room.left.copy()) for room in self.rooms]
         for name in ("by_gpu", "up", "most", "left", "full", "times", "_tally"):
             setattr(other, name, getattr(self, name).copy())
+        other._calm = -1, other.left
         return other
 
     def refresh(self, name: str, states: Sequence[int] | None = None) -> None:
@@ -114,6 +117,9 @@ class Columns:
         most = host.cpu_room_milli, host.memory_room_mib
         self.most[:, number] = most
         self.left[:, number] = most[0] - use.cpu_milli, most[1] - use.gpu_vms_memory_mib - use.other_memory_mib
+        full, spare = self._calm
+        if full >= 0:
+            spare[:, number] = self._spare(full, self.left[:, number], self.most[:, number])
         self.full[number] = fullness(self.scene, host)
         self.looks += 1
         self.times[number] = self.looks
@@ -131,15 +137,24 @@ class Columns:
 
     def fullest(self, hosts: Ints, vm: Vm) -> Ints:
         """How full the fullest of all hosts would be with a VM more on each of these, as goal `balance` counts it."""
-        now, most = self.fullest_now, self.most[:, hosts]
-        given = most - self.left[:, hosts] + np.array([[vm.cpu_milli], [vm.memory_mib]])
+        now = self.fullest_now
+        if self._calm[0] != now:
+            self._calm = now, self._spare(now, self.left, self.most)
+        spare = self._calm[1]
+        calm = (spare[0] >= 1000 * vm.cpu_milli) & (spare[1] >= 1000 * vm.memory_mib)
         found: Ints = np.full(len(hosts), now, dtype=np.int64)
-        fuller: Ints = np.flatnonzero((1000 * given > now * most).any(axis=0))
+        fuller: Ints = (~calm[hosts]).nonzero()[0]
         if len(fuller):
-            most, given = most[:, fuller], given[:, fuller]
+            most = self.most[:, hosts[fuller]]
+            given = most - self.left[:, hosts[fuller]] + np.array([[vm.cpu_milli], [vm.memory_mib]])
             shares = np.where(most > 0, -(-1000 * given // np.maximum(most, 1)), 0)
             found[fuller] = np.maximum(now, shares.max(axis=0))
         return found
+
+    @staticmethod
+    def _spare(full: int, left: Ints, most: Ints) -> Ints:
+        """How many thousandths more of CPUs and memory may be taken until hosts are so full."""
+        return 1000 * left - (1000 - full) * most
 
     @property
     def fullest_now(self) -> int:
