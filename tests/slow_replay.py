@@ -474,6 +474,8 @@ class _Replay:
         thing = self.things[str(step.vm)]
         vm = thing.doc
         assert isinstance(vm, Vm)
+        if step.kind in ("migrate", "resume", "power-on") and second(step.start) >= self.begins:
+            need((step.to or step.host) not in self.down, f"{step.id}: comes to a host that is not up")
         if step.kind in ("migrate", "suspend", "power-off"):
             source = str(step.from_ or step.host)
             need(thing.status == "rest" and set(thing.on) == {source}, f"{step.id}: {vm.name} is not at rest there")

@@ -132,6 +132,10 @@ class Stage:
         home = self.first.hosts.get(self.home(vm))
         if isinstance(self.request, Consolidate) and home is not None and not self.request.names_host(home):
             self._fault(act, f"{vm.name} is on {home.name}, outside the scope of the request")
+        to = self.cluster.hosts.get(act.step.reaches or "")
+        if to is not None and to.name == vm.host and to.state != "up" and act.start >= self.midway.at:
+            # Rule `host-state` bears who stood there at first; it says all others.
+            self._fault(act, f"{vm.name} cannot come back to {to.name}, which is {to.state_said}")
         least = step_seconds(self.first, vm, act.step.kind, self.request.limits)
         if act.end - act.start < least:
             self._fault(act, f"takes {act.end - act.start} s, {vm.name} takes {least}")

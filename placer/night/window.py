@@ -99,6 +99,10 @@ class Night:
         if any(rule.pins(vm) for rule in self.rules):
             self.fixed[stand.vm] = "must stay where it is"
             return Ways(False, ())
+        host = cluster.hosts[stand.host]
+        if self.returns and home == host.name and host.state != "up":
+            self.fixed[stand.vm] = f"could not come back to {host.name}, which is {host.state_said}"
+            return Ways(False, ())
         if self.resumes and self.due(stand.vm) == 0:
             self.fixed[stand.vm] = "is due when the window begins"
             return Ways(False, ())
@@ -107,7 +111,6 @@ class Night:
         most = min((limit for limit in (limits.stun_seconds, vm.stun_limit_seconds) if limit is not None), default=None)
         if refused is None and most is not None and stun > most:
             refused = f"would be stunned for {stun:g} s, and may be for {most:g} s"
-        host = cluster.hosts[stand.host]
         no_return = unreachable(cluster, stand, host) if self.returns else None
         if refused is None and no_return is not None:
             refused = f"could not be migrated back to {host.name}: {no_return}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from placer.consolidate import consolidate
 from placer.judge.timed import TimedReplay
 from placer.solve.night import solve_target
 from placer_models.decision import shipped_decision
-from placer_models.document import Faults, dump
+from placer_models.document import Faults, dump, parse
 from placer_models.night import Consolidate
 from placer_models.plan import Plan
 from placer_models.snapshot import Snapshot
@@ -72,6 +73,34 @@ def night(
     holding = shipped_decision("consolidate").rules_of(snapshot.rules)
     assert TimedReplay(snapshot.content, holding, wanted, snapshot.jobs, plan).faults == []
     return snapshot, plan
+
+
+def test_a_desktop_on_a_host_in_maintenance_stays_as_it_could_not_come_back() -> None:
+    hosts = [host("esx01", state="maintenance"), host("esx02"), host("esx03")]
+    vms = [desk("desk-1", "esx01", suspend=True, live_migrate=True), desk("desk-2", "esx02")]
+    _, plan = night(hosts, vms, [{"name": "farm", "whole_host": True, "hours": 8, "value": 5, "instances": 3}])
+    assert not [step for step in plan.steps if step.vm == "desk-1"]
+    (stays,) = (one for one in plan.unmoved if one.vm == "desk-1")
+    assert "could not come back to esx01, which is in maintenance" in stays.model_dump_json()
+
+
+def test_whoever_goes_back_to_a_host_in_maintenance_is_told_to_be_wrong() -> None:
+    hosts = [host("esx01", state="maintenance"), host("esx02")]
+    snapshot, plan = night(hosts, [desk("desk-1", "esx01")], [])
+    gpus = [{"gpu": "g0", "profile": "M60-2Q", "slot": 0, "sharing": "same-size"}]
+    steps = [
+        {"id": way, "kind": "migrate", "vm": "desk-1", "from": was, "to": to, "gpus": gpus, "start": start, "end": end}
+        for way, was, to, start, end in (
+            ("out", "esx01", "esx02", "2026-11-20T22:00:00Z", "2026-11-20T22:30:00Z"),
+            ("back", "esx02", "esx01", "2026-11-20T23:00:00Z", "2026-11-20T23:30:00Z"),
+        )
+    ]
+    there_and_back = parse(Plan, {**json.loads(dump(plan)), "steps": steps}, "the plan")
+    (wanted,) = snapshot.requests
+    assert isinstance(wanted, Consolidate)
+    holding = shipped_decision("consolidate").rules_of(snapshot.rules)
+    faults = TimedReplay(snapshot.content, holding, wanted, (), there_and_back).faults
+    assert any("cannot come back to esx01, which is in maintenance" in fault for fault in faults)
 
 
 def test_one_of_two_hosts_is_freed_for_a_job_and_its_desktop_is_back_by_morning() -> None:
