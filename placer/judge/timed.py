@@ -34,7 +34,7 @@ With `least_gain`, a freed host that the request does not name, and that VMs had
 of an instance with several runs as much as is their part of its time.
 
 **Rules** of `always` hold at every instant, the others whenever no step is under way and at the end: nothing is more
-broken than it was at the beginning.
+broken than it was at the beginning. Who has left a host that is not up does not come back to it.
 
 **Way back.** Each VM that runs in the snapshot runs again when it is due: on its first host and at rest (same-host), on
 any host (any-host); with `none` nobody is due. Due is its own `ready_by`, else the request's, from then to the end of

@@ -76,7 +76,7 @@ class Columns:
         self.looks = 0
         self.times: Ints = np.zeros(len(self.hosts), dtype=np.int64)
         self._calm: tuple[int, Ints] = -1, self.left
-        """How full the fullest host is, and how much more of CPUs and memory (a row each) all take until they are so."""
+        """How full the fullest host is, and how much more of CPUs and memory (a row each) others take until then."""
         self._stranded: tuple[int, int] | None = None
         """What all strand, as of so many changes of the weights."""
         for number in range(len(self.hosts)):
