@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
 from placer_models.rules.rule import Board, Rule
+from placer_models.rules.standing import Standing
 from placer_models.scene import Scene, Stand
 
 
-class Capacity(Rule):
+class Capacity(Standing, Rule):
     """The VMs on a host have together at most
 
     - (cpus - reserved_cpus) x cpu_ratio CPUs, and
@@ -28,14 +29,6 @@ class Capacity(Rule):
     """
 
     kind: Literal["capacity"] = "capacity"
-    standing: ClassVar[bool] = True
-    always: ClassVar[bool] = True
-
-    holds_after_loss: ClassVar[bool] = True
-
-    @property
-    def by_host(self) -> bool:
-        return True
 
     def vm_key(self, vm: Vm) -> Hashable:
         return vm.cpu_milli, vm.memory_mib, bool(vm.gpus)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from placer_models.cluster import Cluster, Gpu, Host, Vm, with_mode
 from placer_models.gpus import lays
@@ -14,11 +14,12 @@ from placer_models.plan import Breach, Reason
 from placer_models.rules.gpu_board import encode_place
 from placer_models.rules.gpu_words import lacking, name_of, name_of_hold, sentence, together_on
 from placer_models.rules.rule import Board, Rule
+from placer_models.rules.standing import Standing
 from placer_models.scene import Scene, Stand, items
 from placer_models.seating import seat
 
 
-class GpuRule(Rule):
+class GpuRule(Standing, Rule):
     """Each VM has exactly the GPU items that it asks for, all on the host on which it stands, and what a GPU holds is
     legal:
 
@@ -41,14 +42,6 @@ class GpuRule(Rule):
     """
 
     kind: Literal["gpu"] = "gpu"
-    standing: ClassVar[bool] = True
-    always: ClassVar[bool] = True
-
-    holds_after_loss: ClassVar[bool] = True
-
-    @property
-    def by_host(self) -> bool:
-        return True
 
     def concerns(self, vm: Vm) -> bool:
         return bool(vm.gpus)

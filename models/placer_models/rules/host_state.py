@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.plan import Breach, Reason
 from placer_models.rules.rule import Board, Rule
+from placer_models.rules.standing import Standing
 from placer_models.scene import Scene, Stand
 
 
-class HostState(Rule):
+class HostState(Standing, Rule):
     """A host in maintenance or disconnected takes no VM. VMs that stand there already are said to be there, a breach
     for each; they may stay or leave, but who leaves makes no room for another.
 
@@ -21,14 +22,6 @@ class HostState(Rule):
     """
 
     kind: Literal["host-state"] = "host-state"
-    standing: ClassVar[bool] = True
-    always: ClassVar[bool] = True
-
-    holds_after_loss: ClassVar[bool] = True
-
-    @property
-    def by_host(self) -> bool:
-        return True
 
     def host_key(self, host: Host) -> Hashable:
         return host.state

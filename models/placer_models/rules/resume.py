@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 from placer_models.cluster import Cluster, Host, Vm
 from placer_models.moving import slept, unresumable
 from placer_models.plan import Breach, Reason
 from placer_models.rules.rule import Board, Rule
+from placer_models.rules.standing import Standing
 from placer_models.scene import Scene, Stand
 
 
-class Resume(Rule):
+class Resume(Standing, Rule):
     """A VM that the snapshot shows suspended, with vGPUs and the `host` on which it was suspended, resumes where a live
     migration from there could have gone: GPUs of the same model, ECC state and MIG layout, and the same version of the
     vGPU manager; on that host itself always. Where its `host` is not said, nothing is compared.
@@ -24,15 +25,6 @@ class Resume(Rule):
     """
 
     kind: Literal["resume"] = "resume"
-    standing: ClassVar[bool] = True
-    always: ClassVar[bool] = True
-
-    holds_after_loss: ClassVar[bool] = True
-    """Else a reserve would count on a host that is not admitted."""
-
-    @property
-    def by_host(self) -> bool:
-        return True
 
     def concerns(self, vm: Vm) -> bool:
         return slept(vm)
